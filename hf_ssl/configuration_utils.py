@@ -1,0 +1,81 @@
+"""What every method's configuration shares: a native encoder inside, strict types, and no silent typos."""
+
+import difflib
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+from huggingface_hub.dataclasses import strict
+from transformers import AutoConfig, PreTrainedConfig
+from transformers.configuration_utils import SubConfigSpec
+
+# Keyword arguments that transformers itself passes through a config and that are no fields of any dataclass.
+_TRANSFORMERS_KEYWORDS = {"_name_or_path", "model_type", "name_or_path", "num_labels", "torch_dtype", "_commit_hash"}
+
+
+def closest(name: str, known) -> str:
+    """`" Did you mean 'x'?"` for the name in `known` nearest to `name`, or an empty string when none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+@strict
+class SSLConfig(PreTrainedConfig):
+    r"""
+    Base of every method's configuration.
+
+    Args:
+        backbone_config (`dict` or `PreTrainedConfig`, *optional*, defaults to a `ViTConfig`):
+            The native transformers encoder that is trained and published. A `dict` needs `model_type`.
+        pooling (`str`, *optional*):
+            What the embedding of an image is. `None`: the architecture's own (CLS after the final norm for ViT and
+            DINOv2, the spatial mean for ResNet, ConvNeXt and Swin). `"mean"`: the final norm applied to the mean of
+            the patch tokens (ViT only); such an encoder is published as a `BeitModel`, whose `pooler_output` is this.
+        initializer_range (`float`, *optional*, defaults to 0.02):
+            Standard deviation of the linear layers that the method adds around the encoder.
+
+    Raises:
+        ValueError: for a keyword that no field has (with the nearest name) or an unknown `pooling`.
+    """
+
+    sub_configs_defaults: ClassVar[dict] = {"backbone_config": SubConfigSpec(AutoConfig, model_type="vit")}
+    keys_to_ignore_at_inference: ClassVar[list[str]] = ["logs", "embeddings", "projections", "reconstruction"]
+
+    backbone_config: dict | PreTrainedConfig | None = None
+    pooling: str | None = None
+    initializer_range: float | int = 0.02
+
+    def __post_init__(self, **kwargs):
+        known = {f.name for f in fields(self)}
+        for name in kwargs:
+            if name not in _TRANSFORMERS_KEYWORDS and not name.startswith("_"):
+                raise ValueError(f"{type(self).__name__} has no field {name!r}.{closest(name, known)}")
+        if isinstance(self.backbone_config, dict) and "model_type" not in self.backbone_config:
+            raise ValueError(f"{type(self).__name__}.backbone_config needs a 'model_type', such as 'vit' or 'resnet'.")
+        if self.pooling not in (None, "mean"):
+            raise ValueError(f"{type(self).__name__}.pooling must be None or 'mean', got {self.pooling!r}.")
+        super().__post_init__(**kwargs)
+        if self.pooling == "mean" and self.backbone_config.model_type != "vit":
+            raise ValueError(
+                f"{type(self).__name__}.pooling='mean' is for ViT backbones; "
+                f"{self.backbone_config.model_type!r} has an embedding of its own: leave pooling=None."
+            )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """
+    One complete set of hyper-parameters of a method, as overrides of the defaults.
+
+    Args:
+        description (`str`): where it comes from and what it is for.
+        config (`dict`): fields of the method's configuration.
+        processor (`dict`): attributes of the method's image processor.
+        training (`dict`): fields of `SSLTrainingArguments`.
+        backbone (`dict`): fields of the default ViT backbone; not used when the user names another backbone.
+    """
+
+    description: str
+    config: dict[str, Any] = field(default_factory=dict)
+    processor: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    backbone: dict[str, Any] = field(default_factory=dict)

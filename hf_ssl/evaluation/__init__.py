@@ -1,0 +1,30 @@
+"""How good are the embeddings? Protocols that take any encoder of transformers, ours or not."""
+
+from .baselines import random_init_like, raw_pixels
+from .collapse import effective_rank, feature_std
+from .evaluate import EvaluationReport, EvaluationRow, evaluate_encoder
+from .features import Features, embedding_of, extract_features, preprocess
+from .knn import knn_accuracy, knn_predict
+from .linear import LinearResult, fit_logistic, linear_probe
+from .low_label import LowLabelResult, low_label_probe
+
+__all__ = [
+    "EvaluationReport",
+    "EvaluationRow",
+    "Features",
+    "LinearResult",
+    "LowLabelResult",
+    "effective_rank",
+    "embedding_of",
+    "evaluate_encoder",
+    "extract_features",
+    "feature_std",
+    "fit_logistic",
+    "knn_accuracy",
+    "knn_predict",
+    "linear_probe",
+    "low_label_probe",
+    "preprocess",
+    "random_init_like",
+    "raw_pixels",
+]

@@ -1,0 +1,264 @@
+"""Images in, one embedding each out: frozen features of any vision encoder of transformers."""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+from transformers import PreTrainedModel
+from transformers.utils.logging import tqdm
+
+
+@dataclass(frozen=True)
+class Features:
+    """
+    Embeddings of a data set.
+
+    Args:
+        embeddings (`torch.FloatTensor` of shape `(samples, dim)`): float32, as the encoder gave them (not normalised).
+        labels (`torch.LongTensor` of shape `(samples,)`, *optional*): class indices from 0; None without labels.
+
+    Raises:
+        ValueError: when the shapes do not fit each other.
+    """
+
+    embeddings: torch.Tensor
+    labels: torch.Tensor | None = None
+
+    def __post_init__(self):
+        if self.embeddings.ndim != 2:
+            raise ValueError(f"Embeddings must be (samples, dim), got shape {tuple(self.embeddings.shape)}.")
+        if self.labels is not None and tuple(self.labels.shape) != (len(self),):
+            raise ValueError(f"{len(self)} embeddings, but labels of shape {tuple(self.labels.shape)}.")
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+
+def embedding_of(outputs: Mapping[str, Any], has_cls_token: bool = False) -> torch.Tensor:
+    """
+    The embedding in the outputs of an encoder. The first of these that is there:
+
+    1. `image_embeds`, the image side of an image-text model (`CLIPVisionModelWithProjection`);
+    2. `pooler_output`, the embedding that the encoder itself defines (flattened: ResNet's is `(batch, dim, 1, 1)`);
+    3. `last_hidden_state`: the mean over all positions of a feature map `(batch, dim, height, width)`; of tokens
+       `(batch, tokens, dim)` the first one where the encoder has a CLS token (`ViTMSNModel`, a `ViTModel` without
+       pooler), else the mean over the tokens (`IJepaModel`).
+
+    Args:
+        outputs (`ModelOutput` or mapping): what the encoder returned.
+        has_cls_token (`bool`): whether token 0 is a CLS token; outputs alone cannot tell.
+
+    Returns:
+        `torch.Tensor` of shape `(batch, dim)`, in the dtype of the outputs.
+
+    Raises:
+        ValueError: when the outputs hold no features (a classification or pretraining head), or when the encoder has
+            hidden a random part of the image even in eval mode, as `ViTMAEModel` does.
+    """
+    mask = outputs.get("mask")
+    if isinstance(mask, torch.Tensor) and mask.any():
+        raise ValueError(
+            "The encoder masks a random part of each image even in eval mode, so its embeddings are random too: set "
+            "config.mask_ratio = 0, or load the weights as a plain ViTModel."
+        )
+    for name in ("image_embeds", "pooler_output"):
+        if outputs.get(name) is not None:
+            return outputs[name].flatten(1)
+    hidden = outputs.get("last_hidden_state")
+    if hidden is None:
+        raise ValueError(
+            f"The model returned {sorted(outputs)}, with neither pooler_output nor last_hidden_state: pass the encoder "
+            "(AutoModel.from_pretrained(...), or model.base_model), not a model with a head."
+        )
+    if hidden.ndim == 4:
+        return hidden.mean((2, 3))
+    return hidden[:, 0] if has_cls_token else hidden.mean(1)
+
+
+def extract_features(
+    model: PreTrainedModel,
+    processor: Callable | None,
+    dataset: Dataset | torch.Tensor,
+    batch_size: int = 256,
+    device: torch.device | str | None = None,
+    progress: bool = False,
+    labels: torch.Tensor | None = None,
+) -> Features:
+    """
+    Frozen embeddings of a data set: eval mode, no gradients, no autocast, in the dtype of the model.
+
+    The model's mode (of every submodule) and device are as before afterwards.
+
+    Args:
+        model (`PreTrainedModel`): any vision encoder that `AutoModel` returns. Of an image-text model (CLIP, SigLIP)
+            the image side is taken, through `get_image_features`. See `embedding_of` for what counts as embedding.
+        processor (callable, *optional*): an image processor; called as `processor(images=..., return_tensors="pt")`.
+            Not used, and may be None, when `dataset` is a tensor.
+        dataset (`Dataset` or `torch.FloatTensor`): map-style, with samples
+            `{"image": uint8 tensor (C, H, W), "label": int}` (label optional, negative = none; sizes may differ where
+            the processor resizes), or pixel values of shape `(samples, channels, height, width)` from `preprocess`.
+        batch_size (`int`): images a forward pass.
+        device (`torch.device` or `str`, *optional*): where to compute; the model's own by default.
+        labels (`torch.LongTensor` of shape `(samples,)`, *optional*): only with a tensor, which carries none.
+
+    Returns:
+        `Features`: on the CPU, in the order of the data set.
+
+    Raises:
+        ValueError: for an empty data set, images whose channels do not fit, or a model that is no encoder.
+    """
+    if isinstance(dataset, torch.Tensor):
+        chunks = dataset.split(batch_size)
+        batches: Iterable = zip(chunks, [None] * len(chunks), strict=True)
+        batches = tqdm(batches, total=len(chunks), desc="Embedding", disable=not progress)
+    else:
+        batches = pixel_batches(processor, dataset, batch_size, num_channels_of(model), progress)
+    with frozen_embedder(model, device) as embed:
+        features = extract_all({"": embed}, batches)[""]
+    return features if labels is None else Features(features.embeddings, labels.cpu())
+
+
+def preprocess(
+    processor: Callable,
+    dataset: Dataset,
+    num_channels: int | None = None,
+    batch_size: int = 256,
+    progress: bool = False,
+) -> torch.Tensor:
+    """
+    Preprocess a data set once, for several calls of `extract_features`. All pixels are kept: 600 kB an image at 224.
+
+    Args:
+        num_channels (`int`, *optional*): channels that the encoder takes; what the processor normalises by default.
+
+    Returns:
+        `torch.FloatTensor` of shape `(samples, channels, height, width)`.
+
+    Raises:
+        ValueError: for an empty data set, channels that do not fit, or images that stay of different sizes.
+    """
+    batches = [pixels for pixels, _ in pixel_batches(processor, dataset, batch_size, num_channels, progress)]
+    if len({batch.shape[1:] for batch in batches}) > 1:
+        raise ValueError("The processed images differ in size: use a processor that resizes or crops to one size.")
+    return torch.cat(batches)
+
+
+def pixel_batches(
+    processor: Callable, dataset: Dataset, batch_size: int, num_channels: int | None = None, progress: bool = False
+) -> Iterator[tuple[torch.Tensor, list[int | None]]]:
+    """Batches of pixel values (B, C, H, W) and their labels, one pass over the data set. See `preprocess`."""
+    total = len(dataset)
+    if total == 0:
+        raise ValueError("The data set is empty.")
+    wanted = num_channels or _processor_channels(processor)
+    for start in tqdm(range(0, total, batch_size), desc="Embedding", disable=not progress):
+        samples = [dataset[i] for i in range(start, min(start + batch_size, total))]
+        images = [_to_numpy(sample["image"], wanted) for sample in samples]
+        try:
+            pixels = processor(images=images, return_tensors="pt")["pixel_values"]
+        except ValueError as error:
+            if len({image.shape for image in images}) == 1:
+                raise
+            raise ValueError(
+                "The image processor could not stack images of different sizes: use one that resizes or crops."
+            ) from error
+        if num_channels is not None and pixels.shape[1] != num_channels:
+            raise ValueError(
+                f"The encoder takes {num_channels} channels, but the image processor gives {pixels.shape[1]}: check "
+                "num_channels of the encoder against image_mean and do_convert_rgb of the processor."
+            )
+        yield pixels, [sample.get("label") for sample in samples]
+
+
+@contextmanager
+def frozen_embedder(model: PreTrainedModel, device: torch.device | str | None = None) -> Iterator[Callable]:
+    """Within the context `model` is frozen on `device`; yields a function from pixel values to embeddings (B, D)."""
+    if type(model).__name__.endswith("ForPreTraining"):
+        raise ValueError(
+            f"{type(model).__name__} is an encoder with a pretraining head: pass the encoder, "
+            "AutoModel.from_pretrained(...) of the same folder, or model.backbone."
+        )
+    config = model.config.to_dict()
+    # An image-text model has a vision_config and a text_config, and its forward needs both inputs.
+    forward = model.get_image_features if {"vision_config", "text_config"} <= config.keys() else model.forward
+    resizes = "interpolate_pos_encoding" in inspect.signature(forward).parameters
+    size = _search(config, "image_size")
+    size = (size, size) if isinstance(size, int) else size
+    has_cls = any(name.endswith(("cls_token", "class_embedding")) for name, _ in model.named_parameters())
+    home, modes = model.device, [(module, module.training) for module in model.modules()]
+    target = torch.device(device) if device is not None else home
+
+    def embed(pixel_values: torch.Tensor) -> torch.Tensor:
+        # Positions are interpolated where the processor's crop is not the size that the encoder was built for.
+        extra = {"interpolate_pos_encoding": True} if resizes and size and tuple(size) != pixel_values.shape[2:] else {}
+        with torch.inference_mode(), torch.autocast(target.type, enabled=False):
+            outputs = forward(pixel_values=pixel_values.to(target, model.dtype), **extra)
+            embeddings = outputs if isinstance(outputs, torch.Tensor) else embedding_of(outputs, has_cls)
+            return embeddings.float().cpu()
+
+    try:
+        model.to(target).eval()
+        yield embed
+    finally:
+        model.to(home)
+        for module, training in modes:
+            module.training = training
+
+
+def extract_all(embedders: Mapping[str, Callable], batches: Iterable) -> dict[str, Features]:
+    """Features of several embedders in one pass over `(pixel_values, labels)` batches; labels only if all have one."""
+    parts: dict[str, list[torch.Tensor]] = {name: [] for name in embedders}
+    labels: list[int | None] = []
+    for pixels, batch_labels in batches:
+        for name, embed in embedders.items():
+            parts[name].append(embed(pixels))
+        labels += batch_labels or [None] * len(pixels)
+    if not labels:
+        raise ValueError("The data set is empty.")
+    known = all(label is not None and label >= 0 for label in labels)
+    targets = torch.tensor([int(label) for label in labels]) if known else None
+    # Concatenated outside of inference mode, so that a probe can save the embeddings for its backward pass.
+    return {name: Features(torch.cat(tensors), targets) for name, tensors in parts.items()}
+
+
+def num_channels_of(model: PreTrainedModel) -> int | None:
+    """Channels that the encoder takes, read from its config; None where the config does not say."""
+    config = model.config.to_dict()
+    input_size = _search(config, "input_size")  # timm: (channels, height, width)
+    return _search(config, "num_channels") or (input_size[0] if input_size else None)
+
+
+def _search(config: Mapping[str, Any], key: str) -> Any:
+    """`config[key]`, or that of the vision part of a composite config, or None."""
+    if config.get(key) is not None:
+        return config[key]
+    parts = (config.get(name) for name in ("backbone_config", "vision_config", "pretrained_cfg"))
+    return next((found for part in parts if part and (found := _search(part, key)) is not None), None)
+
+
+def _processor_channels(processor: Any) -> int | None:
+    """Channels that an image processor gives, or None when it keeps what comes in."""
+    settings = vars(processor)
+    mean = settings.get("image_mean")
+    if settings.get("do_normalize") and isinstance(mean, (list, tuple)):
+        return len(mean)
+    return 3 if settings.get("do_convert_rgb") else None
+
+
+def _to_numpy(image: torch.Tensor, channels: int | None) -> np.ndarray:
+    """A uint8 image (C, H, W) as an array (H, W, C) with `channels` channels."""
+    if image.dtype != torch.uint8 or image.ndim != 3:
+        raise ValueError(f"Images must be uint8 tensors (C, H, W), got {image.dtype} of shape {tuple(image.shape)}.")
+    if channels is not None and image.shape[0] != channels:
+        if image.shape[0] != 1:
+            raise ValueError(
+                f"The images have {image.shape[0]} channels and the encoder or its processor takes {channels}: only "
+                "grey images can be spread over more channels; convert the others in the data set."
+            )
+        image = image.expand(channels, -1, -1)
+    return image.permute(1, 2, 0).contiguous().numpy()

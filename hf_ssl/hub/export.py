@@ -1,0 +1,109 @@
+"""The published repository: a native encoder at the root, the whole method under `pretraining/`."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, BeitConfig, BeitModel, PreTrainedModel
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+from ..image_processing_utils import SSLImageProcessor
+from ..modeling_utils import SSLPreTrainedModel, has_learnt_pooler
+
+PRETRAINING = "pretraining"
+
+
+def native_encoder(model: SSLPreTrainedModel) -> PreTrainedModel:
+    """
+    The encoder of a method as a plain transformers model whose `pooler_output` is the method's embedding, exactly.
+
+    - ViT with CLS: the pooler becomes the identity (`pooler_act="linear"`); without one, `AutoModel` would make up
+      a random pooler.
+    - ViT with `pooling="mean"`: a `BeitModel` with absolute positions, whose pooler is the norm of the mean patch.
+    - every other architecture has a pooler without weights and is copied as it is.
+
+    Raises:
+        RuntimeError: when a weight would be missing or left over.
+    """
+    backbone = model.backbone
+    if model.config.pooling == "mean":
+        return _mean_pooled_beit(backbone)
+    fields = backbone.config.to_dict()
+    with torch.device("meta"):
+        template = AutoModel.from_config(AutoConfig.for_model(**fields))
+    state = dict(backbone.state_dict())
+    if has_learnt_pooler(template):
+        width = template.config.hidden_size
+        fields |= {"pooler_act": "linear", "pooler_output_size": width}
+        state |= {"pooler.dense.weight": torch.eye(width), "pooler.dense.bias": torch.zeros(width)}
+    return _filled(AutoModel.from_config(AutoConfig.for_model(**fields)), state, backbone)
+
+
+def _mean_pooled_beit(vit: PreTrainedModel) -> PreTrainedModel:
+    shared = (
+        "hidden_size num_hidden_layers num_attention_heads intermediate_size hidden_act initializer_range "
+        "layer_norm_eps image_size patch_size num_channels"
+    ).split()
+    config = BeitConfig(
+        **{name: vit.config.to_dict()[name] for name in shared},
+        use_mask_token=False,
+        use_absolute_position_embeddings=True,
+        use_relative_position_bias=False,
+        use_shared_relative_position_bias=False,
+        use_mean_pooling=True,
+        layer_scale_init_value=0.0,
+        drop_path_rate=0.0,
+    )
+    state = {
+        name.replace("layernorm.", "pooler.layernorm.") if name.startswith("layernorm.") else name: tensor
+        for name, tensor in vit.state_dict().items()
+        # A bias on the keys adds the same number to all logits of a query: softmax drops it, and so does BEiT.
+        if not name.endswith("attention.k_proj.bias")
+    }
+    return _filled(BeitModel(config), state, vit)
+
+
+def _filled(native: PreTrainedModel, state: dict[str, torch.Tensor], source: nn.Module) -> PreTrainedModel:
+    native.load_state_dict(state, strict=True)
+    return native.to(dtype=next(source.parameters()).dtype).eval()
+
+
+def native_image_processor(processor: SSLImageProcessor) -> ViTImageProcessorPil:
+    """A native image processor, saved as `ViTImageProcessor`, that preprocesses exactly as `processor` does at inference."""
+    names = (
+        "resample image_mean image_std size crop_size do_convert_rgb do_resize do_center_crop do_rescale "
+        "rescale_factor do_normalize"
+    ).split()
+    values = processor.to_dict()
+    return ViTImageProcessorPil(**{name: values[name] for name in names if name in values})
+
+
+def export_pretrained(
+    model: SSLPreTrainedModel, processor: SSLImageProcessor, output_dir: str | Path, card: str | None = None
+) -> Path:
+    """
+    Write the repository; what stood there under the same names is replaced as a whole, and never half.
+
+    Args:
+        model (`SSLPreTrainedModel`): a `...ForPreTraining`.
+        processor (`SSLImageProcessor`): its image processor.
+        output_dir (`str` or `Path`): made when it does not exist; other files in it stay.
+        card (`str`, *optional*): text of `README.md`.
+    """
+    output_dir = Path(output_dir)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output_dir, prefix=".export-") as staging:
+        native_encoder(model).save_pretrained(staging)
+        native_image_processor(processor).save_pretrained(staging)
+        model.save_pretrained(Path(staging, PRETRAINING))
+        processor.save_pretrained(Path(staging, PRETRAINING))
+        if card is not None:
+            Path(staging, "README.md").write_text(card, encoding="utf-8")
+        for new in sorted(Path(staging).iterdir()):
+            old = output_dir / new.name
+            if old.is_dir():
+                shutil.rmtree(old)
+            new.replace(old)
+    return output_dir

@@ -1,0 +1,1 @@
+"""One folder per method: configuration, model, image processor, recipes."""

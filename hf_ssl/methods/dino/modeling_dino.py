@@ -1,0 +1,119 @@
+"""DINO (arXiv:2104.14294): self-distillation with no labels, from a moving-average teacher, over many crops."""
+
+from dataclasses import dataclass
+
+import torch
+from transformers.utils.generic import can_return_tuple
+
+from ...modeling_utils import (
+    SSLForImageClassification,
+    SSLModel,
+    SSLOutput,
+    SSLPreTrainedModel,
+    build_backbone,
+    embed_dim,
+    encode,
+)
+from ...nn.distributed import mean_over_ranks
+from ...nn.drop_path import add_drop_path
+from ...nn.heads import PrototypeHead
+from ...nn.losses import cross_view_entropy
+from ...nn.momentum import Twin, ema_
+from ...nn.schedules import cosine, warmup
+from .configuration_dino import DinoConfig
+
+
+@dataclass
+class DinoOutput(SSLOutput):
+    """
+    [`SSLOutput`]; `logs` holds the entropy of the teacher's mean and single outputs, in nats, and the teacher's share
+    of change.
+    """
+
+
+class DinoModel(SSLModel):
+    config: DinoConfig
+
+
+class DinoForImageClassification(SSLForImageClassification):
+    config: DinoConfig
+
+
+class DinoForPreTraining(SSLPreTrainedModel):
+    config: DinoConfig
+    frozen_modules = ("backbone", "head")  # the teacher, which is what gets published
+    _keep_in_fp32_modules_strict = {"center"}
+
+    def __init__(self, config: DinoConfig):
+        super().__init__(config)
+        self.backbone = build_backbone(config.backbone_config)
+        sizes = [embed_dim(config.backbone_config), *config.head_sizes]
+        self.head = PrototypeHead(sizes, config.num_prototypes, config.norm_last_layer)
+        self.student = Twin(backbone=self.backbone, head=self.head)
+        if config.backbone_config.model_type == "vit" and config.student_drop_path_rate > 0:
+            add_drop_path(self.student.backbone, config.student_drop_path_rate)
+        self.register_buffer("center", torch.zeros(config.num_prototypes))
+        self.temperature = config.warmup_teacher_temperature
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        pixel_values: torch.Tensor,
+        local_pixel_values: torch.Tensor | None = None,
+        return_loss: bool = True,
+        **kwargs,
+    ) -> DinoOutput:
+        """
+        Args:
+            pixel_values (`torch.Tensor` of shape `(batch, 2, channels, height, width)`): global crops, for both.
+            local_pixel_values (`torch.Tensor` of shape `(batch, crops, channels, h, w)`, *optional*): for the student.
+
+        Returns:
+            [`DinoOutput`]. In training, the centre moves after the targets are made, by the mean over all processes.
+
+        Raises:
+            ValueError: when `pixel_values` does not hold at least two views.
+        """
+        if pixel_values.dim() != 5 or pixel_values.shape[1] < 2:
+            raise ValueError(
+                "DINO needs at least 2 global crops: pixel_values must have the shape (batch, 2, channels, height, "
+                f"width), got {tuple(pixel_values.shape)}."
+            )
+        crops = [pixel_values] if local_pixel_values is None else [pixel_values, local_pixel_values]
+        student = torch.cat([self._project(self.student, x)[0] for x in crops], dim=1)  # [B, V, K]
+        with torch.no_grad():
+            teacher, h = self._project(self, pixel_values)  # [B, 2, K], [B, 2, D]
+            teacher = teacher.float()
+            targets = ((teacher - self.center) / self.temperature).softmax(-1)
+            if self.training:
+                self.center.lerp_(mean_over_ranks(teacher.mean((0, 1))), 1 - self.config.center_momentum)
+            logs = {
+                "teacher_entropy": torch.special.entr(targets).sum(-1).mean(),
+                "mean_teacher_entropy": torch.special.entr(targets.mean((0, 1))).sum(),
+            }
+        log_probabilities = (student.float() / self.config.student_temperature).log_softmax(-1)
+        loss = cross_view_entropy(targets, log_probabilities) if return_loss else None
+        return DinoOutput(loss=loss, logs=logs, embeddings=h[:, 0])
+
+    def _project(self, network, pixel_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits (B, V, K) and embeddings (B, V, D) of views (B, V, C, H, W) under the student or the teacher."""
+        h = encode(network.backbone, pixel_values.flatten(0, 1), self.config.pooling)
+        shape = pixel_values.shape[:2]
+        return network.head(h).unflatten(0, shape), h.unflatten(0, shape)
+
+    def on_step_begin(self, step: int, total_steps: int) -> None:
+        c = self.config
+        steps = round(c.warmup_teacher_share * total_steps)
+        self.temperature = warmup(step, steps, c.warmup_teacher_temperature, c.teacher_temperature)
+
+    def before_optimizer_step(self, step: int, total_steps: int) -> None:
+        if step < self.config.freeze_prototypes_share * total_steps:
+            for parameter in (self.student.head.prototypes.weight, self.student.head.norms):
+                if parameter is not None:
+                    parameter.grad = None
+
+    def after_optimizer_step(self, step: int, total_steps: int) -> None:
+        momentum = cosine(step, total_steps, self.config.teacher_momentum, 1.0)
+        ema_(self.backbone, self.student.backbone, momentum)
+        ema_(self.head, self.student.head, momentum)

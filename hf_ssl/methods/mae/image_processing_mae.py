@@ -1,0 +1,52 @@
+"""Views and masks of MAE (arXiv:2111.06377, section 3 and appendix A)."""
+
+import torch
+from transformers import BatchFeature
+
+from ...augment import ViewPolicy
+from ...image_processing_utils import SSLImageProcessor
+from ...nn.masking import random_masking
+
+
+class MAEImageProcessor(SSLImageProcessor):
+    r"""
+    One crop, flipped at random and nothing else, and a random mask over its patches.
+
+    Args:
+        patch_size (`int`, *optional*, defaults to 16): side of the encoder's patches in pixels.
+        mask_ratio (`float`, *optional*, defaults to 0.75): share of the patches that the encoder does not see.
+        crop_scale (`list[float]`, *optional*, defaults to `[0.2, 1.0]`): area of the crop, share of the image.
+        crop_ratio (`list[float]`, *optional*, defaults to `[3/4, 4/3]`): aspect ratio of the crop.
+        flip_probability (`float`, *optional*, defaults to 0.5): horizontal flip.
+    """
+
+    patch_size: int = 16
+    mask_ratio: float = 0.75
+    crop_scale: list = [0.2, 1.0]
+    crop_ratio: list = [3 / 4, 4 / 3]
+    flip_probability: float = 0.5
+
+    def policies(self) -> dict[str, list[ViewPolicy]]:
+        policy = ViewPolicy(
+            size=self.view_size,
+            crop_scale=tuple(self.crop_scale),
+            crop_ratio=tuple(self.crop_ratio),
+            interpolation="bicubic",
+            flip_probability=self.flip_probability,
+            jitter_probability=0.0,
+            grayscale_probability=0.0,
+            blur_probability=0.0,
+        )
+        return {"pixel_values": [policy]}
+
+    def views(
+        self, images: torch.Tensor | list[torch.Tensor], generator: torch.Generator | None = None
+    ) -> BatchFeature:
+        """
+        As in the base class, with `pixel_values` of shape `(batch, channels, size, size)` and `bool_masked_pos` of
+        shape `(batch, patches)`, True = masked.
+        """
+        views = super().views(images, generator)
+        pixel_values = views["pixel_values"][:, 0]
+        mask = random_masking(len(images), (self.view_size // self.patch_size) ** 2, self.mask_ratio, generator)
+        return BatchFeature({"pixel_values": pixel_values, "bool_masked_pos": mask.to(pixel_values.device)})

@@ -1,0 +1,35 @@
+"""How MAE is trained."""
+
+from ...configuration_utils import Recipe
+
+RECIPES = {
+    "paper": Recipe(
+        description="ImageNet, ViT-B/16, batch 4096 (arXiv:2111.06377, table 8)",
+        training={
+            "base_learning_rate": 1.5e-4,
+            "weight_decay": 0.05,
+            "adam_beta2": 0.95,
+            "num_train_epochs": 800,
+            "warmup_epochs": 40,
+            "per_device_train_batch_size": 4096,
+        },
+    ),
+    "small": Recipe(
+        description="32-pixel images on a few CPU cores, minutes",
+        config={
+            "decoder_hidden_size": 96,
+            "decoder_num_hidden_layers": 2,
+            "decoder_num_attention_heads": 3,
+            "decoder_intermediate_size": 384,
+        },
+        processor={"mask_ratio": 0.6},
+        training={
+            "learning_rate": 1.5e-3,
+            "weight_decay": 0.05,
+            "adam_beta2": 0.95,
+            "num_train_epochs": 60,
+            "warmup_epochs": 3,
+            "per_device_train_batch_size": 128,
+        },
+    ),
+}

@@ -1,0 +1,74 @@
+"""SimCLR (arXiv:2002.05709): pull two views of an image together, push all other images of the batch away."""
+
+from dataclasses import dataclass
+
+import torch
+from transformers.utils.generic import can_return_tuple
+
+from ...modeling_utils import (
+    SSLForImageClassification,
+    SSLModel,
+    SSLOutput,
+    SSLPreTrainedModel,
+    build_backbone,
+    embed_dim,
+    encode,
+)
+from ...nn.heads import MLPHead
+from ...nn.losses import nt_xent
+from .configuration_simclr import SimCLRConfig
+
+
+@dataclass
+class SimCLROutput(SSLOutput):
+    """
+    [`SSLOutput`] and:
+
+    Args:
+        projections (`torch.Tensor` of shape `(batch, views, projection)`): what the loss compares, not normalised.
+    """
+
+    projections: torch.Tensor | None = None
+
+
+class SimCLRModel(SSLModel):
+    config: SimCLRConfig
+
+
+class SimCLRForImageClassification(SSLForImageClassification):
+    config: SimCLRConfig
+
+
+class SimCLRForPreTraining(SSLPreTrainedModel):
+    config: SimCLRConfig
+    batch_contrastive = True
+
+    def __init__(self, config: SimCLRConfig):
+        super().__init__(config)
+        self.backbone = build_backbone(config.backbone_config)
+        sizes = [embed_dim(config.backbone_config), *config.projection_sizes]
+        self.projector = MLPHead(sizes, last_batch_norm=config.projector_last_batch_norm)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(self, pixel_values: torch.Tensor, return_loss: bool = True, **kwargs) -> SimCLROutput:
+        """
+        Args:
+            pixel_values (`torch.Tensor` of shape `(batch, views, channels, height, width)`): two or more views.
+
+        Returns:
+            [`SimCLROutput`], with the loss over the batch of all processes together.
+
+        Raises:
+            ValueError: for a batch of one image, or of one view, which has nothing to compare.
+        """
+        if pixel_values.dim() != 5 or min(pixel_values.shape[:2]) < 2:
+            raise ValueError(
+                "SimCLR compares at least 2 images with at least 2 views each: pixel_values must have the shape "
+                f"(batch, views, channels, height, width), got {tuple(pixel_values.shape)}."
+            )
+        h = encode(self.backbone, pixel_values.flatten(0, 1), self.config.pooling)  # [B * V, D]
+        z = self.projector(h).unflatten(0, pixel_values.shape[:2])  # [B, V, P]
+        loss = nt_xent(z, self.config.temperature) if return_loss else None
+        embeddings = h.detach().unflatten(0, pixel_values.shape[:2])[:, 0]
+        return SimCLROutput(loss=loss, embeddings=embeddings, projections=z)

@@ -1,0 +1,212 @@
+"""The base of every method: a native encoder called `backbone`, hooks for the Trainer, and safe saving and loading."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutputWithPooling, ImageClassifierOutput
+from transformers.utils import ModelOutput
+from transformers.utils.generic import can_return_tuple
+
+from .configuration_utils import SSLConfig
+from .nn.masking import encode_tokens
+from .nn.momentum import Twin
+
+
+@dataclass
+class SSLOutput(ModelOutput):
+    """
+    Args:
+        loss (`torch.Tensor`, scalar): the objective, in float32.
+        logs (`dict[str, torch.Tensor]`): scalars that the Trainer logs.
+        embeddings (`torch.Tensor` of shape `(batch, hidden)`): detached embeddings of the first view.
+    """
+
+    loss: torch.Tensor | None = None
+    logs: dict[str, torch.Tensor] | None = None
+    embeddings: torch.Tensor | None = None
+
+
+def build_backbone(config: PreTrainedConfig) -> PreTrainedModel:
+    """The native encoder of `config`, freshly initialised, without a pooler that has weights of its own."""
+    backbone = AutoModel.from_config(config)
+    # A learnt pooler (ViT's tanh layer) would be a random projection behind the embedding: nobody trains it here.
+    if has_learnt_pooler(backbone):
+        backbone.pooler = None
+    return backbone
+
+
+def has_learnt_pooler(backbone: nn.Module) -> bool:
+    pooler = getattr(backbone, "pooler", None)
+    return isinstance(pooler, nn.Module) and any(isinstance(m, nn.Linear) for m in pooler.modules())
+
+
+def embed_dim(config: PreTrainedConfig) -> int:
+    """Width of the embedding of a native encoder."""
+    for owner, name in ((config, "hidden_size"), (config, "num_features")):
+        if getattr(owner, name, None):
+            return getattr(owner, name)
+    return config.hidden_sizes[-1]
+
+
+def forward_backbone(
+    backbone: PreTrainedModel, pixel_values: torch.Tensor, pooling: str | None = None, **kwargs
+) -> BaseModelOutputWithPooling:
+    """
+    Run any native encoder; `pooler_output` is the embedding, of shape `(batch, hidden)`.
+
+    Crops of another size than the encoder's own get interpolated positions where the architecture has positions.
+
+    Args:
+        pixel_values (`torch.Tensor` of shape `(batch, channels, height, width)`): normalised.
+        pooling (`str`, *optional*): see `SSLConfig.pooling`.
+    """
+    config = backbone.config
+    channels, size = getattr(config, "num_channels", None), getattr(config, "image_size", None)
+    if channels is not None and pixel_values.shape[1] != channels:
+        raise ValueError(
+            f"The encoder takes images of {channels} channels (backbone_config.num_channels), got pixel_values of "
+            f"shape {tuple(pixel_values.shape)}: set do_convert_rgb on the image processor or num_channels."
+        )
+    patch = getattr(config, "patch_size", 1)
+    if isinstance(patch, int) and min(pixel_values.shape[-2:]) < patch:
+        raise ValueError(
+            f"An image of {pixel_values.shape[-2]}x{pixel_values.shape[-1]} pixels is smaller than one patch "
+            f"({patch}x{patch}): use larger images or a smaller backbone_config.patch_size."
+        )
+    if pooling == "mean":
+        tokens = encode_tokens(backbone, pixel_values, **kwargs)
+        embedding = backbone.layernorm(tokens[:, 1:].mean(1))
+        return BaseModelOutputWithPooling(last_hidden_state=tokens, pooler_output=embedding)
+    parameters = inspect.signature(type(backbone).forward).parameters
+    if "interpolate_pos_encoding" in parameters and tuple(pixel_values.shape[-2:]) != (size, size):
+        kwargs["interpolate_pos_encoding"] = True
+    outputs = backbone(pixel_values, **kwargs)
+    if outputs.get("pooler_output") is None:
+        has_cls = hasattr(backbone.embeddings, "cls_token")
+        hidden = outputs.last_hidden_state
+        outputs["pooler_output"] = hidden[:, 0] if has_cls else hidden.mean(1)
+    outputs["pooler_output"] = outputs.pooler_output.flatten(1)
+    return outputs
+
+
+def encode(backbone: PreTrainedModel, pixel_values: torch.Tensor, pooling: str | None = None) -> torch.Tensor:
+    """Embeddings of shape `(batch, hidden)`; see `forward_backbone`."""
+    return forward_backbone(backbone, pixel_values, pooling).pooler_output
+
+
+class SSLPreTrainedModel(PreTrainedModel):
+    """Base of all models. `backbone` is always the network that gets published."""
+
+    config: SSLConfig
+    base_model_prefix = "backbone"
+    main_input_name = "pixel_values"
+    input_modalities = ("image",)
+    accepts_loss_kwargs = False  # the losses are means already; the Trainer must divide by the accumulation steps
+    supports_gradient_checkpointing = True
+    _supports_sdpa = _supports_flash_attn = _supports_flex_attn = _supports_attention_backend = True
+    frozen_modules: tuple[str, ...] = ()
+    uses_mask_token = False  # True where `bool_masked_pos` goes into the native encoder
+    batch_contrastive = False  # True where the loss compares the images of a batch with each other
+
+    def initialize_weights(self):
+        """Runs after construction and after loading: sync the twins, then freeze, which `from_pretrained` undoes."""
+        super().initialize_weights()
+        for child in self.children():
+            if isinstance(child, Twin):
+                child.start_from(self)
+        for name in self.frozen_modules:
+            self.get_submodule(name).requires_grad_(False)
+        if not self.uses_mask_token:  # a parameter without gradient would stop DDP
+            for name, parameter in self.named_parameters():
+                if name.endswith("embeddings.mask_token"):
+                    parameter.requires_grad_(False)
+
+    def save_pretrained(self, save_directory, *args, save_original_format: bool = False, **kwargs):
+        # In the original (transformers 4) key names, a resumed Trainer would silently skip most ViT weights.
+        return super().save_pretrained(save_directory, *args, save_original_format=save_original_format, **kwargs)
+
+    @classmethod
+    def from_backbone(cls, backbone: str | PreTrainedModel, config: SSLConfig | Mapping | None = None, **kwargs):
+        """
+        A method around a published encoder, with fresh heads.
+
+        Args:
+            backbone (`str` or `PreTrainedModel`): repository id, folder, or a loaded encoder.
+            config (`SSLConfig` or `dict`, *optional*): fields of the method; its `backbone_config` is replaced.
+            kwargs: further arguments of `AutoModel.from_pretrained`, such as `revision`.
+
+        Raises:
+            ValueError: when weights of the encoder are missing or left over.
+        """
+        native = AutoModel.from_pretrained(backbone, **kwargs) if isinstance(backbone, str) else backbone
+        native = native.backbone if isinstance(native, SSLPreTrainedModel) else native
+        fields = config.to_dict() if isinstance(config, SSLConfig) else dict(config or {})
+        fields = {k: v for k, v in fields.items() if k not in ("backbone_config", "model_type", "architectures")}
+        model = cls(cls.config_class(**fields, backbone_config=native.config.to_dict()))
+        state = {k: v for k, v in native.state_dict().items() if k in model.backbone.state_dict() or "pooler" not in k}
+        missing, unexpected = model.backbone.load_state_dict(state, strict=False)
+        if missing or unexpected:
+            raise ValueError(f"{backbone} does not fit {cls.__name__}: missing {missing}, unexpected {unexpected}.")
+        for child in model.children():
+            if isinstance(child, Twin):
+                child.start_from(model)
+        return model
+
+    def encoder(self) -> "SSLModel":
+        """What will be published, as an [`SSLModel`] that shares the weights of `backbone`."""
+        with torch.device("meta"):
+            model = SSLModel(self.config)
+        model.backbone = self.backbone
+        return model.train(self.training)
+
+    # Hooks that the Trainer calls; pure functions of (step, total_steps), so that resuming needs no extra state.
+    def on_epoch_begin(self, epoch: int, dataloader) -> None: ...
+    def on_step_begin(self, step: int, total_steps: int) -> None: ...
+    def before_optimizer_step(self, step: int, total_steps: int) -> None: ...
+    def after_optimizer_step(self, step: int, total_steps: int) -> None: ...
+
+
+class SSLModel(SSLPreTrainedModel):
+    """The encoder of a pretraining checkpoint: what `AutoModel` returns for one."""
+
+    _keys_to_ignore_on_load_unexpected = [r"^(?!backbone\.)"]
+
+    def __init__(self, config: SSLConfig):
+        super().__init__(config)
+        self.backbone = build_backbone(config.backbone_config)
+        self.post_init()
+
+    def forward(self, pixel_values: torch.Tensor, **kwargs) -> BaseModelOutputWithPooling:
+        """`pooler_output` of shape `(batch, hidden)` is the embedding of `pixel_values` (batch, channels, h, w)."""
+        return forward_backbone(self.backbone, pixel_values, self.config.pooling, **kwargs)
+
+
+class SSLForImageClassification(SSLPreTrainedModel):
+    """The encoder with a linear classifier on its embedding, for fine-tuning a pretraining checkpoint directly."""
+
+    _keys_to_ignore_on_load_unexpected = [r"^(?!backbone\.|classifier\.)"]
+
+    def __init__(self, config: SSLConfig):
+        super().__init__(config)
+        self.num_labels = config.num_labels
+        self.backbone = build_backbone(config.backbone_config)
+        self.classifier = nn.Linear(embed_dim(config.backbone_config), config.num_labels)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(self, pixel_values: torch.Tensor, labels: torch.Tensor | None = None, **kwargs):
+        """
+        Args:
+            pixel_values (`torch.Tensor` of shape `(batch, channels, height, width)`)
+            labels (`torch.LongTensor` of shape `(batch,)`, *optional*): class indices for the cross-entropy.
+        """
+        outputs = forward_backbone(self.backbone, pixel_values, self.config.pooling, **kwargs)
+        logits = self.classifier(outputs.pooler_output)
+        loss = None if labels is None else nn.functional.cross_entropy(logits.float(), labels)
+        return ImageClassifierOutput(
+            loss=loss, logits=logits, hidden_states=outputs.hidden_states, attentions=outputs.get("attentions")
+        )

@@ -1,0 +1,46 @@
+"""The two collectives that losses over a global batch need. Both are the identity in a single process."""
+
+import torch
+import torch.distributed as dist
+
+
+def is_distributed() -> bool:
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def rank() -> int:
+    return dist.get_rank() if is_distributed() else 0
+
+
+class _GatherWithGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        parts = [torch.empty_like(x) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, x.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        gradient = gradient.contiguous()
+        dist.all_reduce(gradient)
+        return gradient.chunk(dist.get_world_size())[dist.get_rank()]
+
+
+def gather(x: torch.Tensor) -> torch.Tensor:
+    """
+    Concatenate `x` of shape (B, ...) over all processes in rank order, with gradients, to (B * world, ...).
+
+    The backward pass sums the gradients of all processes; since DDP then averages parameter gradients, a loss that is
+    the mean over the local anchors has exactly the gradient of the single-process loss over the global batch.
+    Every process must hold the same B.
+    """
+    return _GatherWithGradient.apply(x) if is_distributed() else x
+
+
+def mean_over_ranks(x: torch.Tensor) -> torch.Tensor:
+    """Mean of `x` over all processes, without gradients."""
+    if is_distributed():
+        x = x.clone()
+        dist.all_reduce(x)
+        x /= dist.get_world_size()
+    return x

@@ -1,0 +1,95 @@
+"""The only list of methods. Adding one: its folder, one row here, its tests."""
+
+import importlib
+from dataclasses import dataclass
+from types import ModuleType
+
+from transformers import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoModel,
+    AutoModelForImageClassification,
+    AutoModelForPreTraining,
+)
+
+from .configuration_utils import Recipe, SSLConfig, closest
+from .image_processing_utils import SSLImageProcessor
+from .modeling_utils import SSLPreTrainedModel
+
+
+@dataclass(frozen=True)
+class Method:
+    """
+    Args:
+        name (`str`): folder under `hf_ssl/methods`, and the name on the command line.
+        stem (`str`): of its class names.
+        title (`str`): how people write it.
+        paper (`str`): arXiv number.
+        year (`int`): of the first version of the paper.
+        family (`str`): "joint embedding", "self-distillation" or "masked images".
+        batch (`str`): "two-view", "multi-crop" or "masked".
+    """
+
+    name: str
+    stem: str
+    title: str
+    paper: str
+    year: int
+    family: str
+    batch: str
+
+    @property
+    def module(self) -> ModuleType:
+        return importlib.import_module(f".methods.{self.name}", __package__)
+
+    @property
+    def config_class(self) -> type[SSLConfig]:
+        return vars(self.module)[f"{self.stem}Config"]
+
+    @property
+    def image_processor_class(self) -> type[SSLImageProcessor]:
+        return vars(self.module)[f"{self.stem}ImageProcessor"]
+
+    @property
+    def pretraining_class(self) -> type[SSLPreTrainedModel]:
+        return vars(self.module)[f"{self.stem}ForPreTraining"]
+
+    @property
+    def recipes(self) -> dict[str, Recipe]:
+        return self.module.RECIPES
+
+
+METHODS = {
+    row.name: row
+    for row in (
+        Method("simclr", "SimCLR", "SimCLR", "2002.05709", 2020, "joint embedding", "two-view"),
+        Method("dino", "Dino", "DINO", "2104.14294", 2021, "self-distillation", "multi-crop"),
+        Method("mae", "MAE", "MAE", "2111.06377", 2021, "masked images", "masked"),
+    )
+}
+
+
+def get_method(name: str) -> Method:
+    """The row of a method; a `ValueError` names the nearest for an unknown name."""
+    if name not in METHODS:
+        raise ValueError(f"There is no method {name!r}.{closest(name, METHODS)} Known: {', '.join(METHODS)}.")
+    return METHODS[name]
+
+
+def method_of(config: SSLConfig) -> Method:
+    """The row of a configuration."""
+    return METHODS[config.model_type.removeprefix("ssl_")]
+
+
+def register_all() -> dict[str, type]:
+    """Register every method with the Auto classes. Returns the public classes by name."""
+    public = {}
+    for method in METHODS.values():
+        module, config = method.module, method.config_class
+        AutoConfig.register(config.model_type, config)
+        AutoModel.register(config, vars(module)[f"{method.stem}Model"])
+        AutoModelForPreTraining.register(config, method.pretraining_class)
+        AutoModelForImageClassification.register(config, vars(module)[f"{method.stem}ForImageClassification"])
+        AutoImageProcessor.register(config, image_processor_classes={"pil": method.image_processor_class})
+        public.update({name: vars(module)[name] for name in module.__all__ if name != "RECIPES"})
+    return public

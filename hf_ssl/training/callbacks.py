@@ -1,0 +1,31 @@
+"""Callbacks that carry the Trainer's events to the model's hooks and the optimizer's schedules."""
+
+from transformers import TrainerCallback
+
+from ..nn.schedules import cosine
+
+
+class StepHooks(TrainerCallback):
+    """Forward the steps to the hooks of the model; nothing here knows a method."""
+
+    def on_epoch_begin(self, args, state, control, model, train_dataloader=None, **kwargs):
+        model.on_epoch_begin(int(state.epoch or 0), train_dataloader)
+
+    def on_step_begin(self, args, state, control, model, **kwargs):
+        model.on_step_begin(state.global_step, state.max_steps)
+
+    def on_pre_optimizer_step(self, args, state, control, model, **kwargs):
+        model.before_optimizer_step(state.global_step, state.max_steps)
+
+    def on_optimizer_step(self, args, state, control, model, **kwargs):
+        model.after_optimizer_step(state.global_step, state.max_steps)
+
+
+class WeightDecaySchedule(TrainerCallback):
+    """A cosine from `weight_decay` to `final_weight_decay` over the run (DINO, arXiv:2104.14294, appendix B)."""
+
+    def on_step_begin(self, args, state, control, optimizer, **kwargs):
+        value = cosine(state.global_step, state.max_steps, args.weight_decay, args.final_weight_decay)
+        for group in optimizer.param_groups:
+            if group["decays"]:
+                group["weight_decay"] = value

@@ -1,0 +1,149 @@
+"""transformers' Trainer, and the few things self-supervision adds."""
+
+import torch
+from torch.utils.data import Subset
+from transformers import Trainer
+
+from ..evaluation import extract_features, knn_accuracy
+from ..image_processing_utils import SSLImageProcessor
+from ..modeling_utils import SSLPreTrainedModel
+from .arguments import SSLTrainingArguments
+from .callbacks import StepHooks, WeightDecaySchedule
+from .collators import ViewCollator, make_views
+from .doctor import Doctor
+from .optimizers import LARS, clip_each_, decays, mark_decay
+
+
+class SSLTrainer(Trainer):
+    """
+    [`~transformers.Trainer`] for models with the hooks of [`SSLPreTrainedModel`].
+
+    Args:
+        model (`SSLPreTrainedModel`): a `...ForPreTraining`.
+        args (`SSLTrainingArguments`)
+        processing_class (`SSLImageProcessor`): draws the views.
+        train_dataset: samples `{"image": uint8 tensor (C, H, W), "index": int}`, see `hf_ssl.data`.
+        eval_dataset (*optional*): the same; `evaluate` gives its loss and, where both data sets have `labels`, the
+            accuracy of a kNN classifier over the training images.
+        kwargs: every other argument of `Trainer`.
+
+    Raises:
+        ValueError: when the batch is too small for the method, or the data for one batch.
+    """
+
+    def __init__(
+        self,
+        model: SSLPreTrainedModel,
+        args: SSLTrainingArguments,
+        processing_class: SSLImageProcessor,
+        train_dataset=None,
+        eval_dataset=None,
+        data_collator=None,
+        **kwargs,
+    ):
+        if model.batch_contrastive and args.per_device_train_batch_size < 2:
+            raise ValueError(
+                f"{type(model).__name__} compares the images of a batch with each other: "
+                f"per_device_train_batch_size must be at least 2, got {args.per_device_train_batch_size}."
+            )
+        on_device = args.views_on_device if args.views_on_device is not None else args.device.type != "cpu"
+        self._outputs: dict[str, list[torch.Tensor]] = {}
+        self.doctor = Doctor() if args.doctor else None
+        super().__init__(
+            model=model,
+            args=args,
+            data_collator=data_collator or ViewCollator(processing_class, args.seed, make_views=not on_device),
+            train_dataset=train_dataset,
+            eval_dataset=eval_dataset,
+            processing_class=processing_class,
+            **kwargs,
+        )
+        self.add_callback(StepHooks)
+        if args.final_weight_decay is not None:
+            self.add_callback(WeightDecaySchedule)
+        if self.doctor is not None:
+            self.add_callback(self.doctor)
+
+    def get_train_dataloader(self):
+        batch = self.args.train_batch_size * self.args.world_size
+        try:
+            images = len(self.train_dataset)
+        except TypeError:  # streaming data have no length
+            return super().get_train_dataloader()
+        if self.args.dataloader_drop_last and images < batch:
+            raise ValueError(
+                f"The data hold {images} images, less than one batch of {batch}: lower "
+                "per_device_train_batch_size, or set dataloader_drop_last=False."
+            )
+        return super().get_train_dataloader()
+
+    def _prepare_inputs(self, inputs):
+        inputs = super()._prepare_inputs(inputs)
+        return make_views(self.processing_class, inputs, self.args.seed) if "images" in inputs else inputs
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
+        if model.training:
+            for name, value in (outputs.get("logs") or {}).items():
+                self._outputs.setdefault(name, []).append(value.detach())
+            if self.doctor is not None and outputs.get("embeddings") is not None:
+                self.doctor.observe(outputs["embeddings"])
+        return (loss, outputs) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], *args, **kwargs) -> None:
+        if "loss" in logs:
+            logs.update({name: torch.stack(values).mean().item() for name, values in self._outputs.items()})
+            self._outputs.clear()
+            rank = self.doctor.rank() if self.doctor is not None else None
+            if rank is not None:
+                logs["embedding_rank"] = rank
+        super().log(logs, *args, **kwargs)
+
+    def get_decay_parameter_names(self, model) -> list[str]:
+        return [name for name, parameter in model.named_parameters() if decays(name, parameter)]
+
+    def create_optimizer(self, model=None):
+        created = self.optimizer is None
+        if created and self.args.lars and self.optimizer_cls_and_kwargs is None:
+            self.optimizer_cls_and_kwargs = LARS, {
+                "lr": self.args.learning_rate,
+                "momentum": self.args.lars_momentum,
+                "trust_coefficient": self.args.lars_trust_coefficient,
+            }
+        optimizer = super().create_optimizer(model)
+        if created:
+            mark_decay(optimizer, model if model is not None else self.model)
+        return optimizer
+
+    def _clip_grad_norm(self, model):
+        if self.args.max_parameter_grad_norm is None:
+            return super()._clip_grad_norm(model)
+        return clip_each_(model.parameters(), self.args.max_parameter_grad_norm)
+
+    def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval") -> dict[str, float]:
+        """The loss on the views of `eval_dataset` and, with labels, `..._knn` in percent (k 20, temperature 0.07)."""
+        metrics = super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
+        test = eval_dataset if eval_dataset is not None else self.eval_dataset
+        if self.args.online_knn and labels_of(test) is not None and labels_of(self.train_dataset) is not None:
+            accuracy = self.online_knn(test)
+            metrics[f"{metric_key_prefix}_knn"] = accuracy
+            self.log({f"{metric_key_prefix}_knn": accuracy})
+        return metrics
+
+    def online_knn(self, test) -> float:
+        """kNN accuracy in percent of the current encoder, on `test`, over at most `online_knn_images` images."""
+        count = min(len(self.train_dataset), self.args.online_knn_images)
+        chosen = torch.randperm(len(self.train_dataset), generator=torch.Generator().manual_seed(self.args.seed))[:count]
+        encoder = self.accelerator.unwrap_model(self.model).encoder()
+        bank = extract_features(encoder, self.processing_class, Subset(self.train_dataset, chosen.tolist()))
+        queries = extract_features(encoder, self.processing_class, test)
+        labels = self.train_dataset.labels[chosen]
+        return knn_accuracy(
+            bank.embeddings, labels, queries.embeddings, test.labels, int(self.train_dataset.labels.max()) + 1,
+            k=min(20, count),
+        )
+
+
+def labels_of(dataset) -> torch.Tensor | None:
+    """The labels of a data set of `hf_ssl.data`, or `None` where it has none."""
+    return vars(dataset).get("labels") if dataset is not None and "labels" in vars(dataset) else None
