@@ -1,8 +1,7 @@
 """Self-supervised vision for Hugging Face: images in, a native transformers encoder out."""
 
-__version__ = "0.1.0"
-
 from . import registry
+from ._version import __version__
 from .modeling_utils import SSLOutput, SSLPreTrainedModel
 from .registry import METHODS
 from .training import SSLTrainer, SSLTrainingArguments

@@ -8,8 +8,8 @@ from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
-# Keyword arguments that transformers itself passes through a config and that are no fields of any dataclass.
-_TRANSFORMERS_KEYWORDS = {"_name_or_path", "model_type", "name_or_path", "num_labels", "torch_dtype", "_commit_hash"}
+# Keywords that transformers itself passes to every config although no field has them.
+_TRANSFORMERS_KEYWORDS = {"attn_implementation", "model_type", "name_or_path", "num_labels", "torch_dtype"}
 
 
 def closest(name: str, known) -> str:
@@ -69,13 +69,13 @@ class Recipe:
     Args:
         description (`str`): where it comes from and what it is for.
         config (`dict`): fields of the method's configuration.
-        processor (`dict`): attributes of the method's image processor.
+        processor (`dict`): attributes of the method's image processor; a function is given the image size in pixels.
         training (`dict`): fields of `SSLTrainingArguments`.
-        backbone (`dict`): fields of the default ViT backbone; not used when the user names another backbone.
+        backbone (`str`): name of the default encoder, see `hf_ssl/backbones.py`.
     """
 
     description: str
     config: dict[str, Any] = field(default_factory=dict)
     processor: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
-    backbone: dict[str, Any] = field(default_factory=dict)
+    backbone: str = "vit-small"

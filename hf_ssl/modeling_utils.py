@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import nn
@@ -144,9 +144,9 @@ class SSLPreTrainedModel(PreTrainedModel):
         """
         native = AutoModel.from_pretrained(backbone, **kwargs) if isinstance(backbone, str) else backbone
         native = native.backbone if isinstance(native, SSLPreTrainedModel) else native
-        fields = config.to_dict() if isinstance(config, SSLConfig) else dict(config or {})
-        fields = {k: v for k, v in fields.items() if k not in ("backbone_config", "model_type", "architectures")}
-        model = cls(cls.config_class(**fields, backbone_config=native.config.to_dict()))
+        if isinstance(config, SSLConfig):
+            config = {f.name: config.to_dict()[f.name] for f in fields(config) if f.name in config.to_dict()}
+        model = cls(cls.config_class(**{**(config or {}), "backbone_config": native.config.to_dict()}))
         state = {k: v for k, v in native.state_dict().items() if k in model.backbone.state_dict() or "pooler" not in k}
         missing, unexpected = model.backbone.load_state_dict(state, strict=False)
         if missing or unexpected:

@@ -72,8 +72,8 @@ def embedding_of(outputs: Mapping[str, Any], has_cls_token: bool = False) -> tor
     hidden = outputs.get("last_hidden_state")
     if hidden is None:
         raise ValueError(
-            f"The model returned {sorted(outputs)}, with neither pooler_output nor last_hidden_state: pass the encoder "
-            "(AutoModel.from_pretrained(...), or model.base_model), not a model with a head."
+            f"The model returned {sorted(outputs)}, with neither pooler_output nor last_hidden_state: pass the "
+            "encoder (AutoModel.from_pretrained(...), or model.base_model), not a model with a head."
         )
     if hidden.ndim == 4:
         return hidden.mean((2, 3))
@@ -112,6 +112,8 @@ def extract_features(
     Raises:
         ValueError: for an empty data set, images whose channels do not fit, or a model that is no encoder.
     """
+    if len(dataset) == 0:
+        raise ValueError("The data set is empty.")
     if isinstance(dataset, torch.Tensor):
         chunks = dataset.split(batch_size)
         batches: Iterable = zip(chunks, [None] * len(chunks), strict=True)
@@ -195,7 +197,9 @@ def frozen_embedder(model: PreTrainedModel, device: torch.device | str | None = 
 
     def embed(pixel_values: torch.Tensor) -> torch.Tensor:
         # Positions are interpolated where the processor's crop is not the size that the encoder was built for.
-        extra = {"interpolate_pos_encoding": True} if resizes and size and tuple(size) != pixel_values.shape[2:] else {}
+        extra = (
+            {"interpolate_pos_encoding": True} if resizes and size and tuple(size) != pixel_values.shape[2:] else {}
+        )
         with torch.inference_mode(), torch.autocast(target.type, enabled=False):
             outputs = forward(pixel_values=pixel_values.to(target, model.dtype), **extra)
             embeddings = outputs if isinstance(outputs, torch.Tensor) else embedding_of(outputs, has_cls)
@@ -218,8 +222,6 @@ def extract_all(embedders: Mapping[str, Callable], batches: Iterable) -> dict[st
         for name, embed in embedders.items():
             parts[name].append(embed(pixels))
         labels += batch_labels or [None] * len(pixels)
-    if not labels:
-        raise ValueError("The data set is empty.")
     known = all(label is not None and label >= 0 for label in labels)
     targets = torch.tensor([int(label) for label in labels]) if known else None
     # Concatenated outside of inference mode, so that a probe can save the embeddings for its backward pass.

@@ -83,10 +83,8 @@ def knn_accuracy(
         raise ValueError(f"{len(test_embeddings)} test embeddings, {len(test_labels)} test labels.")
     if num_classes is None:
         num_classes = int(max(train_labels.max(), test_labels.max())) + 1
-    predictions = knn_predict(
-        train_embeddings, train_labels, test_embeddings, num_classes, k, temperature, chunk_size
-    )
-    return 100 * (predictions == test_labels.to(predictions.device)).float().mean().item()
+    predictions = knn_predict(train_embeddings, train_labels, test_embeddings, num_classes, k, temperature, chunk_size)
+    return 100 * (predictions == test_labels.to(predictions.device)).double().mean().item()
 
 
 def _sortable(similarity: torch.Tensor, start: int) -> torch.Tensor:
@@ -117,7 +115,9 @@ def _check(train, labels, test, num_classes: int, k: int, temperature: float) ->
     if tuple(labels.shape) != (len(train),):
         raise ValueError(f"{len(train)} training embeddings, but labels of shape {tuple(labels.shape)}.")
     if not 1 <= k <= len(train):
-        raise ValueError(f"k = {k} neighbours from a bank of {len(train)} training images: use 1 <= k <= {len(train)}.")
+        raise ValueError(
+            f"k = {k} neighbours from a bank of {len(train)} training images: use 1 <= k <= {len(train)}."
+        )
     if not temperature > 0:
         raise ValueError(f"temperature must be above 0, got {temperature}.")
     if labels.min() < 0 or labels.max() >= num_classes:

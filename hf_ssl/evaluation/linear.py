@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from .features import Features
+from .labels import check_labels, stratified_split
 
 # Above this many dimensions (raw pixels of large images) the eigenvectors would cost more than they save.
 _MAX_ROTATED_DIM = 4096
@@ -17,32 +18,34 @@ class LinearResult:
     Args:
         accuracy (`float`): on the test set, in percent.
         l2 (`float`): the strength that was used, on the scale of `fit_logistic`.
-        per_class (`torch.FloatTensor` of shape `(classes,)`): accuracy within each class in percent, NaN for classes
-            that the test set does not have.
+        per_class (`tuple[float | None, ...]`): accuracy within each class in percent, None for classes that the test
+            set does not have.
         validation_accuracy (`float`, *optional*): of the chosen strength, in percent, before the refit on all; None
             when the strength was given.
     """
 
     accuracy: float
     l2: float
-    per_class: torch.Tensor
+    per_class: tuple[float | None, ...]
     validation_accuracy: float | None = None
 
     @property
     def mean_per_class(self) -> float:
         """The metric of Caltech-101, Pets, Flowers and Aircraft: mean of `per_class`, in percent."""
-        return self.per_class.nanmean().item()
+        present = [accuracy for accuracy in self.per_class if accuracy is not None]
+        return sum(present) / len(present)
 
 
 class LogisticRegression:
     """
     Logistic regression on one training set at many L2 strengths, each solved from the solution of the one before.
 
-    L-BFGS converges slowly because features are correlated: the Hessian at zero weights is X'X / classes + l2. So it
-    runs in the coordinates in which that matrix is the identity: the features are rotated once onto the eigenvectors
-    of X'X and the weights scaled for each strength. This changes the path, not the optimum, because the penalty is
-    the same after a rotation. With fewer samples than dimensions the optimum lies in the span of the samples, so the
-    other directions are dropped, again exactly.
+    L-BFGS converges slowly because features are correlated: the Hessian is about s X'X + l2, with s the mean of
+    p (1 - p) over samples and classes. So it runs in the coordinates in which that matrix, at the weights it starts
+    from, is the identity: the features are rotated once onto the eigenvectors of X'X and the weights scaled for each
+    strength. This changes the path, not the optimum, because the penalty is the same after a rotation. With fewer
+    samples than dimensions the optimum lies in the span of the samples, so the other directions are dropped, again
+    exactly. Features are centred first, which the free biases absorb.
 
     Args:
         x (`torch.FloatTensor` of shape `(samples, dim)`): float32 or float64, on any device.
@@ -51,7 +54,8 @@ class LogisticRegression:
 
     def __init__(self, x: torch.Tensor, y: torch.Tensor, num_classes: int):
         samples, dim = x.shape
-        self.y, self.num_classes, self.basis = y, num_classes, None
+        self.y, self.num_classes, self.basis, self.mean = y, num_classes, None, x.mean(0)
+        x = x - self.mean
         if samples < dim:
             left, singular, right = torch.linalg.svd(x, full_matrices=False)
             self.basis, self.x, self.curvature = right.T, left * singular, singular.square()
@@ -65,10 +69,21 @@ class LogisticRegression:
         self.weight = self.x.new_zeros(self.x.shape[1], num_classes)
         self.bias = self.x.new_zeros(num_classes)
 
+    def rotate(self, x: torch.Tensor) -> torch.Tensor:
+        """Other features (n, dim) in the coordinates of `weight`."""
+        return x - self.mean if self.basis is None else (x - self.mean) @ self.basis
+
+    def start_from(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
+        """Start at a solution in the coordinates of the features that were given, as `solution` returns it."""
+        self.weight, self.bias = (weight if self.basis is None else self.basis.T @ weight), bias + self.mean @ weight
+
     def fit(self, l2: float, max_iter: int = 200, tolerance: float = 1e-5) -> None:
         """Minimise the objective of `fit_logistic` from the present weights."""
         samples = len(self.y)
-        scale = ((self.curvature + self.floor) / self.num_classes + l2).rsqrt()[:, None] * samples**0.5
+        with torch.no_grad():
+            p = (self.x @ self.weight + self.bias).softmax(1)
+            sharpness = (p * (1 - p)).mean()
+        scale = ((self.curvature + self.floor) * sharpness + l2).rsqrt()[:, None] * samples**0.5
         weight = (self.weight / scale).requires_grad_()
         bias = self.bias.clone().requires_grad_()
         optimizer = torch.optim.LBFGS(
@@ -93,23 +108,31 @@ class LogisticRegression:
 
     def solution(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Weights (dim, classes) in the coordinates of the features that were given, and biases (classes,)."""
-        return (self.weight if self.basis is None else self.basis @ self.weight), self.bias
+        weight = self.weight if self.basis is None else self.basis @ self.weight
+        return weight, self.bias - self.mean @ weight
 
 
 def fit_logistic(
-    x: torch.Tensor, y: torch.Tensor, num_classes: int, l2: float, max_iter: int = 200, tolerance: float = 1e-5
+    x: torch.Tensor,
+    y: torch.Tensor,
+    num_classes: int,
+    l2: float,
+    max_iter: int = 200,
+    tolerance: float = 1e-5,
+    start: tuple[torch.Tensor, torch.Tensor] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """
     Minimise `sum of cross-entropies + l2 / 2 * ||weight||^2` by L-BFGS; the biases are not penalised.
 
-    On this scale `l2` is scikit-learn's `1 / C`, and it means the same for a data set of any size only relative to the
-    number of samples, as in Kornblith et al.
+    On this scale `l2` is scikit-learn's `1 / C`: the penalty weighs against the sum over the samples, not the mean.
 
     Args:
         x (`torch.FloatTensor` of shape `(samples, dim)`): taken as it is, float32 or float64.
         y (`torch.LongTensor` of shape `(samples,)`): in `[0, num_classes)`.
-        l2 (`float`): above 0, or the weights of separable classes would grow without end.
-        tolerance (`float`): on the largest entry of the gradient of the mean loss.
+        l2 (`float`): above 0, or the weights of separable classes would grow without end. Where they are separable and
+            `l2` is tiny, the fit stops by `tolerance` at a nearly zero loss before it reaches the optimum.
+        tolerance (`float`): on the largest entry of the gradient of the mean loss, in preconditioned coordinates.
+        start (pair of `torch.Tensor`, *optional*): weights and biases to start from; zeros by default.
 
     Returns:
         Weights (dim, classes) and biases (classes,), in the dtype and on the device of `x`.
@@ -122,6 +145,8 @@ def fit_logistic(
         raise ValueError(f"l2 must be above 0, got {l2}.")
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
         problem = LogisticRegression(x.detach().clone(), y.to(x.device, copy=True), num_classes)
+        if start is not None:
+            problem.start_from(*start)
         problem.fit(l2, max_iter, tolerance)
         return problem.solution()
 
@@ -149,8 +174,8 @@ def linear_probe(
 
     Two things differ from the papers. Features are standardised with the mean and deviation of the training set, so
     that the result does not depend on the scale an encoder happens to have. And the search is coarse to fine: every
-    `coarse_step`-th strength, from the strongest on and each started at the solution before, then those in between
-    next to the best; `coarse_step=1` tries all.
+    `coarse_step`-th strength, from the strongest on and each started at the solution before, until three in a row are
+    worse than the best in accuracy and in loss, then those in between next to the best. `coarse_step=1` tries all.
 
     The solver is `torch.optim.LBFGS` in preconditioned coordinates (`LogisticRegression`), which was faster than both
     plain L-BFGS and scikit-learn's and runs on a GPU too.
@@ -181,7 +206,7 @@ def linear_probe(
         if standardize:
             mean, std = standardization(x)
             x, x_test = (x - mean) / std, (x_test - mean) / std
-        validation_accuracy = None
+        validation_accuracy = start = None
         if l2 is None:
             held_out = stratified_split(y, validation_fraction, seed)
             if not held_out.any():
@@ -190,18 +215,19 @@ def linear_probe(
                     "give l2, or use low_label_probe."
                 )
             parts = (x[~held_out], y[~held_out], x[held_out], y[held_out])
-            l2, validation_accuracy = _choose(*parts, num_classes, num_strengths, coarse_step, max_iter)
-        weight, bias = fit_logistic(x, y, num_classes, l2, max_iter)
+            l2, validation_accuracy, start = _choose(*parts, num_classes, num_strengths, coarse_step, max_iter)
+        weight, bias = fit_logistic(x, y, num_classes, l2, max_iter, start=start)
         correct = (x_test @ weight + bias).argmax(1) == y_test
-    hits, counts = (torch.bincount(labels, minlength=num_classes).cpu() for labels in (y_test[correct], y_test))
-    return LinearResult(100 * correct.float().mean().item(), l2, 100 * hits / counts, validation_accuracy)
+    hits, counts = (labels.bincount(minlength=num_classes).tolist() for labels in (y_test[correct], y_test))
+    per_class = tuple(100 * hit / count if count else None for hit, count in zip(hits, counts, strict=True))
+    return LinearResult(100 * correct.double().mean().item(), l2, per_class, validation_accuracy)
 
 
 def _choose(x, y, x_val, y_val, num_classes: int, num_strengths: int, coarse_step: int, max_iter: int):
-    """The best of the strengths and its validation accuracy in percent."""
+    """The best of the strengths, its validation accuracy in percent, and its weights and biases."""
     strengths = torch.logspace(5, -6, num_strengths, dtype=torch.float64).tolist()  # strongest first: easiest
     problem = LogisticRegression(x, y, num_classes)
-    x_val = x_val if problem.basis is None else x_val @ problem.basis
+    x_val = problem.rotate(x_val)
     scores: dict[int, tuple[float, float]] = {}
     solutions: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
@@ -212,8 +238,14 @@ def _choose(x, y, x_val, y_val, num_classes: int, num_strengths: int, coarse_ste
         scores[i] = (accuracy, -F.cross_entropy(logits, y_val).item())
         solutions[i] = (problem.weight, problem.bias)
 
+    worse = 0
     for i in range(0, num_strengths, coarse_step):
         evaluate(i)
+        best = max(scores.values())
+        # Weaker strengths take ever longer to solve. Once past the best by accuracy and by loss, they only overfit.
+        worse = worse + 1 if scores[i][0] < best[0] and scores[i][1] < best[1] else 0
+        if worse == 3 and coarse_step > 1:
+            break
     centre = max(scores, key=scores.__getitem__)
     for neighbours in (range(centre - 1, centre - coarse_step, -1), range(centre + 1, centre + coarse_step)):
         problem.weight, problem.bias = solutions[centre]
@@ -221,7 +253,8 @@ def _choose(x, y, x_val, y_val, num_classes: int, num_strengths: int, coarse_ste
             if 0 <= i < num_strengths and i not in scores:
                 evaluate(i)
     best = max(scores, key=scores.__getitem__)
-    return strengths[best], 100 * scores[best][0]
+    problem.weight, problem.bias = solutions[best]
+    return strengths[best], 100 * scores[best][0], problem.solution()
 
 
 def standardization(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -230,39 +263,6 @@ def standardization(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     # A constant feature has a rounding error for a deviation: dividing by that would make noise a feature.
     constant = std <= 1e-6 * x.abs().amax(0)
     return mean, std.where(~constant, 1.0)
-
-
-def stratified_split(labels: torch.Tensor, fraction: float, seed: int) -> torch.Tensor:
-    """
-    Hold out the same share of every class, at random; at least one sample of each class stays.
-
-    Returns:
-        `torch.BoolTensor` of shape `(samples,)`: True = held out, on the device of the labels.
-    """
-    rank, counts = rank_within_class(labels.cpu(), seed)
-    quota = (counts * fraction).round().long().minimum(counts - 1)
-    return (rank < quota[labels.cpu()]).to(labels.device)
-
-
-def rank_within_class(labels: torch.Tensor, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """A random rank (samples,) of each sample among those of its class, from 0, and the class sizes (classes,)."""
-    shuffle = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
-    order = shuffle[labels[shuffle].argsort(stable=True)]  # shuffled, then grouped by class
-    counts = labels.bincount()
-    first = counts.cumsum(0) - counts
-    rank = torch.empty_like(order)
-    rank[order] = torch.arange(len(labels)) - first[labels[order]]
-    return rank, counts
-
-
-def check_labels(train: Features, test: Features, num_classes: int | None = None) -> int:
-    """The number of classes; a `ValueError` where labels are missing or out of range."""
-    for name, features in (("training", train), ("test", test)):
-        if features.labels is None or len(features) == 0:
-            raise ValueError(f"The {name} set has no labels: a probe needs both sets labelled.")
-        if features.labels.min() < 0 or (num_classes is not None and features.labels.max() >= num_classes):
-            raise ValueError(f"The {name} set has labels outside [0, {num_classes or 'classes'}).")
-    return num_classes or int(max(train.labels.max(), test.labels.max())) + 1
 
 
 def _check(x: torch.Tensor, y: torch.Tensor, num_classes: int) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 
 from .features import Features
-from .linear import check_labels, linear_probe, rank_within_class, standardization
+from .labels import check_labels, rank_within_class
+from .linear import linear_probe, standardization
 
 
 @dataclass(frozen=True)

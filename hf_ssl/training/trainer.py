@@ -1,9 +1,9 @@
 """transformers' Trainer, and the few things self-supervision adds."""
 
 import torch
-from torch.utils.data import Subset
 from transformers import Trainer
 
+from ..data import ImageDataset
 from ..evaluation import extract_features, knn_accuracy
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
@@ -124,7 +124,7 @@ class SSLTrainer(Trainer):
         """The loss on the views of `eval_dataset` and, with labels, `..._knn` in percent (k 20, temperature 0.07)."""
         metrics = super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
         test = eval_dataset if eval_dataset is not None else self.eval_dataset
-        if self.args.online_knn and labels_of(test) is not None and labels_of(self.train_dataset) is not None:
+        if self.args.online_knn and has_labels(test) and has_labels(self.train_dataset):
             accuracy = self.online_knn(test)
             metrics[f"{metric_key_prefix}_knn"] = accuracy
             self.log({f"{metric_key_prefix}_knn": accuracy})
@@ -132,18 +132,17 @@ class SSLTrainer(Trainer):
 
     def online_knn(self, test) -> float:
         """kNN accuracy in percent of the current encoder, on `test`, over at most `online_knn_images` images."""
-        count = min(len(self.train_dataset), self.args.online_knn_images)
-        chosen = torch.randperm(len(self.train_dataset), generator=torch.Generator().manual_seed(self.args.seed))[:count]
+        train, classes = self.train_dataset, int(self.train_dataset.labels.max()) + 1
+        count = min(len(train), self.args.online_knn_images)
+        chosen = torch.randperm(len(train), generator=torch.Generator().manual_seed(self.args.seed))[:count]
         encoder = self.accelerator.unwrap_model(self.model).encoder()
-        bank = extract_features(encoder, self.processing_class, Subset(self.train_dataset, chosen.tolist()))
+        bank = extract_features(encoder, self.processing_class, train.subset(chosen.tolist()))
         queries = extract_features(encoder, self.processing_class, test)
-        labels = self.train_dataset.labels[chosen]
         return knn_accuracy(
-            bank.embeddings, labels, queries.embeddings, test.labels, int(self.train_dataset.labels.max()) + 1,
-            k=min(20, count),
+            bank.embeddings, bank.labels, queries.embeddings, queries.labels, num_classes=classes, k=min(20, count)
         )
 
 
-def labels_of(dataset) -> torch.Tensor | None:
-    """The labels of a data set of `hf_ssl.data`, or `None` where it has none."""
-    return vars(dataset).get("labels") if dataset is not None and "labels" in vars(dataset) else None
+def has_labels(dataset) -> bool:
+    """Whether a data set is one of `hf_ssl.data` with labels."""
+    return isinstance(dataset, ImageDataset) and dataset.labels is not None

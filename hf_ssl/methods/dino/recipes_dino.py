@@ -5,6 +5,7 @@ from ...configuration_utils import Recipe
 RECIPES = {
     "paper": Recipe(
         description="ImageNet, ViT-S/16, batch 1024, 300 epochs (arXiv:2104.14294, official run)",
+        backbone="vit-small",
         config={"norm_last_layer": False},
         training={
             "base_learning_rate": 5e-4,
@@ -14,11 +15,12 @@ RECIPES = {
             "max_parameter_grad_norm": 3.0,
             "num_train_epochs": 300,
             "warmup_epochs": 10,
-            "per_device_train_batch_size": 1024,
+            "per_device_train_batch_size": 64,
         },
     ),
     "small": Recipe(
         description="32-pixel images on a few CPU cores, minutes",
+        backbone="vit-micro",
         config={
             "head_sizes": [512, 512, 128],
             "num_prototypes": 1024,
@@ -27,7 +29,7 @@ RECIPES = {
             "student_drop_path_rate": 0.0,
         },
         processor={
-            "local_crop_size": 16,
+            "local_crop_size": lambda size: size // 2,
             "local_crops": 4,
             "blur_probability": [0.0, 0.0, 0.0],
             "solarize_probability": [0.0, 0.0, 0.0],

@@ -5,17 +5,19 @@ from ...configuration_utils import Recipe
 RECIPES = {
     "paper": Recipe(
         description="ImageNet, ViT-B/16, batch 4096 (arXiv:2111.06377, table 8)",
+        backbone="vit-base",
         training={
             "base_learning_rate": 1.5e-4,
             "weight_decay": 0.05,
             "adam_beta2": 0.95,
             "num_train_epochs": 800,
             "warmup_epochs": 40,
-            "per_device_train_batch_size": 4096,
+            "per_device_train_batch_size": 256,
         },
     ),
     "small": Recipe(
         description="32-pixel images on a few CPU cores, minutes",
+        backbone="vit-micro",
         config={
             "decoder_hidden_size": 96,
             "decoder_num_hidden_layers": 2,

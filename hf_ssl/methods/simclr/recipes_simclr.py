@@ -5,17 +5,19 @@ from ...configuration_utils import Recipe
 RECIPES = {
     "paper": Recipe(
         description="ImageNet, ResNet-50, batch 4096 (arXiv:2002.05709, section 2.2): LARS, linear lr scaling",
+        backbone="resnet-50",
         training={
             "lars": True,
             "base_learning_rate": 0.3,
             "weight_decay": 1e-6,
             "num_train_epochs": 100,
             "warmup_epochs": 10,
-            "per_device_train_batch_size": 4096,
+            "per_device_train_batch_size": 256,
         },
     ),
     "small": Recipe(
         description="32-pixel images on a few CPU cores, minutes",
+        backbone="vit-micro",
         config={"projection_sizes": [512, 128], "temperature": 0.2},
         processor={
             "crop_scale": [0.3, 1.0],

@@ -1,0 +1,150 @@
+"""Commands and their options; the work is done elsewhere."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from transformers import HfArgumentParser
+from transformers.utils import logging
+
+from ..registry import METHODS
+from ..training import SSLTrainingArguments
+
+app = typer.Typer(
+    name="hf-ssl",
+    help="Self-supervised vision for Hugging Face: images in, a native transformers encoder out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+DEFAULT_METHOD = "simclr"
+_DATA = "photo-patches, fashion-mnist, a folder of images, or a Hub data set id"
+
+
+@app.command()
+def pretrain(
+    context: typer.Context,
+    method: Annotated[str, typer.Argument(help=f"One of: {', '.join(METHODS)}.")] = DEFAULT_METHOD,
+    data: Annotated[str, typer.Option(help=f"Images to learn from: {_DATA}.")] = "photo-patches",
+    backbone: Annotated[
+        str | None, typer.Option(help="vit-micro, vit-tiny, vit-small, resnet-18, …: from scratch. A folder or Hub id: go on from it.")
+    ] = None,
+    output_dir: Annotated[Path | None, typer.Option(help="Where everything goes. [default: hf-ssl-runs/METHOD]")] = None,
+    recipe: Annotated[str | None, typer.Option(help="paper or small. [default: small up to 64 pixels]")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Side of the views in pixels. [default: that of the data, at most 224]")] = None,
+    config: Annotated[list[str], typer.Option(help="Field of the method's configuration, NAME=VALUE; repeatable.")] = [],  # noqa: B006
+    processor: Annotated[list[str], typer.Option(help="Attribute of its image processor, NAME=VALUE; repeatable.")] = [],  # noqa: B006
+    image_column: Annotated[str | None, typer.Option(help="Column of a Hub data set.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of a Hub data set, used for evaluation only.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Start again in a folder that holds a run.")] = False,
+    evaluate: Annotated[bool, typer.Option(help="Evaluate at the end, where there are labels.")] = True,
+) -> None:
+    """Pretrain an encoder without labels, evaluate it, and write a repository that plain AutoModel loads.
+
+    Every argument of transformers' TrainingArguments works too, e.g. --num_train_epochs 100 --bf16
+    --per_device_train_batch_size 256 --report_to tensorboard. An interrupted run goes on when it is started again.
+    """
+    from .pretrain import Request, run
+
+    run(
+        Request(
+            method=method,
+            data=data,
+            backbone=backbone,
+            output_dir=output_dir or Path("hf-ssl-runs", method),
+            recipe=recipe,
+            image_size=image_size,
+            config=_assignments(config),
+            processor=_assignments(processor),
+            image_column=image_column,
+            label_column=label_column,
+            overwrite=overwrite,
+            evaluate=evaluate,
+            training=context.obj or {},
+        )
+    )
+
+
+@app.command()
+def evaluate(
+    encoder: Annotated[str, typer.Argument(help="A folder or Hub id that AutoModel loads.")],
+    data: Annotated[str, typer.Option(help=f"Labelled images: {_DATA}.")] = "photo-patches",
+    linear: Annotated[bool, typer.Option(help="Linear probe too.")] = True,
+    batch_size: Annotated[int, typer.Option(help="Images at a time.")] = 256,
+    image_column: Annotated[str | None, typer.Option(help="Column of a Hub data set.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of a Hub data set.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the random initialisation and the probe's validation part.")] = 0,
+    json_file: Annotated[Path | None, typer.Option(help="Write the report here too.")] = None,
+) -> None:
+    """kNN and linear probe of any encoder, beside raw pixels and its own random initialisation."""
+    from .evaluate import run
+
+    run(encoder, data, linear, batch_size, image_column, label_column, seed, json_file)
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[str, typer.Argument(help="A checkpoint folder of a pretraining run, or a repository's id.")],
+    output_dir: Annotated[Path, typer.Argument(help="Where the repository is written.")],
+) -> None:
+    """Write a checkpoint as a repository: native encoder at the root, the method under pretraining/."""
+    from .export import run
+
+    run(checkpoint, output_dir)
+
+
+@app.command()
+def methods() -> None:
+    """The methods, with their papers."""
+    for method in METHODS.values():
+        typer.echo(f"{method.name:<10} {method.title:<10} {method.year}  {method.family:<18} arXiv:{method.paper}")
+
+
+@app.command()
+def env() -> None:
+    """Versions, devices, and what is missing or broken."""
+    from .env import report
+
+    typer.echo(report())
+
+
+def _assignments(items: list[str]) -> dict[str, str]:
+    pairs = [item.partition("=") for item in items]
+    for name, sign, _ in pairs:
+        if not sign:
+            raise ValueError(f"{name!r} is no assignment: write NAME=VALUE.")
+    return {name: value for name, _, value in pairs}
+
+
+def split_training_arguments(argv: list[str]) -> tuple[dict, list[str]]:
+    """The explicit `SSLTrainingArguments` of a command line as a dict, and what is left for the command itself."""
+    parser = HfArgumentParser(SSLTrainingArguments, allow_abbrev=False, add_help=False)
+    for action in parser._actions:
+        action.default = argparse.SUPPRESS
+
+    def error(message: str):
+        raise ValueError(message)
+
+    parser.error = error
+    given, rest = parser.parse_known_args(argv)
+    training = vars(given)
+    if "output_dir" in training:
+        rest += ["--output-dir", training.pop("output_dir")]
+    return training, rest
+
+
+def main() -> None:
+    """Entry point. Expected mistakes are `ValueError`s and missing files; anything else is a bug and shows itself."""
+    logging.set_verbosity_warning()
+    argv, training = sys.argv[1:], {}
+    try:
+        if argv[:1] == ["pretrain"]:
+            training, argv = split_training_arguments(argv)
+        app(args=argv, obj=training)
+    except (ValueError, OSError, ImportError) as error:
+        typer.echo(f"hf-ssl: {' '.join(str(error).split())}", err=True)
+        sys.exit(2)

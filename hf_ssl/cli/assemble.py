@@ -1,0 +1,96 @@
+"""From names and NAME=VALUE pairs to a model, a processor and training arguments."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import set_seed
+
+from ..backbones import backbone_config
+from ..configuration_utils import Recipe, closest
+from ..image_processing_utils import SSLImageProcessor
+from ..modeling_utils import SSLPreTrainedModel
+from ..registry import Method
+from ..training import SSLTrainingArguments
+
+
+def parse_values(pairs: dict[str, str]) -> dict[str, Any]:
+    """Values as JSON where they are JSON (numbers, lists, true), else as text."""
+    values = {}
+    for name, text in pairs.items():
+        try:
+            values[name] = json.loads(text)
+        except json.JSONDecodeError:
+            values[name] = text
+    return values
+
+
+def choose_image_size(dataset, asked: int | None) -> int:
+    """The asked size, or the median short side of some images: at most 224, a multiple of 16 (of 4 up to 64)."""
+    if asked is not None:
+        if asked < 1:
+            raise ValueError(f"--image-size must be at least 1, got {asked}.")
+        return asked
+    sides = sorted(min(dataset[i]["image"].shape[-2:]) for i in range(min(len(dataset), 32)))
+    side = min(sides[len(sides) // 2], 224)
+    return max(side - side % (4 if side <= 64 else 16), 4)
+
+
+def choose_recipe(method: Method, name: str | None, image_size: int) -> Recipe:
+    name = name or ("small" if image_size <= 64 else "paper")
+    if name not in method.recipes:
+        raise ValueError(f"{method.title} has no recipe {name!r}.{closest(name, method.recipes)}")
+    return method.recipes[name]
+
+
+def build_training_arguments(recipe: Recipe, explicit: dict[str, Any], checkpoints: Path) -> SSLTrainingArguments:
+    known = {f.name for f in fields(SSLTrainingArguments)}
+    for name in explicit:
+        if name not in known:
+            raise ValueError(f"There is no training argument {name!r}.{closest(name, known)}")
+    return SSLTrainingArguments(**{"output_dir": str(checkpoints)} | recipe.training | explicit)
+
+
+def build_model(
+    method: Method, recipe: Recipe, backbone: str | None, config: dict[str, str], image_size: int, seed: int
+) -> tuple[SSLPreTrainedModel, str | None]:
+    """The model, and the id of the encoder it starts from, if any."""
+    set_seed(seed)
+    values = {**recipe.config, **parse_values(config)}
+    cls = method.config_class
+    known = {f.name for f in fields(cls)}
+    for name in values:
+        if name not in known:
+            raise ValueError(f"{cls.__name__} has no field {name!r}.{closest(name, known)}")
+    native = backbone_config(backbone or recipe.backbone, image_size)
+    if native is None:
+        return method.pretraining_class.from_backbone(backbone, values), backbone
+    return method.pretraining_class(cls(**values, backbone_config=native)), None
+
+
+def build_processor(
+    method: Method, recipe: Recipe, overrides: dict[str, str], image_size: int, model: SSLPreTrainedModel
+) -> SSLImageProcessor:
+    """The recipe's processor at this image size, fitted to the encoder's channels and patches."""
+    cls = method.image_processor_class
+    values = {k: v(image_size) if callable(v) else v for k, v in recipe.processor.items()}
+    native = model.config.backbone_config.to_dict()
+    patch = native.get("patch_size", 1)
+    if image_size < patch:
+        raise ValueError(
+            f"An image of {image_size} pixels is smaller than one patch of {patch}: raise --image-size, or choose "
+            "another --backbone."
+        )
+    if "patch_size" in cls.view_attributes():
+        values["patch_size"] = patch
+    if native.get("num_channels", 3) == 1:
+        values |= {"do_convert_rgb": False, "image_mean": [0.449], "image_std": [0.226]}
+    resize = image_size if image_size <= 64 else round(image_size * 256 / 224)
+    size = {"size": {"shortest_edge": resize}, "crop_size": {"height": image_size, "width": image_size}}
+    processor = cls(**size | values | parse_values(overrides))
+    processor.views(torch.zeros(2, 3, image_size, image_size, dtype=torch.uint8), torch.Generator())  # fail early
+    return processor
+
+

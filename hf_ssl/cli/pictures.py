@@ -1,0 +1,82 @@
+"""The pictures of a run: the curve, the views, nearest neighbours, and what the method can show of itself."""
+
+from pathlib import Path
+
+import torch
+from transformers import AutoModel
+from transformers.utils import logging
+
+from ..data import Data, ImageDataset
+from ..evaluation import EvaluationReport, extract_features
+from ..hub.figures import save_attention, save_curve, save_neighbours, save_reconstructions, save_views
+from ..image_processing_utils import SSLImageProcessor
+from ..modeling_utils import SSLPreTrainedModel
+
+logger = logging.get_logger(__name__)
+_NEIGHBOUR_POOL = 2000
+
+
+def draw(
+    folder: Path,
+    model: SSLPreTrainedModel,
+    processor: SSLImageProcessor,
+    data: Data,
+    log: list[dict],
+    report: EvaluationReport | None,
+) -> list[Path]:
+    """Write the figures that this run can show, best first. Without matplotlib there are none, and a warning."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        logger.warning('No pictures: matplotlib is missing. pip install "hf_ssl[demo]"')
+        return []
+    source: ImageDataset = data.test if data.test is not None else data.train
+    # Evenly spread indices: data sets are often sorted by class.
+    chosen = [i * len(source) // 8 for i in range(min(8, len(source)))]
+    images = [source[i]["image"] for i in chosen]
+    views = processor.views(images, torch.Generator().manual_seed(0))
+    model = model.cpu().eval()
+    paths = []
+    with torch.no_grad():
+        output = model(**views)
+    if "reconstruction" in output:
+        paths.append(
+            save_reconstructions(
+                folder / "reconstructions.png",
+                views["pixel_values"],
+                views["bool_masked_pos"],
+                output.reconstruction,
+                processor.patch_size,
+                processor.image_mean,
+                processor.image_std,
+            )
+        )
+    elif model.config.backbone_config.model_type == "vit":
+        paths.append(_attention(folder / "attention.png", model, processor, images))
+    pool = source.subset([i * len(source) // min(_NEIGHBOUR_POOL, len(source)) for i in range(min(_NEIGHBOUR_POOL, len(source)))])
+    features = extract_features(model.encoder(), processor, pool)
+    thumbnails = [pool[i]["image"] for i in range(len(pool))]
+    paths.append(
+        save_neighbours(
+            folder / "neighbours.png", features.embeddings, thumbnails, features.labels, source.label_names
+        )
+    )
+    baselines = {row.name: row.knn for row in report.rows[:-1]} if report else None
+    if any("loss" in entry for entry in log):
+        paths.append(save_curve(folder / "curve.png", log, baselines))
+    crops = {name: value for name, value in views.items() if name.endswith("pixel_values")}
+    paths.append(save_views(folder / "views.png", images, crops, processor.image_mean, processor.image_std))
+    return paths
+
+
+def _attention(path: Path, model: SSLPreTrainedModel, processor: SSLImageProcessor, images: list) -> Path:
+    backbone = model.config.backbone_config
+    eager = AutoModel.from_config(backbone, attn_implementation="eager", add_pooling_layer=False).eval()
+    eager.load_state_dict(model.backbone.state_dict())
+    side = processor.view_size
+    plain = processor([image.permute(1, 2, 0).squeeze(-1).numpy() for image in images], return_tensors="pt")
+    with torch.no_grad():
+        attentions = eager(plain["pixel_values"], output_attentions=True).attentions[-1]
+    mean, std = (torch.tensor(v)[:, None, None] for v in (processor.image_mean, processor.image_std))
+    seen = (plain["pixel_values"] * std + mean).clamp(0, 1)
+    return save_attention(path, attentions, seen, (side // backbone.patch_size,) * 2)

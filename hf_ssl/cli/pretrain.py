@@ -1,0 +1,176 @@
+"""`hf-ssl pretrain`: from a request to a trained, evaluated and exported encoder."""
+
+import json
+import shutil
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+from transformers import AutoImageProcessor, AutoModel
+from transformers.trainer_utils import get_last_checkpoint
+
+from ..data import Data, DecodedImages, ImageStream, load_data
+from ..evaluation import EvaluationReport, evaluate_encoder
+from ..hub import PRETRAINING, build_card, export_pretrained
+from ..registry import get_method
+from ..training import SSLTrainer, SSLTrainingArguments
+from .assemble import build_model, build_processor, build_training_arguments, choose_image_size, choose_recipe
+from .env import hardware, version
+from .pictures import draw
+
+
+@dataclass
+class Request:
+    """What the user asked for; `training` holds the explicit fields of `SSLTrainingArguments`."""
+
+    method: str
+    data: str
+    backbone: str | None
+    output_dir: Path
+    recipe: str | None
+    image_size: int | None
+    config: dict[str, str]
+    processor: dict[str, str]
+    image_column: str | None
+    label_column: str | None
+    overwrite: bool
+    evaluate: bool
+    training: dict[str, Any]
+
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for an interrupted run to go on."""
+        own = asdict(self)
+        return {k: v for k, v in own.items() if k not in ("output_dir", "overwrite", "evaluate")}
+
+
+def run(request: Request) -> None:
+    method = get_method(request.method)
+    checkpoints = claim(request)
+    seed = request.training.get("seed", 42)
+    data = load_data(
+        request.data, seed=seed, image_column=request.image_column, label_column=request.label_column
+    )
+    image_size = choose_image_size(data.train, request.image_size)
+    recipe = choose_recipe(method, request.recipe, image_size)
+    args = build_training_arguments(recipe, request.training, checkpoints)
+    model, base_model = build_model(method, recipe, request.backbone, request.config, image_size, args.seed)
+    processor = build_processor(method, recipe, request.processor, image_size, model)
+    typer.echo(
+        f"{method.title} on {data.name}: {len(data.train)} images at {image_size} pixels, "
+        f"{model.backbone.num_parameters() / 1e6:.2f} M parameters in the encoder ({recipe.description})."
+    )
+
+    trainer = SSLTrainer(model, args, processor, train_dataset=data.train, eval_dataset=data.test)
+    if data.test is None:
+        args.eval_strategy = "no"
+    started = time.perf_counter()
+    result = trainer.train(resume_from_checkpoint=get_last_checkpoint(checkpoints) if any_in(checkpoints) else None)
+    seconds = time.perf_counter() - started
+    report_unreadable(data)
+    if not trainer.is_world_process_zero():
+        return
+
+    output_dir = request.output_dir
+    export_pretrained(model.eval(), processor, output_dir)
+    report = evaluate_export(output_dir, data, args.seed) if request.evaluate else None
+    log = trainer.state.log_history
+    figures = draw(output_dir / "figures", model, processor, data, log, report)
+    summary = {
+        "command": "hf-ssl " + " ".join(sys.argv[1:]),
+        "method": method.name,
+        "dataset": data.name,
+        "dataset_description": data.description,
+        "base_model": base_model,
+        "seed": args.seed,
+        "steps": result.global_step,
+        "epochs": trainer.state.epoch,
+        "batch_size": args.train_batch_size * args.gradient_accumulation_steps * args.world_size,
+        "seconds": round(seconds, 1),
+        "images_per_second": round(result.global_step * args.train_batch_size * args.world_size / seconds, 1),
+        "hardware": hardware(),
+        "versions": {name: version(name) for name in ("hf_ssl", "torch", "transformers")},
+        "training_arguments": changed_arguments(args),
+        "doctor": list(trainer.doctor.findings.values()) if trainer.doctor else [],
+    }
+    results = {"run": summary, "evaluation": report.to_dict() if report else None, "log": log}
+    write_json(output_dir / "results.json", results)
+    card = build_card(
+        method, model, processor, results=results["evaluation"], run=summary, figures=[f"figures/{f.name}" for f in figures]
+    )
+    (output_dir / "README.md").write_text(card, encoding="utf-8")
+    if report:
+        typer.echo(f"\n{report.table()}\n{report.verdict()}")
+    typer.echo(
+        f"\nWrote {output_dir}: AutoModel.from_pretrained({str(output_dir)!r}) gives the encoder; the card is "
+        f"README.md, the pictures are in figures/, the whole method is in {PRETRAINING}/."
+    )
+
+
+def claim(request: Request) -> Path:
+    """
+    Take the output folder, or go on with the same run in it. Returns the folder of the Trainer's checkpoints.
+
+    Raises:
+        ValueError: when it holds something else, another run, or a finished one, and `overwrite` is not set.
+    """
+    folder, record = request.output_dir, request.output_dir / "run.json"
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--output-dir {folder} is a file: name a folder.")
+    identity = json.loads(json.dumps(request.identity(), default=str))
+    if record.is_file():
+        if not request.overwrite:
+            before = json.loads(record.read_text(encoding="utf-8"))
+            if before["method"] != identity["method"]:
+                raise ValueError(
+                    f"{folder} holds a run of {before['method']}, not of {identity['method']}: choose another "
+                    "--output-dir, or --overwrite."
+                )
+            changed = [name for name, value in identity.items() if before.get(name) != value]
+            if changed:
+                raise ValueError(
+                    f"{folder} holds a run with another {', '.join(changed)}: choose another --output-dir, or "
+                    "--overwrite."
+                )
+            if (folder / "results.json").is_file():
+                raise ValueError(f"{folder} holds this run, finished: choose another --output-dir, or --overwrite.")
+        else:
+            shutil.rmtree(folder)
+    elif folder.exists() and any(folder.iterdir()):
+        raise ValueError(f"--output-dir {folder} holds something else: choose an empty or new folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(record, identity)
+    return folder / "checkpoints"
+
+
+def any_in(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def write_json(path: Path, value: dict) -> None:
+    """Whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(value, indent=2, default=str) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def evaluate_export(folder: Path, data: Data, seed: int) -> EvaluationReport | None:
+    """Evaluate what a user will load; `None` without labels."""
+    if data.test is None or data.train.labels is None:
+        return None
+    encoder, processor = AutoModel.from_pretrained(folder), AutoImageProcessor.from_pretrained(folder)
+    return evaluate_encoder(encoder, processor, data.train, data.test, seed=seed)
+
+
+def report_unreadable(data: Data) -> None:
+    for part in (data.train, data.test):
+        if isinstance(part, (DecodedImages, ImageStream)) and part.report():
+            typer.echo(part.report(), err=True)
+
+
+def changed_arguments(args: SSLTrainingArguments) -> dict[str, Any]:
+    """The training arguments that differ from the defaults, without paths."""
+    default = SSLTrainingArguments(output_dir=args.output_dir).to_dict()
+    return {k: v for k, v in args.to_dict().items() if v != default[k] and "dir" not in k}

@@ -1,0 +1,33 @@
+"""Samples to a batch."""
+
+import torch
+
+from .errors import DataError
+
+
+def collate_images(samples: list[dict], with_labels: bool = False) -> dict:
+    """
+    Batch samples of an image data set. Labels are left out unless asked for: pretraining must not see them.
+
+    Args:
+        samples (`list[dict]`): B samples `{"image", "index"}`, with `"label"` if `with_labels`.
+        with_labels (`bool`, *optional*, defaults to `False`): add `"labels"`.
+
+    Returns:
+        `dict`: `"images"`, a uint8 tensor `(B, C, H, W)` if all images have one shape and else a list of B tensors
+        `(C, H_i, W_i)`; `"index"`, a LongTensor `(B,)`; and `"labels"`, a LongTensor `(B,)`, if asked for.
+
+    Raises:
+        DataError: if `with_labels` and a sample has no label.
+    """
+    images = [sample["image"] for sample in samples]
+    same = all(image.shape == images[0].shape for image in images)
+    batch = {
+        "images": torch.stack(images) if same else images,
+        "index": torch.tensor([sample["index"] for sample in samples], dtype=torch.long),
+    }
+    if with_labels:
+        if any("label" not in sample for sample in samples):
+            raise DataError("with_labels=True, but the data set has no labels: give a labelled one, or label_column.")
+        batch["labels"] = torch.tensor([sample["label"] for sample in samples], dtype=torch.long)
+    return batch

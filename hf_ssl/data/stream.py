@@ -1,0 +1,148 @@
+"""Data sets too large to store or to index: read once an epoch, in order."""
+
+from collections.abc import Iterable, Iterator
+
+import datasets
+import torch
+from torch.utils.data import IterableDataset, get_worker_info
+
+from .base import ENOUGH_SEEN
+from .errors import DataError
+from .hub import find_image_column, find_label_column, image_cell, undecoded
+from .images import decode_image
+
+EPOCH_STRIDE = 2**40  # more samples than an epoch ever has
+WORKER_SLOTS = 256
+
+
+class ImageStream(IterableDataset):
+    """
+    A stream of the same dicts that [`ImageDataset`] gives; `index` is a running counter plus epoch * 2**40, unique
+    over the workers of a DataLoader. Unreadable images are skipped and counted. `labels` is always None: nobody has
+    seen them all.
+
+    Subclasses give `_pairs`, an iterator of (what to decode, label or None) over this worker's share of an epoch.
+
+    Args:
+        channels (`int`, *optional*, defaults to 3): 3 turns every image into RGB, 1 into grey.
+        max_unreadable (`float`, *optional*, defaults to 0.1): share of unreadable images that is accepted.
+    """
+
+    labels = None
+
+    def __init__(self, label_names: list[str] | None = None, *, channels: int = 3, max_unreadable: float = 0.1):
+        self.label_names, self.channels, self.max_unreadable = label_names, channels, max_unreadable
+        # Shared, because workers that live longer than an epoch hold copies of this object.
+        self._epoch = torch.zeros(1, dtype=torch.long).share_memory_()
+        self._counts = torch.zeros(WORKER_SLOTS, 2, dtype=torch.long).share_memory_()  # seen, unreadable
+
+    def set_epoch(self, epoch: int) -> None:
+        """Start the next pass as epoch `epoch`: another order where the stream is shuffled, and other indices."""
+        self._epoch.fill_(epoch)
+
+    def report(self) -> str | None:
+        """One sentence on the images that could not be read so far, or None."""
+        seen, bad = self._counts.sum(0).tolist()
+        return f"{bad} of {seen} streamed images could not be read and were skipped." if bad else None
+
+    def __iter__(self) -> Iterator[dict]:
+        worker = get_worker_info()
+        number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        base = int(self._epoch) * EPOCH_STRIDE
+        seen = bad = 0
+        for seen, (cell, label) in enumerate(self._pairs(), start=1):
+            sample = None
+            try:
+                sample = {"image": decode_image(cell, self.channels), "index": base + (seen - 1) * workers + number}
+            except Exception as error:  # as in DecodedImages: damaged files raise almost anything
+                bad, last = bad + 1, error
+            self._counts[number % WORKER_SLOTS] += torch.tensor([1, int(sample is None)])
+            if bad and seen >= ENOUGH_SEEN and bad > self.max_unreadable * seen:
+                raise DataError(
+                    f"{bad} of the first {seen} images of the stream cannot be read, more than "
+                    f"max_unreadable={self.max_unreadable:g} (the last: {last}); check the data set and image_column, "
+                    "or raise max_unreadable."
+                )
+            if sample is not None:
+                if label is not None:
+                    sample["label"] = label
+                yield sample
+        if seen and bad == seen:
+            raise DataError(
+                f"None of the {seen} images of the stream can be read: check the data set and image_column."
+            )
+
+    def _pairs(self) -> Iterable[tuple]:
+        raise NotImplementedError
+
+
+class HubStream(ImageStream):
+    """
+    The images of a `datasets.IterableDataset`, which also shares its files among DataLoader workers.
+
+    Args:
+        dataset (`datasets.IterableDataset`).
+        image_column, label_column (`str`, *optional*): as for [`HubImages`]; a label that is not of type `ClassLabel`
+            must be an integer here.
+        limit (`int`, *optional*): stop after this many images.
+        shuffle_buffer (`int`, *optional*, defaults to 0): images held in memory to draw the next one from.
+        seed (`int`, *optional*, defaults to 0): of the shuffle.
+
+    Raises:
+        DataError: if a column does not exist or there is no image column, and while
+            reading if too many images are bad.
+    """
+
+    def __init__(
+        self,
+        dataset: datasets.IterableDataset,
+        image_column: str | None = None,
+        label_column: str | None = None,
+        *,
+        channels: int = 3,
+        max_unreadable: float = 0.1,
+        limit: int | None = None,
+        shuffle_buffer: int = 0,
+        seed: int = 0,
+    ):
+        self.image_column = find_image_column(dataset, image_column)
+        self.label_column = find_label_column(dataset, label_column)
+        feature = (dataset.features or {}).get(self.label_column)
+        names = feature.names if isinstance(feature, datasets.ClassLabel) else None
+        super().__init__(names, channels=channels, max_unreadable=max_unreadable)
+        if limit is not None:
+            dataset = dataset.take(limit)
+        if shuffle_buffer:
+            dataset = dataset.shuffle(seed=seed, buffer_size=shuffle_buffer)
+        self._rows = undecoded(dataset, self.image_column)
+
+    def set_epoch(self, epoch: int) -> None:
+        super().set_epoch(epoch)
+        self._rows.set_epoch(epoch)
+
+    def _pairs(self) -> Iterator[tuple]:
+        for row in self._rows:
+            for column in (self.image_column, self.label_column):
+                if column is not None and column not in row:
+                    raise DataError(f"The stream has no column {column!r}: its columns are {', '.join(row)}.")
+            label = None if self.label_column is None else row[self.label_column]
+            if label is not None and not isinstance(label, int):
+                raise DataError(f"label_column={self.label_column!r} holds {label!r}: a stream needs integer labels.")
+            yield image_cell(row[self.image_column]), label
+
+
+class AdaptedStream(ImageStream):
+    """
+    A `torch.utils.data.IterableDataset` of images, pairs or dicts. It has to share its items among workers itself.
+
+    Args:
+        dataset (`IterableDataset`).
+        split_item (`Callable`): from an item to (image, label or None).
+    """
+
+    def __init__(self, dataset: IterableDataset, split_item, **options):
+        super().__init__(**options)
+        self._dataset, self._split_item = dataset, split_item
+
+    def _pairs(self) -> Iterator[tuple]:
+        return map(self._split_item, iter(self._dataset))

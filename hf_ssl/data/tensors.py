@@ -1,0 +1,53 @@
+"""Images that fit in memory."""
+
+from collections.abc import Sequence
+
+import torch
+
+from .base import ImageDataset
+from .errors import DataError
+
+
+class TensorImages(ImageDataset):
+    """
+    A data set held in one tensor.
+
+    Args:
+        images (`torch.Tensor` of dtype uint8 and shape `(N, C, H, W)`, C in {1, 3}).
+        labels (`torch.Tensor` of shape `(N,)`, *optional*): the class of every image.
+        label_names (`list[str]`, *optional*): the name of every class.
+
+    Raises:
+        DataError: on another dtype or shape, or on as many labels as there are not images.
+    """
+
+    def __init__(self, images: torch.Tensor, labels=None, label_names: Sequence[str] | None = None):
+        super().__init__(labels, label_names)
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
+            raise DataError(
+                f"images is a {images.dtype} tensor of shape {tuple(images.shape)}: give uint8 (N, C, H, W), C 1 or 3."
+            )
+        if self._labels is not None and self._labels.shape != images.shape[:1]:
+            raise DataError(
+                f"{len(images)} images came with labels of shape {tuple(self._labels.shape)}: give one each."
+            )
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitems__(self, indices: list[int]) -> list[dict]:
+        indices = self._positions(indices)
+        images = self.images[indices]  # one gather for the whole batch
+        if self._labels is None:
+            return [{"image": image, "index": index} for image, index in zip(images, indices, strict=True)]
+        labels = self._labels[indices].tolist()
+        return [
+            {"image": image, "index": index, "label": label}
+            for image, index, label in zip(images, indices, labels, strict=True)
+        ]
+
+    def subset(self, indices: Sequence[int]) -> "TensorImages":
+        picked = self._picked(indices)
+        picked.images = self.images[torch.as_tensor(indices, dtype=torch.long)]
+        return picked

@@ -1,0 +1,73 @@
+"""Tiny backbones, methods and data that all tests share."""
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+import pytest
+import torch
+from transformers import ConvNextConfig, Dinov2Config, ResNetConfig, SwinConfig, ViTConfig
+
+from hf_ssl.data import TensorImages
+from hf_ssl.registry import METHODS
+
+torch.set_num_threads(2)
+
+BACKBONES = {
+    "vit": lambda: ViTConfig(
+        hidden_size=48, num_hidden_layers=2, num_attention_heads=3, intermediate_size=96, image_size=32, patch_size=8
+    ),
+    "dinov2": lambda: Dinov2Config(
+        hidden_size=48, num_hidden_layers=2, num_attention_heads=3, image_size=32, patch_size=8, mlp_ratio=2
+    ),
+    "resnet": lambda: ResNetConfig(embedding_size=16, hidden_sizes=[16, 32], depths=[1, 1], layer_type="basic"),
+    "swin": lambda: SwinConfig(image_size=32, patch_size=2, embed_dim=16, depths=[1, 1], num_heads=[2, 2], window_size=4),
+    "convnext": lambda: ConvNextConfig(hidden_sizes=[16, 32], depths=[1, 1], num_stages=2),
+}
+# Small heads; a method that is not here is tested with its defaults.
+SMALL_CONFIGS = {
+    "simclr": {"projection_sizes": [32, 16]},
+    "dino": {"head_sizes": [32, 16], "num_prototypes": 64},
+    "mae": {
+        "decoder_hidden_size": 32,
+        "decoder_num_hidden_layers": 1,
+        "decoder_num_attention_heads": 2,
+        "decoder_intermediate_size": 64,
+    },
+}
+SMALL_PROCESSORS = {"dino": {"local_crop_size": 16, "local_crops": 2}, "mae": {"patch_size": 8}}
+# MAE's masks need patches that can be left out.
+CASES = [(m, b) for m in METHODS for b in BACKBONES if METHODS[m].batch != "masked" or b == "vit"]
+
+
+def build_model(method: str, backbone: str = "vit", seed: int = 0, **fields):
+    """A tiny `...ForPreTraining` with every parameter away from its special initial value."""
+    row = METHODS[method]
+    torch.manual_seed(seed)
+    config = row.config_class(**{**SMALL_CONFIGS.get(method, {}), **fields, "backbone_config": BACKBONES[backbone]()})
+    model = row.pretraining_class(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    return model
+
+
+def build_processor(method: str, **attributes):
+    size = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+    return METHODS[method].image_processor_class(**{**size, **SMALL_PROCESSORS.get(method, {}), **attributes})
+
+
+def build_views(method: str, batch: int = 4, seed: int = 0):
+    """A batch of training views of random images."""
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randint(0, 256, (batch, 3, 32, 32), generator=generator, dtype=torch.uint8)
+    return dict(build_processor(method).views(images, generator))
+
+
+@pytest.fixture
+def random_images() -> TensorImages:
+    """24 labelled random RGB images of 32 pixels."""
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randint(0, 256, (24, 3, 32, 32), generator=generator, dtype=torch.uint8)
+    return TensorImages(images, labels=[i % 3 for i in range(24)], label_names=["a", "b", "c"])

@@ -1,0 +1,226 @@
+"""Data sets of the datasets library, streams, foreign torch data sets, tensors and batches; no network."""
+
+import io
+
+import datasets
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from torch.utils.data import Dataset as TorchDataset
+
+from hf_ssl.data import (
+    DataError,
+    HubImages,
+    HubStream,
+    TensorImages,
+    as_image_dataset,
+    collate_images,
+    load_data,
+)
+from hf_ssl.data.stream import EPOCH_STRIDE
+
+
+def png(value, size=(6, 5)):
+    buffer = io.BytesIO()
+    Image.new("RGB", size, (value, value, value)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def table(count=10, bad=(), **extra):
+    columns = {
+        "number": list(range(count)),
+        "picture": [{"bytes": b"no image" if i in bad else png(i), "path": f"{i}.png"} for i in range(count)],
+        "kind": [i % 2 for i in range(count)],
+        **extra,
+    }
+    features = {
+        "number": datasets.Value("int64"),
+        "picture": datasets.Image(),
+        "kind": datasets.ClassLabel(names=["even", "odd"]),
+        **{name: datasets.Value("string") for name in extra},
+    }
+    return datasets.Dataset.from_dict(columns, features=datasets.Features(features))
+
+
+def test_columns_are_found_by_their_type():
+    images = as_image_dataset(table())
+    assert isinstance(images, HubImages) and len(images) == 10
+    assert images.label_names == ["even", "odd"] and images.labels.tolist() == [0, 1] * 5
+    assert images[3]["image"].shape == (3, 5, 6) and images[3]["image"].unique().tolist() == [3]
+    assert (images[3]["index"], images[3]["label"]) == (3, 1)
+    assert [s["image"][0, 0, 0].item() for s in images.__getitems__([7, 2, 7])] == [7, 2, 7]
+    part = images.subset([4, 5])
+    assert part[1]["label"] == 1 and part[1]["image"].unique().tolist() == [5] and len(part) == 2
+
+
+def test_wrong_columns_name_the_right_ones():
+    with pytest.raises(DataError, match="image_column='img' does not exist: the columns are number, picture, kind"):
+        as_image_dataset(table(), image_column="img")
+    with pytest.raises(DataError, match="label_column='label' does not exist: the columns are number, picture"):
+        as_image_dataset(table(), label_column="label")
+    with pytest.raises(DataError, match=r"No column has the type datasets.Image \(the columns are number, kind\)"):
+        as_image_dataset(table().remove_columns("picture"))
+    with pytest.raises(DataError, match="splits"):
+        as_image_dataset(datasets.DatasetDict(train=table()))
+
+
+def test_labels_of_other_types():
+    words = table(4, word=["b", "a", None, "b"])
+    images = as_image_dataset(words, label_column="word")
+    assert images.label_names == ["a", "b"] and images.labels.tolist() == [1, 0, -1, 1]
+    assert as_image_dataset(table(4), label_column="number").label_names == ["0", "1", "2", "3"]
+    with pytest.raises(DataError, match="name a column of"):
+        as_image_dataset(table(4), label_column="picture")
+    secret = table(4).map(lambda row: {"kind": -1}, features=table(1).features)
+    assert as_image_dataset(secret).labels is None
+
+
+def test_bytes_and_array_columns_without_the_image_type():
+    blobs = datasets.Dataset.from_dict({"blob": [png(i) for i in range(3)]})
+    assert as_image_dataset(blobs, image_column="blob")[2]["image"].unique().tolist() == [2]
+    arrays = datasets.Dataset.from_dict({"pixels": np.full((3, 4, 4), 9).tolist()})
+    assert as_image_dataset(arrays, image_column="pixels")[0]["image"].shape == (3, 4, 4)
+
+
+def test_unreadable_rows_are_replaced_and_named():
+    images = as_image_dataset(table(30, bad=(3, 4)))
+    samples = [sample for batch in DataLoader(images, 5, collate_fn=list, num_workers=1) for sample in batch]
+    assert [s["index"] for s in samples][2:6] == [2, 5, 5, 5]
+    assert "row 3 (3.png), row 4 (4.png)" in images.report()
+    with pytest.raises(DataError, match="10 of the first 20 images .* row 0 .*cannot identify image file"):
+        as_image_dataset(table(20, bad=range(10))).__getitems__(list(range(20)))
+
+
+def test_parquet_and_saved_folders(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    (tmp_path / "parquet").mkdir()
+    table(20).to_parquet(tmp_path / "parquet" / "train.parquet")
+    data = load_data(tmp_path / "parquet")
+    assert data.name == "parquet" and data.label_names == ["even", "odd"]
+    assert (len(data.train), len(data.test)) == (16, 4) and data.test.labels.bincount().tolist() == [2, 2]
+    assert data.train[0]["image"].shape == (3, 5, 6) and "'kind'" in data.description
+    assert len(load_data(str(tmp_path / "parquet"), limit=5, channels=1).train) == 5
+    datasets.DatasetDict(train=table(6), validation=table(4)).save_to_disk(tmp_path / "saved")
+    data = load_data(tmp_path / "saved")
+    assert (len(data.train), len(data.test)) == (6, 4)
+    assert len(load_data(tmp_path / "saved", split="validation", test_split="train").train) == 4
+    with pytest.raises(DataError, match="split='dev' is no split .* train, validation"):
+        load_data(tmp_path / "saved", split="dev")
+    stream = load_data(tmp_path / "parquet", streaming=True, limit=7)
+    assert len(list(stream.train)) == 7 and stream.test is None and stream.label_names == ["even", "odd"]
+
+
+def test_streams_count_over_epochs_and_workers():
+    stream = HubStream(table(12).to_iterable_dataset(num_shards=4), shuffle_buffer=12, seed=1)
+    first = list(stream)
+    assert [s["index"] for s in first] == list(range(12))
+    assert all(s["label"] == s["image"][0, 0, 0].item() % 2 for s in first)
+    loader = DataLoader(stream, 3, collate_fn=collate_images, num_workers=2, persistent_workers=True)
+    orders = []
+    for epoch in (0, 1):
+        stream.set_epoch(epoch)
+        batches = list(loader)
+        index = torch.cat([b["index"] for b in batches])
+        assert len(set(index.tolist())) == 12 and (index // EPOCH_STRIDE == epoch).all()
+        orders.append(torch.cat([b["images"][:, 0, 0, 0] for b in batches]))
+        assert sorted(orders[-1].tolist()) == list(range(12))
+    assert not torch.equal(*orders)
+    assert stream.labels is None and stream.report() is None
+
+
+def test_streams_skip_what_they_cannot_read():
+    stream = HubStream(table(25, bad=(2,)).to_iterable_dataset())
+    assert [s["index"] for s in stream][:4] == [0, 1, 3, 4]
+    assert stream.report() == "1 of 25 streamed images could not be read and were skipped."
+    with pytest.raises(DataError, match="of the first 20 images of the stream"):
+        list(HubStream(table(25, bad=range(5)).to_iterable_dataset()))
+    with pytest.raises(DataError, match="None of the 3 images"):
+        list(HubStream(table(3, bad=range(3)).to_iterable_dataset()))
+    with pytest.raises(DataError, match="image_column='img'"):
+        as_image_dataset(table().to_iterable_dataset(), image_column="img")
+
+
+class Pairs(TorchDataset):
+    def __init__(self, count=6, bad=()):
+        self.count, self.bad = count, bad
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        if index in self.bad:
+            raise OSError("truncated")
+        return Image.new("L", (4, 3), index), index % 3
+
+
+def test_torch_data_sets():
+    images = as_image_dataset(Pairs())
+    assert images[4]["image"].shape == (3, 3, 4) and (images[4]["index"], images[4]["label"]) == (4, 1)
+    assert images.labels.tolist() == [0, 1, 2, 0, 1, 2] and images.subset([5, 0]).labels.tolist() == [2, 0]
+    assert as_image_dataset(images) is images
+    given = as_image_dataset(Pairs(), labels=[7] * 6, label_names=list("abcdefgh"), channels=1)
+    assert given[0]["label"] == 7 and given[0]["image"].shape[0] == 1
+    broken = as_image_dataset(Pairs(30, bad=(0, 3)))
+    assert broken[3]["index"] == 4 and "item 3" in broken.report()
+    tensors = as_image_dataset(TensorDataset(torch.rand(4, 3, 8, 8), torch.arange(4)))
+    assert tensors[2]["label"] == 2 and tensors[2]["image"].dtype == torch.uint8
+    plain = as_image_dataset([np.zeros((4, 4, 3), np.uint8), Image.new("RGB", (2, 2))])
+    assert plain.labels is None and "label" not in plain[1]
+    captioned = as_image_dataset([{"img": Image.new("RGB", (2, 2)), "label": "a cat"}])
+    assert captioned.labels is None and captioned[0]["image"].shape == (3, 2, 2)
+
+
+def test_what_cannot_be_adapted():
+    for dataset, message in (
+        ([], "empty"),
+        ([3], "is no image: no image, but int"),
+        ([torch.full((3, 4, 4), -1.0)], "before any normalisation"),
+        ([{"text": "a"}], "No image among the keys text"),
+        (3, "int is no data set"),
+    ):
+        with pytest.raises(DataError, match=message):
+            as_image_dataset(dataset)
+    with pytest.raises(DataError, match="image_column='img' does not exist: the keys are image"):
+        as_image_dataset([{"image": Image.new("L", (1, 1))}], image_column="img")
+    with pytest.raises(DataError, match="6 images came with 2 labels"):
+        as_image_dataset(Pairs(), labels=[0, 1])
+
+
+def test_torch_streams():
+    class Numbers(IterableDataset):
+        def __iter__(self):
+            return iter((Image.new("L", (2, 2), i), i) for i in range(5))
+
+    stream = as_image_dataset(Numbers())
+    stream.set_epoch(2)
+    assert [(s["index"] - 2 * EPOCH_STRIDE, s["label"]) for s in stream] == [(i, i) for i in range(5)]
+
+
+def test_tensor_images():
+    pixels = torch.arange(4 * 3 * 2 * 2, dtype=torch.uint8).view(4, 3, 2, 2)
+    images = TensorImages(pixels, [0, 1, 0, 1], ["a", "b"])
+    assert torch.equal(images[2]["image"], pixels[2]) and images[-1]["index"] == 3
+    part = images.subset([3, 1])
+    assert part.labels.tolist() == [1, 1] and torch.equal(part[0]["image"], pixels[3]) and part[0]["index"] == 0
+    assert "label" not in TensorImages(pixels)[0]
+    with pytest.raises(IndexError):
+        images[4]
+    for wrong in (pixels.float(), pixels[0], pixels[:, :2]):
+        with pytest.raises(DataError, match="give uint8"):
+            TensorImages(wrong)
+    with pytest.raises(DataError, match="4 images came with labels"):
+        TensorImages(pixels, [0])
+
+
+def test_batches_have_no_labels_unless_asked():
+    images = TensorImages(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), [0, 1, 2, 3])
+    batch = next(iter(DataLoader(images, 4, collate_fn=collate_images)))
+    assert batch.keys() == {"images", "index"} and batch["images"].shape == (4, 1, 2, 2)
+    assert batch["index"].dtype == torch.long and batch["index"].tolist() == [0, 1, 2, 3]
+    assert collate_images([images[3]], with_labels=True)["labels"].tolist() == [3]
+    mixed = [{"image": torch.zeros(3, n, 2, dtype=torch.uint8), "index": n} for n in (1, 2)]
+    assert [image.shape for image in collate_images(mixed)["images"]] == [(3, 1, 2), (3, 2, 2)]
+    with pytest.raises(DataError, match="has no labels"):
+        collate_images(mixed, with_labels=True)

@@ -1,0 +1,114 @@
+import json
+
+import pytest
+import torch
+from evaluation_cases import CONFIGS, Images
+from torch.utils.data import Subset
+from transformers import AutoModel
+
+from hf_ssl.evaluation import (
+    EvaluationReport,
+    EvaluationRow,
+    evaluate_encoder,
+    extract_features,
+    knn_accuracy,
+    preprocess,
+    random_init_like,
+    raw_pixels,
+)
+
+
+def report(ours, raw=20.4, random=30.6, n=1600, std=0.8, chance=6.25):
+    rows = [EvaluationRow("this encoder", 192, ours, 60.0)]
+    if raw is not None:
+        rows = [EvaluationRow("raw pixels", 1024, raw, 18.1), EvaluationRow("random init", 192, random, 30.9), *rows]
+    return EvaluationReport(rows, 6400, n, 16, chance, 50.0, std, {"k": 20, "temperature": 0.07})
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        (report(62.9), "better than raw pixels by 42.5 and random init by 32.3 points of kNN: the encoder has learnt"),
+        (report(31.0), "no better than its random initialisation: +0.4 points of kNN, where up to 3.3 is noise"),
+        (report(32.0), "no better than its random initialisation"),
+        (report(35.0, n=100), "no better than its random initialisation"),
+        (report(35.0), "better than raw pixels by 14.6 and random init by 4.4"),
+        (report(77.8, raw=84.6, random=60.0), "not than raw pixels (-6.8"),
+        (report(15.0), "worse than its random initialisation by 15.6 points of kNN"),
+        (report(15.0, std=0.01), "look for collapse"),
+        (report(7.0, raw=None), "no better than chance"),
+        (report(50.0, raw=None), "better than chance by 43.8 points of kNN; without the baselines"),
+    ],
+)
+def test_verdict(case, words):
+    assert words in case.verdict()
+    assert ("collapse" in case.verdict()) == (case.feature_std < 0.05)
+
+
+def test_noise_is_never_zero():
+    assert report(100.0, raw=99.9, random=99.9, n=20).verdict().startswith("no better than its random")
+
+
+def test_table_and_round_trip():
+    one = report(62.9)
+    assert EvaluationReport.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+    lines = one.table().splitlines()
+    assert lines[0].split() == ["kNN", "%", "linear", "%", "dim"]
+    assert lines[1].split() == ["raw", "pixels", "20.4", "18.1", "1024"]
+    assert len({line.rindex("%") if i == 0 else line.rindex(".") + 1 for i, line in enumerate(lines[:4])}) == 1
+    assert lines[4].split() == ["chance", "6.2", "6.2"]
+    assert "16 classes, 6400 train and 1600 test images. kNN: cosine, k = 20, T = 0.07." == lines[-1]
+    markdown = one.to_markdown().splitlines()
+    assert markdown[1] == "| --- | ---: | ---: | ---: |"
+    assert markdown[4] == "| this encoder | 62.9 | 60.0 | 192 |"
+    knn_only = EvaluationReport([EvaluationRow("this encoder", 8, 50.0)], 10, 10, 2, 50.0, 3.0, 0.5)
+    assert "linear" not in knn_only.table() and "linear" not in knn_only.to_markdown()
+
+
+@pytest.mark.parametrize("name", ["vit", "resnet"])
+def test_rows_are_what_the_parts_give(name, processor):
+    model = AutoModel.from_config(CONFIGS[name][0]).train()
+    train, test = Images(60, classes=3, channels=1), Images(24, classes=3, channels=1, seed=1)
+    result = evaluate_encoder(model, processor, train, test, k=5, seed=3, batch_size=16)
+    assert model.training
+    assert [row.name for row in result.rows] == ["raw pixels", "random init", "this encoder"]
+    assert (result.num_train, result.num_test, result.num_classes) == (60, 24, 3)
+    assert result.chance == pytest.approx(100 / 3)
+    bank, queries = (preprocess(processor, dataset) for dataset in (train, test))
+    expected = [raw_pixels(x) for x in (bank, queries)]
+    assert result.row("raw pixels").knn == knn_accuracy(expected[0], train.labels, expected[1], test.labels, k=5)
+    for row, encoder in (("random init", random_init_like(model, 3)), ("this encoder", model)):
+        expected = [extract_features(encoder, None, x).embeddings for x in (bank, queries)]
+        assert result.row(row).knn == knn_accuracy(expected[0], train.labels, expected[1], test.labels, k=5)
+        assert result.row(row).dim == expected[0].shape[1]
+    assert all(0 <= row.linear <= 100 for row in result.rows)
+    assert result.row("raw pixels").linear == 100  # brightness is the class
+    assert 1 <= result.effective_rank <= result.row().dim and 0 < result.feature_std <= 1.0001
+    assert result == evaluate_encoder(model, processor, train, test, k=5, seed=3, batch_size=16)
+    assert EvaluationReport.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+
+
+def test_options_and_subsets(processor):
+    model = AutoModel.from_config(CONFIGS["vit"][0])
+    data = Images(40)
+    result = evaluate_encoder(
+        model, processor, Subset(data, range(30)), Subset(data, range(30, 40)), k=5, linear=False, baselines=False
+    )
+    assert [(row.name, row.linear) for row in result.rows] == [("this encoder", None)]
+    assert result.protocol["linear"] is None and result.num_train == 30
+
+
+def test_clear_errors(processor):
+    model = AutoModel.from_config(CONFIGS["vit"][0])
+    with pytest.raises(ValueError, match="training set has no labels"):
+        evaluate_encoder(model, processor, Images(30, labelled=False), Images(10))
+    with pytest.raises(ValueError, match="test set has no labels"):
+        evaluate_encoder(model, processor, Images(30), Images(10, labelled=False))
+    with pytest.raises(ValueError, match="k = 20 neighbours, but the training set has 10 images"):
+        evaluate_encoder(model, processor, Images(10), Images(10))
+    with pytest.raises(ValueError, match="test set is empty"):
+        evaluate_encoder(model, processor, Images(30), Images(0))
+    with torch.no_grad():
+        next(model.parameters()).fill_(torch.nan)
+    with pytest.raises(ValueError, match="diverged"):
+        evaluate_encoder(model, processor, Images(30), Images(10), baselines=False)

@@ -1,0 +1,150 @@
+"""Heads, schedules, momentum, stochastic depth, masks and positions."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from transformers import ViTConfig, ViTModel
+
+from hf_ssl.nn.drop_path import add_drop_path
+from hf_ssl.nn.heads import MLPHead, PrototypeHead
+from hf_ssl.nn.masking import (
+    encode_tokens,
+    patchify,
+    random_masking,
+    sincos_positions,
+    unpatchify,
+    visible_indices,
+)
+from hf_ssl.nn.momentum import Twin, ema_
+from hf_ssl.nn.schedules import cosine, warmup
+
+
+def tiny_vit():
+    config = ViTConfig(
+        hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32, image_size=16, patch_size=4
+    )
+    return ViTModel(config, add_pooling_layer=False)
+
+
+def test_schedules_hit_their_ends():
+    assert cosine(0, 10, 3.0, 1.0) == 3.0 and cosine(10, 10, 3.0, 1.0) == 1.0 and cosine(99, 10, 3.0, 1.0) == 1.0
+    assert cosine(5, 10, 3.0, 1.0) == pytest.approx(2.0)
+    assert cosine(2, 10, 3.0, 1.0) == pytest.approx(1 + 0.5 * 2 * (1 + math.cos(math.pi * 0.2)))
+    assert [warmup(s, 4, 1.0, 3.0) for s in (0, 2, 4, 9)] == [1.0, 2.0, 3.0, 3.0]
+    assert warmup(0, 0, 1.0, 3.0) == 3.0
+
+
+def test_ema_is_the_official_update():
+    torch.manual_seed(0)
+    teacher, student = nn.Linear(3, 4), nn.Linear(3, 4)
+    expected = [0.9 * t.detach() + 0.1 * s.detach() for t, s in zip(teacher.parameters(), student.parameters(), strict=True)]
+    ema_(teacher, student, 0.9)
+    for actual, value in zip(teacher.parameters(), expected, strict=True):
+        torch.testing.assert_close(actual.detach(), value, atol=1e-6, rtol=0)
+
+
+def test_twin_starts_equal_but_shares_nothing():
+    root = nn.ModuleDict({"head": nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))})
+    twin = Twin(head=root["head"])
+    with torch.no_grad():
+        root["head"][0].weight.add_(1)
+        root["head"][1].running_mean.add_(1)
+    assert not torch.equal(twin.head[0].weight, root["head"][0].weight)
+    twin.start_from(root)
+    for name, tensor in twin.state_dict().items():
+        assert torch.equal(tensor, root.state_dict()[name])
+
+
+def test_mlp_head_norms_are_where_the_paper_has_them():
+    kinds = [type(layer) for layer in MLPHead([8, 6, 4], last_batch_norm=True)]
+    assert kinds == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Linear, nn.BatchNorm1d]
+    plain = MLPHead([8, 6, 4])
+    assert [type(layer) for layer in plain] == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Linear]
+    assert plain[0].bias is None and plain[-1].bias is not None
+
+
+@pytest.mark.parametrize("norm_last_layer", [True, False])
+def test_prototype_head_equals_weight_norm(norm_last_layer):
+    torch.manual_seed(0)
+    head = PrototypeHead([8, 6, 4], 10, norm_last_layer)
+    official = nn.utils.parametrizations.weight_norm(nn.Linear(4, 10, bias=False))
+    official.parametrizations.weight.original0.data.fill_(1)
+    official.parametrizations.weight.original1.data.copy_(head.prototypes.weight)
+    h = torch.randn(5, 8)
+    z = nn.functional.normalize(head.mlp(h), dim=-1)
+    torch.testing.assert_close(head(h), official(z), atol=1e-5, rtol=0)
+    assert (head.norms is None) == norm_last_layer
+
+
+def test_masks_hide_the_same_number_everywhere_and_differ():
+    mask = random_masking(64, 16, 0.75, torch.Generator().manual_seed(0))
+    assert mask.dtype == torch.bool and (mask.sum(1) == 12).all()
+    assert len({tuple(row.tolist()) for row in mask}) > 40
+    assert 0.6 < mask.float().mean(0).min() and mask.float().mean(0).max() < 0.9
+    assert torch.equal(mask, random_masking(64, 16, 0.75, torch.Generator().manual_seed(0)))
+    rows = visible_indices(mask)
+    assert all(sorted(r.tolist()) == r.tolist() and not m[r].any() for r, m in zip(rows, mask, strict=True))
+
+
+def test_patches_are_cut_row_by_row_with_channels_last():
+    images = torch.arange(2 * 3 * 8 * 4).float().view(2, 3, 8, 4)
+    patches = patchify(images, 4)
+    assert patches.shape == (2, 2, 48)
+    assert torch.equal(patches[1, 1].view(4, 4, 3), images[1, :, 4:8, :4].permute(1, 2, 0))
+    assert torch.equal(unpatchify(patches, 4, 8, 4), images)
+
+
+def test_positions_follow_the_published_formula():
+    dim, rows, columns = 16, 3, 3
+
+    def one_axis(position):
+        omega = 1 / 10000 ** (np.arange(dim // 4) / (dim / 4))
+        return np.concatenate([np.sin(position * omega), np.cos(position * omega)])
+
+    table = sincos_positions(dim, rows, columns)[0].numpy()
+    assert not table[0].any()
+    for row in range(rows):
+        for column in range(columns):
+            expected = np.concatenate([one_axis(column), one_axis(row)])
+            np.testing.assert_allclose(table[1 + row * columns + column], expected, atol=1e-6)
+    with pytest.raises(ValueError, match="divisible by 4"):
+        sincos_positions(6, 2, 2)
+
+
+def test_encoding_visible_patches_is_native_encoding_when_nothing_is_masked():
+    torch.manual_seed(0)
+    vit = tiny_vit().eval()
+    x = torch.randn(2, 3, 16, 16)
+    with torch.no_grad():
+        torch.testing.assert_close(vit.layernorm(encode_tokens(vit, x)), vit(x).last_hidden_state, atol=1e-5, rtol=0)
+
+
+def test_hidden_pixels_cannot_reach_the_encoder():
+    torch.manual_seed(0)
+    vit = tiny_vit().eval()
+    x = torch.randn(2, 3, 16, 16)
+    mask = random_masking(2, 16, 0.75, torch.Generator().manual_seed(0))
+    hidden = unpatchify(mask[..., None].expand(-1, -1, 48).float(), 4, 16, 16)
+    with torch.no_grad():
+        assert torch.equal(encode_tokens(vit, x, mask), encode_tokens(vit, x + 100 * hidden, mask))
+        assert not torch.equal(encode_tokens(vit, x, mask), encode_tokens(vit, x + 0.1 * (1 - hidden), mask))
+
+
+def test_drop_path_drops_whole_branches_in_training_only():
+    torch.manual_seed(0)
+    vit, plain = tiny_vit(), tiny_vit()
+    plain.load_state_dict(vit.state_dict())
+    add_drop_path(vit, 0.5)
+    assert vit.state_dict().keys() == plain.state_dict().keys()
+    x = torch.randn(64, 3, 16, 16)
+    with torch.no_grad():
+        torch.testing.assert_close(vit.eval()(x).last_hidden_state, plain(x).last_hidden_state)
+        tokens = torch.randn(256, 5, 16)
+        last = vit.train().layers[-1].mlp(tokens)
+        dropped = (last == 0).flatten(1).all(1).float().mean()
+        torch.testing.assert_close(last.mean(0), plain.layers[-1].mlp(tokens).mean(0), atol=0.1, rtol=0.5)
+    assert 0.35 < dropped < 0.65
+    assert vit.layers[0].mlp.fc2.drop_path.probability == 0.0

@@ -1,0 +1,58 @@
+"""Two gloo processes give the loss and the gradients of one, and the same state on every rank."""
+
+import os
+import tempfile
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+from hf_ssl.registry import METHODS
+
+from ..conftest import build_model, build_views
+
+
+def prepare(method):
+    model = build_model(method)
+    for module in model.modules():  # what one process and two share is the statistics of no batch
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.eval()
+            module.train = lambda mode=True, m=module: m
+    return model
+
+
+def worker(rank, world, method, folder):
+    torch.set_num_threads(1)
+    os.environ.update(RANK=str(rank), WORLD_SIZE=str(world), LOCAL_RANK=str(rank))
+    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world)
+    model = prepare(method)
+    wrapped = torch.nn.parallel.DistributedDataParallel(model)
+    share = {k: v.chunk(world)[rank] for k, v in build_views(method, batch=8).items()}
+    loss = wrapped(**share).loss
+    loss.backward()
+    dist.all_reduce(loss.detach())
+    model.before_optimizer_step(5, 10)
+    model.after_optimizer_step(5, 10)
+    gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+    torch.save((loss.detach() / world, gradients, dict(model.named_buffers())), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_two_processes_equal_one(method):
+    model = prepare(method)
+    loss = model(**build_views(method, batch=8)).loss
+    loss.backward()
+    model.before_optimizer_step(5, 10)
+    with tempfile.TemporaryDirectory() as folder:
+        mp.spawn(worker, (2, method, folder), nprocs=2)
+        ranks = [torch.load(f"{folder}/{rank}.pt") for rank in range(2)]
+    for other_loss, gradients, buffers in ranks:
+        torch.testing.assert_close(other_loss, loss.detach(), atol=1e-5, rtol=0)
+        assert gradients.keys() == {n for n, p in model.named_parameters() if p.grad is not None}
+        for name, gradient in gradients.items():
+            torch.testing.assert_close(gradient, model.get_parameter(name).grad, atol=1e-5, rtol=1e-4, msg=name)
+        for name, buffer in model.named_buffers():
+            torch.testing.assert_close(buffers[name], buffer, atol=1e-5, rtol=1e-5, msg=name)
+    assert all(torch.equal(a, b) for a, b in zip(ranks[0][2].values(), ranks[1][2].values(), strict=True))
