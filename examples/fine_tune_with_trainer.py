@@ -27,7 +27,7 @@ def main() -> None:
     )
 
     def collate(samples):
-        images = [sample["image"].permute(1, 2, 0).squeeze(-1).numpy() for sample in samples]
+        images = [sample["image"].expand(3, -1, -1).permute(1, 2, 0).numpy() for sample in samples]
         labels = torch.tensor([sample["label"] for sample in samples])
         return {"pixel_values": processor(images, return_tensors="pt")["pixel_values"], "labels": labels}
 

@@ -60,6 +60,13 @@ class SSLConfig(PreTrainedConfig):
                 f"{self.backbone_config.model_type!r} has an embedding of its own: leave pooling=None."
             )
 
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs):
+        kind = config_dict.get("model_type", cls.model_type)
+        if kind != cls.model_type:  # transformers would only warn, and leave every weight random
+            raise ValueError(f"This is a checkpoint of {kind!r}, but {cls.__name__} reads {cls.model_type!r}.")
+        return super().from_dict(config_dict, **kwargs)
+
 
 @dataclass(frozen=True)
 class Recipe:

@@ -7,7 +7,7 @@ from transformers import AutoModel
 from transformers.utils import logging
 
 from ..data import Data, ImageDataset
-from ..evaluation import EvaluationReport, extract_features
+from ..evaluation import EvaluationReport, extract_features, preprocess
 from ..hub.figures import save_attention, save_curve, save_neighbours, save_reconstructions, save_views
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
@@ -52,8 +52,9 @@ def draw(
             )
         )
     elif model.config.backbone_config.model_type == "vit":
-        paths.append(_attention(folder / "attention.png", model, processor, images))
-    pool = source.subset([i * len(source) // min(_NEIGHBOUR_POOL, len(source)) for i in range(min(_NEIGHBOUR_POOL, len(source)))])
+        paths.append(_attention(folder / "attention.png", model, processor, preprocess(processor, source.subset(chosen))))
+    count = min(_NEIGHBOUR_POOL, len(source))
+    pool = source.subset([i * len(source) // count for i in range(count)])
     features = extract_features(model.encoder(), processor, pool)
     thumbnails = [pool[i]["image"] for i in range(len(pool))]
     paths.append(
@@ -69,14 +70,13 @@ def draw(
     return paths
 
 
-def _attention(path: Path, model: SSLPreTrainedModel, processor: SSLImageProcessor, images: list) -> Path:
+def _attention(path: Path, model: SSLPreTrainedModel, processor: SSLImageProcessor, pixel_values: torch.Tensor) -> Path:
     backbone = model.config.backbone_config
     eager = AutoModel.from_config(backbone, attn_implementation="eager", add_pooling_layer=False).eval()
     eager.load_state_dict(model.backbone.state_dict())
     side = processor.view_size
-    plain = processor([image.permute(1, 2, 0).squeeze(-1).numpy() for image in images], return_tensors="pt")
     with torch.no_grad():
-        attentions = eager(plain["pixel_values"], output_attentions=True).attentions[-1]
+        attentions = eager(pixel_values, output_attentions=True).attentions[-1]
     mean, std = (torch.tensor(v)[:, None, None] for v in (processor.image_mean, processor.image_std))
-    seen = (plain["pixel_values"] * std + mean).clamp(0, 1)
+    seen = (pixel_values * std + mean).clamp(0, 1)
     return save_attention(path, attentions, seen, (side // backbone.patch_size,) * 2)

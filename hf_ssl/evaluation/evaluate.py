@@ -200,7 +200,8 @@ def evaluate_encoder(
     with ExitStack() as stack:
         embedders: dict[str, Callable] = {}
         if baselines:
-            embedders[RAW_PIXELS] = lambda pixels: raw_pixels(pixels, _RAW_PIXELS_SIDE)
+            grey = train[0]["image"].shape[0] == 1  # spread over three channels it would only be the same three times
+            embedders[RAW_PIXELS] = lambda pixels: raw_pixels(pixels[:, :1] if grey else pixels, _RAW_PIXELS_SIDE)
             embedders[RANDOM_INIT] = stack.enter_context(frozen_embedder(random_init_like(model, seed), target))
         embedders[ENCODER] = stack.enter_context(frozen_embedder(model, target))
         train_features, test_features = (

@@ -42,15 +42,13 @@ def save_curve(
         left.plot(*test, color=ORANGE, linewidth=1.2, marker="o", markersize=3.5, label="held out")
         left.legend(frameon=False, fontsize=9, labelcolor=INK)
     for axes in right:
-        _panel(axes, "Online kNN accuracy, %")
+        _panel(axes, f"Online kNN accuracy: {knn[1][-1]:.1f} % in the end")
         axes.plot(*knn, color=BLUE, linewidth=1.8, marker="o", markersize=4)
         ranked = sorted((baselines or {}).items(), key=lambda item: -item[1])
         levels = [*knn[1], *(value for _, value in ranked)]
         room = 0.16 * max(max(levels) - min(levels), 1.0)
         axes.set(xlim=left.get_xlim(), ylim=(min(levels) - room, max(levels) + room))
         note = {"textcoords": "offset points", "ha": "right", "fontsize": 9}
-        last = knn[0][-1], knn[1][-1]
-        axes.annotate(f"{last[1]:.1f}", last, (0, 6), color=BLUE, fontweight="bold", **note)
         for i, (name, value) in enumerate(ranked):
             above = i == 0 or ranked[i - 1][1] - value > room  # else the label would cover the line above
             place = {"xycoords": ("axes fraction", "data"), "va": "bottom" if above else "top"}

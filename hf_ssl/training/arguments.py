@@ -41,7 +41,7 @@ class SSLTrainingArguments(TrainingArguments):
     max_grad_norm: float = field(default=0.0, metadata={"help": "Clip the global gradient norm; 0 = never."})
     logging_steps: float = field(default=10, metadata={"help": "Log every so many steps."})
     save_total_limit: int | None = field(default=2, metadata={"help": "Checkpoints to keep."})
-    report_to: str | list[str] | None = field(default="none", metadata={"help": "Integrations to report to."})
+    report_to: None | str | list[str] = field(default="none", metadata={"help": "Integrations to report to."})
 
     base_learning_rate: float | None = field(default=None, metadata={"help": "Learning rate for a batch of 256."})
     min_learning_rate: float | None = field(default=None, metadata={"help": "Where the cosine ends."})

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-_NEVER_DECAYED = ("cls_token", "mask_token", "register_tokens", "position_embeddings", "position_embedding")
+_NEVER_DECAYED = ("cls_token", "mask_token", "register_tokens", "position_embeddings", "relative_position_bias_table")
 
 
 def decays(name: str, parameter: nn.Parameter) -> bool:

@@ -1,9 +1,10 @@
 import pytest
 import torch
-from evaluation_cases import CONFIGS
 from transformers import AutoModel, ViTConfig, ViTModel
 
 from hf_ssl.evaluation import effective_rank, extract_features, feature_std, random_init_like, raw_pixels
+
+from .evaluation_cases import CONFIGS
 
 
 def test_raw_pixels_are_the_pixels():

@@ -2,7 +2,6 @@ import json
 
 import pytest
 import torch
-from evaluation_cases import CONFIGS, Images
 from torch.utils.data import Subset
 from transformers import AutoModel
 
@@ -16,6 +15,8 @@ from hf_ssl.evaluation import (
     random_init_like,
     raw_pixels,
 )
+
+from .evaluation_cases import CONFIGS, Images
 
 
 def report(ours, raw=20.4, random=30.6, n=1600, std=0.8, chance=6.25):

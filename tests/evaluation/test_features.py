@@ -1,6 +1,5 @@
 import pytest
 import torch
-from evaluation_cases import CONFIGS, Images
 from transformers import (
     AutoModel,
     CLIPConfig,
@@ -15,6 +14,8 @@ from transformers import (
 from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling
 
 from hf_ssl.evaluation import Features, embedding_of, extract_features, preprocess
+
+from .evaluation_cases import CONFIGS, Images
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -8,6 +8,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
+from hf_ssl.nn.drop_path import DropPath
 from hf_ssl.registry import METHODS
 
 from ..conftest import build_model, build_views
@@ -15,8 +16,8 @@ from ..conftest import build_model, build_views
 
 def prepare(method):
     model = build_model(method)
-    for module in model.modules():  # what one process and two share is the statistics of no batch
-        if isinstance(module, torch.nn.BatchNorm1d):
+    for module in model.modules():  # batch statistics and dropped branches are each process's own
+        if isinstance(module, (torch.nn.BatchNorm1d, DropPath)):
             module.eval()
             module.train = lambda mode=True, m=module: m
     return model

@@ -1,5 +1,6 @@
 """DINO (arXiv:2104.14294): self-distillation with no labels, from a moving-average teacher, over many crops."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -26,8 +27,8 @@ from .configuration_dino import DinoConfig
 @dataclass
 class DinoOutput(SSLOutput):
     """
-    [`SSLOutput`]; `logs` holds the entropy of the teacher's mean and single outputs, in nats, and the teacher's share
-    of change.
+    [`SSLOutput`]; `logs` holds the mean entropy of the teacher's outputs, the entropy of their mean, and the loss that
+    a uniform teacher gives, all in nats.
     """
 
 
@@ -91,6 +92,7 @@ class DinoForPreTraining(SSLPreTrainedModel):
             logs = {
                 "teacher_entropy": torch.special.entr(targets).sum(-1).mean(),
                 "mean_teacher_entropy": torch.special.entr(targets.mean((0, 1))).sum(),
+                "uniform_loss": torch.tensor(math.log(self.config.num_prototypes), device=targets.device),
             }
         log_probabilities = (student.float() / self.config.student_temperature).log_softmax(-1)
         loss = cross_view_entropy(targets, log_probabilities) if return_loss else None

@@ -36,12 +36,12 @@ class MAEConfig(SSLConfig):
     pooling: str | None = "mean"
 
     def __post_init__(self, **kwargs):
+        backbone = self.backbone_config
+        kind = backbone.get("model_type") if isinstance(backbone, dict) else backbone and backbone.model_type
+        if kind not in (None, "vit"):
+            raise ValueError(f"MAE drops patches before the encoder, which needs a plain ViT backbone, got {kind!r}.")
         super().__post_init__(**kwargs)
         backbone = self.backbone_config
-        if backbone.model_type != "vit":
-            raise ValueError(
-                f"MAE drops patches before the encoder, which needs a plain ViT backbone, got {backbone.model_type!r}."
-            )
         if backbone.image_size % backbone.patch_size:
             raise ValueError(
                 f"MAE needs an image_size divisible by patch_size, got {backbone.image_size} and {backbone.patch_size}."

@@ -1,0 +1,38 @@
+"""Batched views: tensors in, float tensors in [0, 1] out, a random draw of its own for each sample."""
+
+from .color import (
+    adjust_brightness,
+    adjust_contrast,
+    adjust_hue,
+    adjust_saturation,
+    color_jitter,
+    solarize,
+    to_float,
+    to_grayscale,
+)
+from .ops import cutout, gaussian_blur, gaussian_noise, horizontal_flip, rotate90, sobel
+from .resize import crop_resize, random_crop_boxes
+from .views import OPERATORS, ViewPolicy, augment, make_view
+
+__all__ = [
+    "OPERATORS",
+    "ViewPolicy",
+    "adjust_brightness",
+    "adjust_contrast",
+    "adjust_hue",
+    "adjust_saturation",
+    "augment",
+    "color_jitter",
+    "crop_resize",
+    "cutout",
+    "gaussian_blur",
+    "gaussian_noise",
+    "horizontal_flip",
+    "make_view",
+    "random_crop_boxes",
+    "rotate90",
+    "sobel",
+    "solarize",
+    "to_float",
+    "to_grayscale",
+]

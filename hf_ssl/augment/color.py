@@ -1,0 +1,232 @@
+"""Colour of a batch: jitter, grey, solarisation, per-sample strengths. A trailing `_` means in place, as in torch."""
+
+from collections.abc import Callable
+
+import torch
+
+from .resize import image_sizes
+
+# ITU-R BT.601 luma, as Pillow's "L".
+_LUMA = (0.299, 0.587, 0.114)
+
+
+def to_float(images: torch.Tensor) -> torch.Tensor:
+    """
+    A float32 copy in [0, 1] of images of shape `(batch, channels, height, width)`, uint8 in 0..255 or float in 0..1.
+
+    Raises:
+        ValueError: for another shape or dtype.
+    """
+    image_sizes(images)
+    x = images.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
+    return x.div_(255) if images.dtype == torch.uint8 else x
+
+
+def on_samples_(images: torch.Tensor, samples: list[int], function: Callable, *parameters: torch.Tensor) -> None:
+    """
+    Replace the chosen samples by `function(chosen images, *chosen parameters)`, at the cost of those samples only.
+
+    Args:
+        images (`torch.FloatTensor` of shape `(batch, channels, height, width)`): changed in place.
+        samples (`list[int]`): increasing indices of samples.
+        function: takes images and parameters of the chosen samples; may work in place; returns images of that shape.
+        parameters (`torch.Tensor` of shape `(batch, ...)`)
+    """
+    if len(samples) == len(images):
+        result = function(images, *parameters)
+        if result is not images:
+            images.copy_(result)
+    elif samples:
+        index = torch.tensor(samples, device=images.device)
+        chosen = (p.index_select(0, index.to(p.device)) for p in parameters)
+        images.index_copy_(0, index, function(images.index_select(0, index), *chosen))
+
+
+def adjust_brightness(images: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+    """
+    Multiply by `factor`, as torchvision's.
+
+    Args:
+        images (`torch.Tensor` of shape `(batch, channels, height, width)`): uint8 in 0..255 or float in 0..1.
+        factor (`torch.Tensor` of shape `(batch,)`): at least 0; 1 changes nothing.
+
+    Returns:
+        `torch.FloatTensor` of the shape of `images`, in [0, 1].
+
+    Raises:
+        ValueError: for malformed images or factors.
+    """
+    return brightness_(to_float(images), _factor(images, factor))
+
+
+def adjust_contrast(images: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+    """
+    Blend with the mean grey of the image: `factor` 0 gives that grey, 1 changes nothing. Otherwise as
+    `adjust_brightness`.
+    """
+    return contrast_(to_float(images), _factor(images, factor))
+
+
+def adjust_saturation(images: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+    """
+    Blend with the grey version of each pixel: `factor` 0 gives grey, 1 changes nothing, and so does anything on one
+    channel. Otherwise as `adjust_brightness`.
+    """
+    return saturation_(to_float(images), _factor(images, factor))
+
+
+def adjust_hue(images: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """
+    Turn the hue (of HSV) by `shift` turns, of shape `(batch,)`; one channel is left alone. Otherwise as
+    `adjust_brightness`.
+    """
+    return hue_(to_float(images), _factor(images, shift, low=None))
+
+
+def color_jitter(
+    images: torch.Tensor,
+    brightness: torch.Tensor | None,
+    contrast: torch.Tensor | None,
+    saturation: torch.Tensor | None,
+    hue: torch.Tensor | None,
+    order: torch.LongTensor,
+) -> torch.Tensor:
+    """
+    The four adjustments in an order of its own for each sample (arXiv:1312.5402; SimCLR, arXiv:2002.05709),
+    as torchvision's `ColorJitter` on each image.
+
+    Args:
+        images (`torch.Tensor` of shape `(batch, channels, height, width)`): uint8 in 0..255 or float in 0..1.
+        brightness, contrast, saturation (`torch.Tensor` of shape `(batch,)`, *optional*): factors, at least 0; `None`
+            leaves the adjustment out.
+        hue (`torch.Tensor` of shape `(batch,)`, *optional*): in turns.
+        order (`torch.LongTensor` of shape `(batch, 4)`): each row a permutation: what comes first, second, …, with
+            0 = brightness, 1 = contrast, 2 = saturation, 3 = hue.
+
+    Returns:
+        `torch.FloatTensor` of the shape of `images`, in [0, 1].
+
+    Raises:
+        ValueError: for malformed images, factors or order.
+    """
+    x = to_float(images)
+    factors = (brightness, contrast, saturation, hue)
+    factors = [f if f is None else _factor(images, f, None if i == 3 else 0) for i, f in enumerate(factors)]
+    if order.shape != (len(x), 4) or not torch.equal(
+        order.sort(dim=1).values, order.new_tensor(range(4)).expand_as(order)
+    ):
+        raise ValueError(f"order must be ({len(x)}, 4), each row a permutation of 0..3, got {tuple(order.shape)}.")
+    return color_jitter_(x, *factors, order.tolist(), range(len(x)))
+
+
+def color_jitter_(images, brightness, contrast, saturation, hue, order: list[list[int]], samples) -> torch.Tensor:
+    """`color_jitter` in place on float32 images, on the listed `samples` only; `order` is a list of permutations."""
+    steps = list(enumerate(zip(_ADJUSTMENTS, (brightness, contrast, saturation, hue), strict=True)))
+    for place in range(4):
+        for step, (adjust, factor) in steps:
+            if factor is not None:
+                on_samples_(images, [i for i in samples if order[i][place] == step], adjust, factor)
+    return images
+
+
+def brightness_(x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+    return x.mul_(factor[:, None, None, None]).clamp_(max=1)
+
+
+def contrast_(x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+    mean = x.mean((2, 3))  # [B, C]; the mean of the grey image is the grey of the mean colour
+    if x.shape[1] == 3:
+        mean = (mean * mean.new_tensor(_LUMA)).sum(1, keepdim=True)
+    shift = mean[..., None, None] * (1 - factor)[:, None, None, None]
+    return x.mul_(factor[:, None, None, None]).add_(shift).clamp_(0, 1)
+
+
+def saturation_(x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+    if x.shape[1] == 1:
+        return x
+    factor = factor[:, None, None, None]
+    grey = _grey(x).mul_(1 - factor)
+    return x.mul_(factor).add_(grey).clamp_(0, 1)
+
+
+def hue_(x: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """
+    HSV's hue turned without ever selecting a sextant: with the smallest channel `low`, the largest `high` and `chroma`
+    their difference, the distance of a pixel's hue from red, in sextants, is (chroma - low - r + g + b) / chroma, on
+    green's side where g > b; and each channel is a clamped linear function of the hue.
+    """
+    if x.shape[1] == 1:
+        return x
+    red, green, blue = x.unbind(1)  # each [B, H, W]
+    high = torch.maximum(red, green)
+    low = torch.minimum(red, green)
+    torch.maximum(high, blue, out=high)
+    torch.minimum(low, blue, out=low)
+    chroma = high - low
+    hue = green + blue
+    hue.sub_(red).add_(chroma).sub_(low)
+    scratch = green - blue
+    torch.copysign(hue, scratch, out=hue)
+    torch.mul(chroma, 6, out=scratch)
+    hue.div_(scratch.clamp_min_(1e-8)).add_(shift[:, None, None])  # turns; on grey pixels any finite value will do
+    hue.sub_(torch.floor(hue, out=scratch)).mul_(6)
+    low.sub_(chroma)
+    high.add_(chroma)
+    for channel, centre, base, sign in ((red, 3, low, 1), (green, 2, high, -1), (blue, 4, high, -1)):
+        torch.sub(hue, centre, out=scratch).abs_().clamp_(1, 2)
+        torch.addcmul(base, chroma, scratch, value=sign, out=scratch)
+        torch.clamp(scratch, 0, 1, out=channel)  # rounding alone can leave the range
+    return x
+
+
+_ADJUSTMENTS = (brightness_, contrast_, saturation_, hue_)
+
+
+def to_grayscale(images: torch.Tensor) -> torch.Tensor:
+    """
+    Grey (ITU-R 601: 0.299, 0.587, 0.114) with the channel count kept.
+
+    Args:
+        images (`torch.Tensor` of shape `(batch, channels, height, width)`): uint8 in 0..255 or float in 0..1.
+
+    Returns:
+        `torch.FloatTensor` of the shape of `images`, in [0, 1].
+    """
+    return grayscale_(to_float(images))
+
+
+def grayscale_(x: torch.Tensor) -> torch.Tensor:
+    return x if x.shape[1] == 1 else x.copy_(_grey(x))
+
+
+def _grey(x: torch.Tensor) -> torch.Tensor:
+    red, green, blue = x.split(1, dim=1)
+    grey = torch.mul(red, _LUMA[0]).add_(green, alpha=_LUMA[1])
+    return grey.add_(blue, alpha=_LUMA[2])  # [B, 1, H, W]
+
+
+def solarize(images: torch.Tensor, threshold: float = 0.5) -> torch.Tensor:
+    """
+    Invert the values at or above `threshold` (in [0, 1]); used by BYOL (arXiv:2006.07733).
+
+    Args:
+        images (`torch.Tensor` of shape `(batch, channels, height, width)`): uint8 in 0..255 or float in 0..1.
+
+    Returns:
+        `torch.FloatTensor` of the shape of `images`, in [0, 1].
+    """
+    return solarize_(to_float(images), threshold)
+
+
+def solarize_(x: torch.Tensor, threshold: float) -> torch.Tensor:
+    # x + [x >= t] (1 - 2 x): arithmetic, because torch.where is slow on a CPU
+    bright = (x >= threshold).to(x.dtype)
+    return x.addcmul_(bright, 1 - 2 * x)
+
+
+def _factor(images: torch.Tensor, factor: torch.Tensor, low: float | None = 0) -> torch.Tensor:
+    if factor.shape != (len(images),):
+        raise ValueError(f"{len(images)} images need ({len(images)},) factors, got {tuple(factor.shape)}.")
+    if low is not None and bool((factor < low).any()):
+        raise ValueError(f"factors must be at least {low}, got {factor.min().item()}.")
+    return factor.to(images.device, torch.float32)

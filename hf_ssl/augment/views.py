@@ -1,0 +1,255 @@
+"""A view policy as data, and the batched pipeline that draws views from it (SimCLR's order, arXiv:2002.05709)."""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import partial
+
+import torch
+
+from .color import color_jitter_, grayscale_, on_samples_, solarize_
+from .ops import cutout_, gaussian_blur_, gaussian_noise_, rotate90_, sobel
+from .resize import crop_resize, image_sizes, random_crop_boxes, uniform
+
+# On a CPU a view above the first number of values goes through all steps alone, in the cache; smaller ones, where the
+# overhead of a call counts, as many together as make up the second number. Measured: 2x at 224 and at 32 pixels.
+_ALONE, _TOGETHER = 2**17, 2**20
+
+
+@dataclass(frozen=True)
+class ViewPolicy:
+    r"""
+    How one view is drawn. Steps happen in the order of the fields, each with its own probability and its own draw for
+    each sample. Images of one channel stay so; hue, saturation and grey do nothing to them.
+
+    Args:
+        size (`int`): side of the view in pixels.
+        crop_scale (`tuple[float, float]` or `None`, *optional*, defaults to `(0.08, 1.0)`): area of the crop, share of
+            the image; `None` for the largest centred square instead of a random crop.
+        crop_ratio (`tuple[float, float]`, *optional*, defaults to `(3/4, 4/3)`): its width by its height.
+        interpolation (`str`, *optional*, defaults to `"bilinear"`): or `"bicubic"`; both with antialiasing.
+        flip_probability (`float`, *optional*, defaults to 0.5): left to right.
+        brightness, contrast, saturation (`float`, *optional*, defaults to 0.0): strength s; the factor is uniform in
+            [max(0, 1 - s), 1 + s]. At 0 the adjustment is left out.
+        hue (`float`, *optional*, defaults to 0.0): at most 0.5; the shift is uniform in [-hue, hue] turns.
+        jitter_probability (`float`, *optional*, defaults to 0.8): of those four together, in a random order.
+        grayscale_probability (`float`, *optional*, defaults to 0.2)
+        blur_probability (`float`, *optional*, defaults to 0.0): Gaussian blur.
+        blur_sigma (`tuple[float, float]`, *optional*, defaults to `(0.1, 2.0)`): in pixels.
+        blur_kernel_size (`int`, *optional*): odd; by default 10 % of the side, and at least 3.
+        solarize_probability (`float`, *optional*, defaults to 0.0)
+        solarize_threshold (`float`, *optional*, defaults to 0.5): values from here on are inverted.
+        rotate_probability (`float`, *optional*, defaults to 0.0): by 90, 180 or 270 degrees.
+        cutout_probability (`float`, *optional*, defaults to 0.0): a mid-grey square with its centre in the image.
+        cutout_scale (`tuple[float, float]`, *optional*, defaults to `(0.25, 0.25)`): area of the square, share of the
+            view (arXiv:1708.04552: half the side).
+        noise_probability (`float`, *optional*, defaults to 0.0): Gaussian noise.
+        noise_std (`float`, *optional*, defaults to 0.1): of values in [0, 1].
+        sobel_probability (`float`, *optional*, defaults to 0.0): magnitude of the gradient.
+
+    Raises:
+        ValueError: for a value out of range, naming the field.
+    """
+
+    size: int
+    crop_scale: tuple[float, float] | None = (0.08, 1.0)
+    crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    interpolation: str = "bilinear"
+    flip_probability: float = 0.5
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    jitter_probability: float = 0.8
+    grayscale_probability: float = 0.2
+    blur_probability: float = 0.0
+    blur_sigma: tuple[float, float] = (0.1, 2.0)
+    blur_kernel_size: int | None = None
+    solarize_probability: float = 0.0
+    solarize_threshold: float = 0.5
+    rotate_probability: float = 0.0
+    cutout_probability: float = 0.0
+    cutout_scale: tuple[float, float] = (0.25, 0.25)
+    noise_probability: float = 0.0
+    noise_std: float = 0.1
+    sobel_probability: float = 0.0
+
+    def __post_init__(self):
+        values = {f.name: vars(self)[f.name] for f in fields(self)}
+        ranges = {"brightness": (0, None), "contrast": (0, None), "saturation": (0, None), "hue": (0, 0.5)}
+        ranges |= {"noise_std": (0, None), "solarize_threshold": (0, None)}
+        ranges |= {name: (0, 1) for name in values if name.endswith("_probability")}
+        for name, (low, high) in ranges.items():
+            # `not (a <= b)` is true of NaN too
+            if not low <= values[name] or (high is not None and values[name] > high):
+                bound = f"at least {low}" if high is None else f"in [{low}, {high}]"
+                raise ValueError(f"{name} must be {bound}, got {values[name]!r}.")
+        for name, top in (("crop_scale", 1), ("crop_ratio", None), ("blur_sigma", None), ("cutout_scale", 1)):
+            pair = values[name]
+            if pair is None and name == "crop_scale":
+                continue
+            if len(pair) != 2 or not 0 < pair[0] <= pair[1] or (top is not None and pair[1] > top):
+                bound = "above 0" if top is None else f"in (0, {top}]"
+                raise ValueError(f"{name} must be an increasing pair {bound}, got {pair!r}.")
+        if self.size < 1:
+            raise ValueError(f"size must be at least 1 pixel, got {self.size!r}.")
+        if self.interpolation not in ("bilinear", "bicubic"):
+            raise ValueError(f"interpolation must be 'bilinear' or 'bicubic', got {self.interpolation!r}.")
+        kernel = self.blur_kernel_size
+        if kernel is not None and (kernel < 1 or kernel % 2 == 0 or kernel // 2 >= self.size):
+            raise ValueError(f"blur_kernel_size must be odd and below twice the size {self.size}, got {kernel!r}.")
+        if kernel is None and self.blur_probability and self.size < 2:
+            raise ValueError(f"blur_probability must be 0 at size 1, got {self.blur_probability!r}.")
+
+    @property
+    def blur_taps(self) -> int:
+        """Size of the blur kernel in pixels: odd."""
+        # The official code's arithmetic: 224 -> 23, 96 -> 9, 32 -> 3.
+        return self.blur_kernel_size or max(3, 2 * (self.size // 10 // 2) + 1)
+
+
+@torch.no_grad()
+def make_view(
+    images: torch.Tensor | list[torch.Tensor], policy: ViewPolicy, generator: torch.Generator | None = None
+) -> torch.Tensor:
+    """
+    Draw one view of each image.
+
+    Args:
+        images (`torch.Tensor` of shape `(batch, channels, height, width)`, or a list of `(channels, height, width)` of
+            any sizes): uint8 in 0..255 or float in 0..1, 1 or 3 channels, on any device.
+        policy ([`ViewPolicy`])
+        generator (`torch.Generator`, *optional*): the only source of randomness, best on the CPU. What is drawn for a
+            sample does not depend on its neighbours' pixels or sizes.
+
+    Returns:
+        `torch.FloatTensor` of shape `(batch, channels, size, size)` in [0, 1], on the device of the images.
+
+    Raises:
+        ValueError: for malformed images.
+    """
+    heights, widths = image_sizes(images)
+    boxes = _boxes(heights, widths, policy, generator)
+    draws = _Draws(len(heights), policy, generator)
+    views = crop_resize(images, boxes, policy.size, draws.flip, policy.interpolation)
+    block = len(views)
+    if views.device.type == "cpu":
+        block = 1 if views[0].numel() > _ALONE else _TOGETHER // views[0].numel()
+    for start in range(0, len(views), block):
+        x = views[start : start + block]
+        x.clamp_(0, 1)  # bicubic filters overshoot
+        _distort_(x, draws, start, policy, generator)
+    return views
+
+
+def _boxes(heights, widths, policy: ViewPolicy, generator) -> torch.LongTensor:
+    if policy.crop_scale is None:
+        side = torch.minimum(heights, widths)
+        return torch.stack([(heights - side) // 2, (widths - side) // 2, side, side], dim=1)
+    return random_crop_boxes(heights, widths, policy.crop_scale, policy.crop_ratio, generator)
+
+
+class _Draws:
+    """Every random parameter of a view except its crop and noise, on the CPU: all are drawn, used or not."""
+
+    def __init__(self, batch: int, policy: ViewPolicy, generator: torch.Generator | None):
+        u = uniform((batch, 22), generator).unbind(1)
+        self.flip = u[0] < policy.flip_probability
+        self.jitter = u[1] < policy.jitter_probability
+        self.factors = []
+        for strength, draw in zip((policy.brightness, policy.contrast, policy.saturation), u[2:5], strict=True):
+            low = max(0.0, 1 - strength)
+            self.factors.append(low + (1 + strength - low) * draw if strength else None)
+        self.factors.append((2 * u[5] - 1) * policy.hue if policy.hue else None)
+        self.order = torch.stack(u[6:10], dim=1).argsort(dim=1)
+        self.gray = u[10] < policy.grayscale_probability
+        low, high = policy.blur_sigma
+        self.sigma = torch.where(u[11] < policy.blur_probability, low + (high - low) * u[12], 0.0)
+        self.solarize = u[13] < policy.solarize_probability
+        self.turns = torch.where(u[14] < policy.rotate_probability, 1 + (3 * u[15]).long().clamp_max(2), 0)
+        self.cutout = u[16] < policy.cutout_probability
+        low, high = policy.cutout_scale
+        side = ((low + (high - low) * u[17]).sqrt() * policy.size).round()
+        top, left = ((centre * policy.size - side / 2).round() for centre in u[18:20])
+        self.cutout_boxes = torch.stack([top, left, side, side], dim=1).long()
+        self.noise = u[20] < policy.noise_probability
+        self.sobel = u[21] < policy.sobel_probability
+
+
+def _distort_(x: torch.Tensor, draws: _Draws, start: int, policy: ViewPolicy, generator) -> None:
+    """Everything after the crop, in place, on the samples from `start` on."""
+    block = slice(start, start + len(x))
+
+    def chosen(flags: torch.Tensor) -> list[int]:
+        return [i for i, flag in enumerate(flags[block].tolist()) if flag]
+
+    factors = (None if f is None else f[block].to(x.device) for f in draws.factors)
+    color_jitter_(x, *factors, draws.order[block].tolist(), chosen(draws.jitter))
+    on_samples_(x, chosen(draws.gray), grayscale_)
+    gaussian_blur_(x, draws.sigma[block], policy.blur_taps)
+    on_samples_(x, chosen(draws.solarize), partial(solarize_, threshold=policy.solarize_threshold))
+    rotate90_(x, draws.turns[block].tolist())
+    on_samples_(x, chosen(draws.cutout), cutout_, draws.cutout_boxes[block].to(x.device))
+    std = torch.full((len(x),), policy.noise_std)
+    on_samples_(x, chosen(draws.noise), partial(gaussian_noise_, generator=generator), std)
+    on_samples_(x, chosen(draws.sobel), sobel)
+
+
+def _apply(images, size: int, generator: torch.Generator | None = None, **changes) -> torch.Tensor:
+    """Draw views under a policy that does nothing but `changes`."""
+    nothing = {"crop_scale": None, "flip_probability": 0, "jitter_probability": 0, "grayscale_probability": 0}
+    return make_view(images, ViewPolicy(size, **(nothing | changes)), generator)
+
+
+_JITTER = {"brightness": 0.8, "contrast": 0.8, "saturation": 0.8, "hue": 0.2, "jitter_probability": 1}
+
+# The ten operators of SimCLR's figure 4 (arXiv:2002.05709), and solarisation: name -> function(images, size,
+# generator), which applies that operator to every sample. Those that do not crop resize the largest centred square.
+OPERATORS: dict[str, Callable[..., torch.Tensor]] = {
+    "identity": _apply,
+    "crop_resize": partial(_apply, crop_scale=(0.08, 1.0)),
+    "crop_resize_flip": partial(_apply, crop_scale=(0.08, 1.0), flip_probability=0.5),
+    "color_drop": partial(_apply, grayscale_probability=1),
+    "color_jitter": partial(_apply, **_JITTER),
+    "rotate": partial(_apply, rotate_probability=1),
+    "cutout": partial(_apply, cutout_probability=1),
+    "gaussian_noise": partial(_apply, noise_probability=1),
+    "gaussian_blur": partial(_apply, blur_probability=1),
+    "sobel": partial(_apply, sobel_probability=1),
+    "solarize": partial(_apply, solarize_probability=1),
+}
+
+
+def augment(
+    images: torch.Tensor | list[torch.Tensor],
+    names: list[str] | tuple[str, ...],
+    size: int,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
+    """
+    Apply operators of `OPERATORS` one after the other, as in SimCLR's figure 5: put a crop first, where it sees the
+    full resolution.
+
+    Args:
+        images (`torch.Tensor` of shape `(batch, channels, height, width)`, or a list of `(channels, height, width)`):
+            uint8 in 0..255 or float in 0..1.
+        names (`list[str]`): names of operators, in order; at least one.
+        size (`int`): side of the result in pixels.
+        generator (`torch.Generator`, *optional*)
+
+    Returns:
+        `torch.FloatTensor` of shape `(batch, channels, size, size)` in [0, 1].
+
+    Raises:
+        ValueError: for an unknown name, with the nearest one, or no name.
+    """
+    if not names or isinstance(names, str):
+        raise ValueError(f"names must be a list of at least one operator, got {names!r}.")
+    for name in names:
+        if name not in OPERATORS:
+            near = difflib.get_close_matches(name, OPERATORS, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(OPERATORS)}."
+            raise ValueError(f"There is no operator {name!r}. {hint}")
+    for name in names:
+        images = OPERATORS[name](images, size, generator)
+    return images

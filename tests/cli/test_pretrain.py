@@ -1,0 +1,94 @@
+"""The whole job on a real folder: train, kill, resume, evaluate, export, card, pictures."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from transformers import AutoImageProcessor, AutoModel
+
+from hf_ssl.hub import export_pretrained
+from hf_ssl.hub.card import validate_card
+
+from ..conftest import build_model, build_processor
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Two classes, twenty images each of several sizes and modes, and one broken file."""
+    generator = np.random.default_rng(0)
+    for label in ("bright", "dark"):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for i in range(20):
+            pixels = generator.integers(0, 128, (33 + i, 40, 3)) + 127 * (label == "bright")
+            image = Image.fromarray(pixels.astype(np.uint8)).convert(("RGB", "L", "CMYK")[i % 3])
+            image.save(tmp_path / "photos" / label / f"{i}.{('png', 'png', 'jpg')[i % 3]}")
+    (tmp_path / "photos" / "dark" / "broken.jpg").write_bytes(b"not an image")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    return export_pretrained(build_model("simclr").eval(), build_processor("simclr"), tmp_path / "encoder")
+
+
+def command(method, photos, encoder, output, *more):
+    arguments = [
+        *(method, "--data", photos, "--backbone", encoder, "--output-dir", output, "--image-size", 32),
+        *("--num_train_epochs", 3, "--per_device_train_batch_size", 8, "--logging_steps", 1, "--use_cpu"),
+        *("--save_strategy", "steps", "--save_steps", 1, *more),
+    ]
+    return [sys.executable, "-c", "from hf_ssl.cli import main; main()", "pretrain", *map(str, arguments)]
+
+
+@pytest.mark.parametrize("method", ["simclr", "dino"])
+def test_a_run_leaves_everything_it_promises(method, photos, encoder, tmp_path):
+    output = tmp_path / "run"
+    run = subprocess.run(command(method, photos, encoder, output), capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "raw pixels" in run.stdout and "random init" in run.stdout
+    assert "broken.jpg" in run.stderr
+    model, processor = AutoModel.from_pretrained(output), AutoImageProcessor.from_pretrained(output)
+    image = Image.open(next((photos / "dark").glob("*.png")))
+    assert model(**processor(image, return_tensors="pt")).pooler_output.shape == (1, 48)
+    card = (output / "README.md").read_text()
+    results = json.loads((output / "results.json").read_text())
+    assert validate_card(card) == []
+    rows = {row["name"]: row for row in results["evaluation"]["rows"]}
+    assert set(rows) == {"raw pixels", "random init", "this encoder"}
+    assert f"{rows['this encoder']['knn']:.1f}" in card
+    assert results["run"]["steps"] == 12 and results["run"]["base_model"] == str(encoder)
+    figures = {p.name for p in (output / "figures").iterdir()}
+    assert {"attention.png", "curve.png", "neighbours.png", "views.png"} <= figures
+    again = subprocess.run(command(method, photos, encoder, output), capture_output=True, text=True)
+    assert again.returncode == 2 and "finished" in again.stderr
+    other = subprocess.run(command("mae", photos, encoder, output), capture_output=True, text=True)
+    assert other.returncode == 2 and f"holds a run of {method}, not of mae" in other.stderr
+
+
+def test_killed_and_started_again_equals_one_run(photos, encoder, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run(command("simclr", photos, encoder, whole, "--no-evaluate"), check=True, capture_output=True)
+    process = subprocess.Popen(
+        command("simclr", photos, encoder, killed, "--no-evaluate"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while not list((killed / "checkpoints").glob("checkpoint-[3-9]/trainer_state.json")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (killed / "config.json").exists() and not (killed / "results.json").exists()
+    again = subprocess.run(
+        command("simclr", photos, encoder, killed, "--no-evaluate"), capture_output=True, text=True
+    )
+    assert again.returncode == 0, again.stderr[-2000:]
+    a, b = (load_file(folder / "pretraining" / "model.safetensors") for folder in (whole, killed))
+    assert a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
