@@ -92,6 +92,6 @@ class SSLImageProcessor(PilBackend):
         return view
 
     @property
-    def view_size(self) -> int:
-        """Side of a full view in pixels: what the encoder sees at inference."""
+    def inference_size(self) -> int:
+        """Side in pixels of what the plain call gives."""
         return self.crop_size["height"] if self.do_center_crop else self.size["height"]

@@ -74,9 +74,8 @@ def _attention(path: Path, model: SSLPreTrainedModel, processor: SSLImageProcess
     backbone = model.config.backbone_config
     eager = AutoModel.from_config(backbone, attn_implementation="eager", add_pooling_layer=False).eval()
     eager.load_state_dict(model.backbone.state_dict())
-    side = processor.view_size
     with torch.no_grad():
         attentions = eager(pixel_values, output_attentions=True).attentions[-1]
     mean, std = (torch.tensor(v)[:, None, None] for v in (processor.image_mean, processor.image_std))
     seen = (pixel_values * std + mean).clamp(0, 1)
-    return save_attention(path, attentions, seen, (side // backbone.patch_size,) * 2)
+    return save_attention(path, attentions, seen, (processor.inference_size // backbone.patch_size,) * 2)

@@ -120,7 +120,7 @@ def build_card(
         idea=idea.rstrip("."),
         native="BeitModel" if mean else type(model.backbone).__name__,
         parameters=f"{model.backbone.num_parameters() / 1e6:.2f}",
-        side=processor.view_size,
+        side=processor.inference_size,
         colours="grey" if grey else "RGB",
         mode="L" if grey else "RGB",
         origin=origin,

@@ -10,6 +10,7 @@ class DinoImageProcessor(SSLImageProcessor):
     (`local_pixel_values`).
 
     Args:
+        global_crop_size (`int`, *optional*): side of the large crops in pixels; by default that of inference.
         global_crop_scale (`list[float]`, *optional*, defaults to `[0.4, 1.0]`): area, share of the image.
         local_crop_scale (`list[float]`, *optional*, defaults to `[0.05, 0.4]`)
         local_crop_size (`int`, *optional*, defaults to 96): side of the small crops in pixels.
@@ -26,6 +27,7 @@ class DinoImageProcessor(SSLImageProcessor):
         solarize_probability (`list[float]`, *optional*, defaults to `[0.0, 0.2, 0.0]`): in the same order.
     """
 
+    global_crop_size: int | None = None
     global_crop_scale: list = [0.4, 1.0]
     local_crop_scale: list = [0.05, 0.4]
     local_crop_size: int = 96
@@ -43,7 +45,7 @@ class DinoImageProcessor(SSLImageProcessor):
         first, second, local = (
             self._policy(size, scale, blur, solarize)
             for size, scale, blur, solarize in zip(
-                (self.view_size, self.view_size, self.local_crop_size),
+                (*[self.global_crop_size or self.inference_size] * 2, self.local_crop_size),
                 (self.global_crop_scale, self.global_crop_scale, self.local_crop_scale),
                 self.blur_probability,
                 self.solarize_probability,

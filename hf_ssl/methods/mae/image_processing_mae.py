@@ -28,7 +28,7 @@ class MAEImageProcessor(SSLImageProcessor):
 
     def policies(self) -> dict[str, list[ViewPolicy]]:
         policy = ViewPolicy(
-            size=self.view_size,
+            size=self.inference_size,
             crop_scale=tuple(self.crop_scale),
             crop_ratio=tuple(self.crop_ratio),
             interpolation="bicubic",
@@ -48,5 +48,5 @@ class MAEImageProcessor(SSLImageProcessor):
         """
         views = super().views(images, generator)
         pixel_values = views["pixel_values"][:, 0]
-        mask = random_masking(len(images), (self.view_size // self.patch_size) ** 2, self.mask_ratio, generator)
+        mask = random_masking(len(images), (self.inference_size // self.patch_size) ** 2, self.mask_ratio, generator)
         return BatchFeature({"pixel_values": pixel_values, "bool_masked_pos": mask.to(pixel_values.device)})

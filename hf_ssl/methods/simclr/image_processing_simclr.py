@@ -6,9 +6,12 @@ from ...image_processing_utils import SSLImageProcessor
 
 class SimCLRImageProcessor(SSLImageProcessor):
     r"""
-    Two views under one policy.
+    Two views, or more, under one policy.
 
     Args:
+        view_size (`int`, *optional*): side of the views in pixels; by default that of inference. Smaller views cost
+            less, and an encoder may well be used at a larger size than it was trained at (arXiv:1906.06423).
+        views_per_image (`int`, *optional*, defaults to 2)
         crop_scale (`list[float]`, *optional*, defaults to `[0.08, 1.0]`): area of the crop, share of the image.
         crop_ratio (`list[float]`, *optional*, defaults to `[3/4, 4/3]`): aspect ratio of the crop.
         flip_probability (`float`, *optional*, defaults to 0.5): horizontal flip.
@@ -20,6 +23,8 @@ class SimCLRImageProcessor(SSLImageProcessor):
         blur_sigma (`list[float]`, *optional*, defaults to `[0.1, 2.0]`): in pixels.
     """
 
+    view_size: int | None = None
+    views_per_image: int = 2
     crop_scale: list = [0.08, 1.0]
     crop_ratio: list = [3 / 4, 4 / 3]
     flip_probability: float = 0.5
@@ -32,7 +37,7 @@ class SimCLRImageProcessor(SSLImageProcessor):
     def policies(self) -> dict[str, list[ViewPolicy]]:
         brightness, contrast, saturation, hue = self.color_jitter
         policy = ViewPolicy(
-            size=self.view_size,
+            size=self.view_size or self.inference_size,
             crop_scale=tuple(self.crop_scale),
             crop_ratio=tuple(self.crop_ratio),
             interpolation="bicubic",
@@ -46,4 +51,4 @@ class SimCLRImageProcessor(SSLImageProcessor):
             blur_probability=self.blur_probability,
             blur_sigma=tuple(self.blur_sigma),
         )
-        return {"pixel_values": [policy, policy]}
+        return {"pixel_values": [policy] * self.views_per_image}
