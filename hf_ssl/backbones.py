@@ -7,6 +7,7 @@ from transformers import AutoConfig, PreTrainedConfig
 from .configuration_utils import closest
 
 _VIT = {
+    "vit-nano": (96, 3, 3),
     "vit-micro": (192, 6, 3),
     "vit-tiny": (192, 12, 3),
     "vit-small": (384, 12, 6),

@@ -10,6 +10,7 @@ from transformers import set_seed
 
 from ..backbones import backbone_config
 from ..configuration_utils import Recipe, closest
+from ..data import Data
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..registry import Method
@@ -45,12 +46,18 @@ def choose_recipe(method: Method, name: str | None, image_size: int) -> Recipe:
     return method.recipes[name]
 
 
-def build_training_arguments(recipe: Recipe, explicit: dict[str, Any], checkpoints: Path) -> SSLTrainingArguments:
+def build_training_arguments(recipe: Recipe, explicit: dict[str, Any], checkpoints: Path, data: Data) -> SSLTrainingArguments:
+    """The recipe, then what the user set; without labelled test images nothing is evaluated on the way."""
     known = {f.name for f in fields(SSLTrainingArguments)}
     for name in explicit:
         if name not in known:
             raise ValueError(f"There is no training argument {name!r}.{closest(name, known)}")
-    return SSLTrainingArguments(**{"output_dir": str(checkpoints)} | recipe.training | explicit)
+    values = {"output_dir": str(checkpoints)} | recipe.training | explicit
+    if data.test is None:
+        values["eval_strategy"] = "no"
+    # Pinned memory is for accelerators; transformers would only warn.
+    values.setdefault("dataloader_pin_memory", torch.accelerator.is_available() and not values.get("use_cpu", False))
+    return SSLTrainingArguments(**values)
 
 
 def build_model(

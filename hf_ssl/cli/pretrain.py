@@ -1,9 +1,11 @@
 """`hf-ssl pretrain`: from a request to a trained, evaluated and exported encoder."""
 
 import json
+import shlex
 import shutil
 import sys
 import time
+from collections.abc import Sized
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -55,17 +57,16 @@ def run(request: Request) -> None:
     )
     image_size = choose_image_size(data.train, request.image_size)
     recipe = choose_recipe(method, request.recipe, image_size)
-    args = build_training_arguments(recipe, request.training, checkpoints)
+    args = build_training_arguments(recipe, request.training, checkpoints, data)
     model, base_model = build_model(method, recipe, request.backbone, request.config, image_size, args.seed)
     processor = build_processor(method, recipe, request.processor, image_size, model)
+    images = f"{len(data.train)} images" if isinstance(data.train, Sized) else "a stream of images"
     typer.echo(
-        f"{method.title} on {data.name}: {len(data.train)} images at {image_size} pixels, "
+        f"{method.title} on {data.name}: {images} at {image_size} pixels, "
         f"{model.backbone.num_parameters() / 1e6:.2f} M parameters in the encoder ({recipe.description})."
     )
 
     trainer = SSLTrainer(model, args, processor, train_dataset=data.train, eval_dataset=data.test)
-    if data.test is None:
-        args.eval_strategy = "no"
     started = time.perf_counter()
     result = trainer.train(resume_from_checkpoint=get_last_checkpoint(checkpoints) if any_in(checkpoints) else None)
     seconds = time.perf_counter() - started
@@ -79,7 +80,7 @@ def run(request: Request) -> None:
     log = trainer.state.log_history
     figures = draw(output_dir / "figures", model, processor, data, log, report)
     summary = {
-        "command": "hf-ssl " + " ".join(sys.argv[1:]),
+        "command": shown_command(sys.argv[1:]),
         "method": method.name,
         "dataset": data.name,
         "dataset_description": data.description,
@@ -170,7 +171,19 @@ def report_unreadable(data: Data) -> None:
             typer.echo(part.report(), err=True)
 
 
+def shown_command(arguments: list[str]) -> str:
+    """The command line, without the values of tokens."""
+    shown = ["hf-ssl"]
+    for argument in arguments:
+        name, sign, _ = argument.partition("=")
+        if shown[-1].endswith("token"):
+            shown.append("***")
+        else:
+            shown.append(f"{name}=***" if sign and name.endswith("token") else argument)
+    return shlex.join(shown)
+
+
 def changed_arguments(args: SSLTrainingArguments) -> dict[str, Any]:
     """The training arguments that differ from the defaults, without paths."""
     default = SSLTrainingArguments(output_dir=args.output_dir).to_dict()
-    return {k: v for k, v in args.to_dict().items() if v != default[k] and "dir" not in k}
+    return {k: v for k, v in args.to_dict().items() if v != default[k] and "dir" not in k and "token" not in k}
