@@ -1,6 +1,6 @@
 """Go on pretraining from a published repository, heads and all, on other images.
 
-    python examples/continue_pretraining.py hf-ssl-runs/simclr my_photos continued --epochs 10
+python examples/continue_pretraining.py hf-ssl-runs/simclr my_photos continued --epochs 10
 """
 
 import argparse

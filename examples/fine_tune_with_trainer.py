@@ -1,6 +1,6 @@
 """Fine-tune an exported encoder with plain transformers: nothing here imports hf_ssl but the demo data.
 
-    python examples/fine_tune_with_trainer.py hf-ssl-runs/simclr fine-tuned
+python examples/fine_tune_with_trainer.py hf-ssl-runs/simclr fine-tuned
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Pretrain an encoder on a folder of images, without labels, and write a repository that AutoModel loads.
 
-    python examples/pretrain_folder.py my_photos my_encoder --epochs 100
+python examples/pretrain_folder.py my_photos my_encoder --epochs 100
 """
 
 import argparse

@@ -22,7 +22,9 @@ BACKBONES = {
         hidden_size=48, num_hidden_layers=2, num_attention_heads=3, image_size=32, patch_size=8, mlp_ratio=2
     ),
     "resnet": lambda: ResNetConfig(embedding_size=16, hidden_sizes=[16, 32], depths=[1, 1], layer_type="basic"),
-    "swin": lambda: SwinConfig(image_size=32, patch_size=2, embed_dim=16, depths=[1, 1], num_heads=[2, 2], window_size=4),
+    "swin": lambda: SwinConfig(
+        image_size=32, patch_size=2, embed_dim=16, depths=[1, 1], num_heads=[2, 2], window_size=4
+    ),
     "convnext": lambda: ConvNextConfig(hidden_sizes=[16, 32], depths=[1, 1], num_stages=2),
 }
 # Small heads; a method that is not here is tested with its defaults.

@@ -262,9 +262,7 @@ def test_processor_rejects_typos_documents_itself_and_round_trips(method, tmp_pa
 def test_views_depend_on_the_generator_alone(method):
     processor = build_processor(method)
     images = torch.randint(0, 256, (4, 3, 40, 36), dtype=torch.uint8)
-    first, again, other = (
-        processor.views(images, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
-    )
+    first, again, other = (processor.views(images, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
     for name in first:
         assert torch.equal(first[name], again[name])
         assert not torch.equal(first[name], other[name])

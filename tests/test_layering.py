@@ -88,7 +88,9 @@ def test_nobody_guesses_attributes(file):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
-    assert not calls & {"getattr", "hasattr", "setattr"} - ({"setattr"} if file.name == "image_processing_utils.py" else set())
+    assert not calls & {"getattr", "hasattr", "setattr"} - (
+        {"setattr"} if file.name == "image_processing_utils.py" else set()
+    )
 
 
 @pytest.mark.parametrize("file", sorted((ROOT.parent / "examples").glob("*.py")), ids=lambda f: f.name)

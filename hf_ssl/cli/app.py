@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from huggingface_hub.errors import StrictDataclassError
 from transformers import HfArgumentParser
 from transformers.utils import logging
 
@@ -31,15 +32,28 @@ def pretrain(
     method: Annotated[str, typer.Argument(help=f"One of: {', '.join(METHODS)}.")] = DEFAULT_METHOD,
     data: Annotated[str, typer.Option(help=f"Images to learn from: {_DATA}.")] = "photo-patches",
     backbone: Annotated[
-        str | None, typer.Option(help="vit-micro, vit-tiny, vit-small, resnet-18, …: from scratch. A folder or Hub id: go on from it.")
+        str | None,
+        typer.Option(
+            help="vit-micro, vit-tiny, vit-small, resnet-18, …: from scratch. A folder or Hub id: go on from it."
+        ),
     ] = None,
-    output_dir: Annotated[Path | None, typer.Option(help="Where everything goes. [default: hf-ssl-runs/METHOD]")] = None,
+    output_dir: Annotated[
+        Path | None, typer.Option(help="Where everything goes. [default: hf-ssl-runs/METHOD]")
+    ] = None,
     recipe: Annotated[str | None, typer.Option(help="paper or small. [default: small up to 64 pixels]")] = None,
-    image_size: Annotated[int | None, typer.Option(help="Side of the views in pixels. [default: that of the data, at most 224]")] = None,
-    config: Annotated[list[str], typer.Option(help="Field of the method's configuration, NAME=VALUE; repeatable.")] = [],  # noqa: B006
-    processor: Annotated[list[str], typer.Option(help="Attribute of its image processor, NAME=VALUE; repeatable.")] = [],  # noqa: B006
+    image_size: Annotated[
+        int | None, typer.Option(help="Side of the views in pixels. [default: that of the data, at most 224]")
+    ] = None,
+    config: Annotated[
+        list[str], typer.Option(help="Field of the method's configuration, NAME=VALUE; repeatable.")
+    ] = [],  # noqa: B006
+    processor: Annotated[
+        list[str], typer.Option(help="Attribute of its image processor, NAME=VALUE; repeatable.")
+    ] = [],  # noqa: B006
     image_column: Annotated[str | None, typer.Option(help="Column of a Hub data set.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of a Hub data set, used for evaluation only.")] = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="Column of a Hub data set, used for evaluation only.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Start again in a folder that holds a run.")] = False,
     evaluate: Annotated[bool, typer.Option(help="Evaluate at the end, where there are labels.")] = True,
 ) -> None:
@@ -145,6 +159,6 @@ def main() -> None:
         if argv[:1] == ["pretrain"]:
             training, argv = split_training_arguments(argv)
         app(args=argv, obj=training)
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, StrictDataclassError) as error:
         typer.echo(f"hf-ssl: {' '.join(str(error).split())}", err=True)
         sys.exit(2)

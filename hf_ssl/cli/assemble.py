@@ -46,7 +46,9 @@ def choose_recipe(method: Method, name: str | None, image_size: int) -> Recipe:
     return method.recipes[name]
 
 
-def build_training_arguments(recipe: Recipe, explicit: dict[str, Any], checkpoints: Path, data: Data) -> SSLTrainingArguments:
+def build_training_arguments(
+    recipe: Recipe, explicit: dict[str, Any], checkpoints: Path, data: Data
+) -> SSLTrainingArguments:
     """The recipe, then what the user set; without labelled test images nothing is evaluated on the way."""
     known = {f.name for f in fields(SSLTrainingArguments)}
     for name in explicit:
@@ -99,5 +101,3 @@ def build_processor(
     processor = cls(**size | values | parse_values(overrides))
     processor.views(torch.zeros(2, 3, image_size, image_size, dtype=torch.uint8), torch.Generator())  # fail early
     return processor
-
-

@@ -52,7 +52,9 @@ def draw(
             )
         )
     elif model.config.backbone_config.model_type == "vit":
-        paths.append(_attention(folder / "attention.png", model, processor, preprocess(processor, source.subset(chosen))))
+        paths.append(
+            _attention(folder / "attention.png", model, processor, preprocess(processor, source.subset(chosen)))
+        )
     count = min(_NEIGHBOUR_POOL, len(source))
     pool = source.subset([i * len(source) // count for i in range(count)])
     features = extract_features(model.encoder(), processor, pool)
@@ -70,7 +72,9 @@ def draw(
     return paths
 
 
-def _attention(path: Path, model: SSLPreTrainedModel, processor: SSLImageProcessor, pixel_values: torch.Tensor) -> Path:
+def _attention(
+    path: Path, model: SSLPreTrainedModel, processor: SSLImageProcessor, pixel_values: torch.Tensor
+) -> Path:
     backbone = model.config.backbone_config
     eager = AutoModel.from_config(backbone, attn_implementation="eager", add_pooling_layer=False).eval()
     eager.load_state_dict(model.backbone.state_dict())

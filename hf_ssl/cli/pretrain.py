@@ -1,6 +1,7 @@
 """`hf-ssl pretrain`: from a request to a trained, evaluated and exported encoder."""
 
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoImageProcessor, AutoModel
 from transformers.trainer_utils import get_last_checkpoint
 
@@ -49,12 +51,23 @@ class Request:
 
 
 def run(request: Request) -> None:
+    get_method(request.method)  # a misspelt name must not even make a folder
+    fresh = not request.output_dir.exists()
+    checkpoints = request.output_dir / "checkpoints"
+    if os.environ.get("RANK", "0") == "0":
+        claim(request)
+    try:
+        pretrain(request, checkpoints)
+    except (ValueError, OSError, StrictDataclassError):
+        if fresh and not any_in(checkpoints):
+            shutil.rmtree(request.output_dir, ignore_errors=True)
+        raise
+
+
+def pretrain(request: Request, checkpoints: Path) -> None:
     method = get_method(request.method)
-    checkpoints = claim(request)
     seed = request.training.get("seed", 42)
-    data = load_data(
-        request.data, seed=seed, image_column=request.image_column, label_column=request.label_column
-    )
+    data = load_data(request.data, seed=seed, image_column=request.image_column, label_column=request.label_column)
     image_size = choose_image_size(data.train, request.image_size)
     recipe = choose_recipe(method, request.recipe, image_size)
     args = build_training_arguments(recipe, request.training, checkpoints, data)
@@ -99,7 +112,12 @@ def run(request: Request) -> None:
     results = {"run": summary, "evaluation": report.to_dict() if report else None, "log": log}
     write_json(output_dir / "results.json", results)
     card = build_card(
-        method, model, processor, results=results["evaluation"], run=summary, figures=[f"figures/{f.name}" for f in figures]
+        method,
+        model,
+        processor,
+        results=results["evaluation"],
+        run=summary,
+        figures=[f"figures/{f.name}" for f in figures],
     )
     (output_dir / "README.md").write_text(card, encoding="utf-8")
     if report:
@@ -110,9 +128,9 @@ def run(request: Request) -> None:
     )
 
 
-def claim(request: Request) -> Path:
+def claim(request: Request) -> None:
     """
-    Take the output folder, or go on with the same run in it. Returns the folder of the Trainer's checkpoints.
+    Take the output folder, or go on with the same run in it.
 
     Raises:
         ValueError: when it holds something else, another run, or a finished one, and `overwrite` is not set.
@@ -143,7 +161,6 @@ def claim(request: Request) -> Path:
         raise ValueError(f"--output-dir {folder} holds something else: choose an empty or new folder.")
     folder.mkdir(parents=True, exist_ok=True)
     write_json(record, identity)
-    return folder / "checkpoints"
 
 
 def any_in(folder: Path) -> bool:

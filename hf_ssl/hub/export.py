@@ -71,7 +71,7 @@ def _filled(native: PreTrainedModel, state: dict[str, torch.Tensor], source: nn.
 
 
 def native_image_processor(processor: SSLImageProcessor) -> ViTImageProcessorPil:
-    """A native image processor, saved as `ViTImageProcessor`, that preprocesses exactly as `processor` does at inference."""
+    """A native `ViTImageProcessor` that preprocesses exactly as `processor` does at inference."""
     names = (
         "resample image_mean image_std size crop_size do_convert_rgb do_resize do_center_crop do_rescale "
         "rescale_factor do_normalize"

@@ -45,7 +45,9 @@ class MaskedPatchDecoder(nn.Module):
 
     def reset_positions(self) -> None:
         """Fill the fixed positions, unless a checkpoint did, and freeze them."""
-        init.copy_(self.position_embeddings, sincos_positions(self.position_embeddings.shape[-1], self.grid, self.grid))
+        init.copy_(
+            self.position_embeddings, sincos_positions(self.position_embeddings.shape[-1], self.grid, self.grid)
+        )
         self.position_embeddings.requires_grad_(False)
 
     def forward(self, tokens: torch.Tensor, bool_masked_pos: torch.BoolTensor) -> torch.Tensor:

@@ -24,7 +24,9 @@ class Twin(nn.Module):
     def start_from(self, model: nn.Module) -> None:
         """Set every tensor that no checkpoint filled to the tensor of the same name in `model`."""
         for name, tensor in self.state_dict(keep_vars=True).items():
-            init.copy_(tensor, model.get_parameter(name) if isinstance(tensor, nn.Parameter) else model.get_buffer(name))
+            init.copy_(
+                tensor, model.get_parameter(name) if isinstance(tensor, nn.Parameter) else model.get_buffer(name)
+            )
 
 
 @torch.no_grad()

@@ -70,7 +70,9 @@ class Doctor(TrainerCallback):
             control.should_training_stop = True
             return
         uniform = logs.get("uniform_loss")
-        self._persists("uniform", uniform is not None and abs(loss - uniform) < 1e-3 * uniform, loss=loss, uniform=uniform)
+        self._persists(
+            "uniform", uniform is not None and abs(loss - uniform) < 1e-3 * uniform, loss=loss, uniform=uniform
+        )
         if self._embeddings and "embedding_rank" in logs:
             rank = logs["embedding_rank"]
             self._persists("rank", rank < self.min_rank, rank=rank, dim=self._embeddings[-1].shape[-1])

@@ -105,11 +105,14 @@ class SSLTrainer(Trainer):
     def create_optimizer(self, model=None):
         created = self.optimizer is None
         if created and self.args.lars and self.optimizer_cls_and_kwargs is None:
-            self.optimizer_cls_and_kwargs = LARS, {
-                "lr": self.args.learning_rate,
-                "momentum": self.args.lars_momentum,
-                "trust_coefficient": self.args.lars_trust_coefficient,
-            }
+            self.optimizer_cls_and_kwargs = (
+                LARS,
+                {
+                    "lr": self.args.learning_rate,
+                    "momentum": self.args.lars_momentum,
+                    "trust_coefficient": self.args.lars_trust_coefficient,
+                },
+            )
         optimizer = super().create_optimizer(model)
         if created:
             mark_decay(optimizer, model if model is not None else self.model)

@@ -77,7 +77,9 @@ def test_killed_and_started_again_equals_one_run(photos, encoder, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     subprocess.run(command("simclr", photos, encoder, whole, "--no-evaluate"), check=True, capture_output=True)
     process = subprocess.Popen(
-        command("simclr", photos, encoder, killed, "--no-evaluate"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command("simclr", photos, encoder, killed, "--no-evaluate"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 120
     while not list((killed / "checkpoints").glob("checkpoint-[3-9]/trainer_state.json")):
@@ -86,9 +88,7 @@ def test_killed_and_started_again_equals_one_run(photos, encoder, tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not (killed / "config.json").exists() and not (killed / "results.json").exists()
-    again = subprocess.run(
-        command("simclr", photos, encoder, killed, "--no-evaluate"), capture_output=True, text=True
-    )
+    again = subprocess.run(command("simclr", photos, encoder, killed, "--no-evaluate"), capture_output=True, text=True)
     assert again.returncode == 0, again.stderr[-2000:]
     a, b = (load_file(folder / "pretraining" / "model.safetensors") for folder in (whole, killed))
     assert a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)

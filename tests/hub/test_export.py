@@ -37,7 +37,9 @@ for folder in json.load(sys.stdin):
     with torch.no_grad():
         output = model(**inputs)
         again = model(**inputs)
-        classifier = AutoModelForImageClassification.from_pretrained(folder, num_labels=3, ignore_mismatched_sizes=True)
+        classifier = AutoModelForImageClassification.from_pretrained(
+            folder, num_labels=3, ignore_mismatched_sizes=True
+        )
         logits = classifier(**inputs).logits
     assert torch.equal(output.pooler_output, again.pooler_output)
     assert logits.shape == (2, 3)

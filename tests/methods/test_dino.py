@@ -17,7 +17,9 @@ def naive_step(model, views, temperature):
         for v in range(views[name].shape[1]):
             x = views[name][:, v]
             small = x.shape[-1] != 32
-            student.append(model.student.head(model.student.backbone(x, interpolate_pos_encoding=small)[0][:, 0]) / 0.1)
+            student.append(
+                model.student.head(model.student.backbone(x, interpolate_pos_encoding=small)[0][:, 0]) / 0.1
+            )
             if not small:
                 teacher.append(model.head(model.backbone(x)[0][:, 0]).detach())
     total, terms = 0.0, 0

@@ -90,7 +90,8 @@ def test_fresh_positions_are_sine_cosine_and_fixed():
 
 def test_fresh_weights_are_xavier():
     torch.manual_seed(0)
-    config = ViTConfig(hidden_size=64, num_hidden_layers=1, num_attention_heads=2, intermediate_size=256, image_size=32, patch_size=8)  # fmt: skip
+    sizes = {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 256}
+    config = ViTConfig(**sizes, image_size=32, patch_size=8)
     model = MAEForPreTraining(MAEConfig(backbone_config=config))
     for weight in (
         model.backbone.layers[0].mlp.fc1.weight,

@@ -40,7 +40,9 @@ def test_schedules_hit_their_ends():
 def test_ema_is_the_official_update():
     torch.manual_seed(0)
     teacher, student = nn.Linear(3, 4), nn.Linear(3, 4)
-    expected = [0.9 * t.detach() + 0.1 * s.detach() for t, s in zip(teacher.parameters(), student.parameters(), strict=True)]
+    expected = [
+        0.9 * t.detach() + 0.1 * s.detach() for t, s in zip(teacher.parameters(), student.parameters(), strict=True)
+    ]
     ema_(teacher, student, 0.9)
     for actual, value in zip(teacher.parameters(), expected, strict=True):
         torch.testing.assert_close(actual.detach(), value, atol=1e-6, rtol=0)

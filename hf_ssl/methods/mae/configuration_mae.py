@@ -44,5 +44,5 @@ class MAEConfig(SSLConfig):
         backbone = self.backbone_config
         if backbone.image_size % backbone.patch_size:
             raise ValueError(
-                f"MAE needs an image_size divisible by patch_size, got {backbone.image_size} and {backbone.patch_size}."
+                f"MAE needs image_size divisible by patch_size, got {backbone.image_size} and {backbone.patch_size}."
             )

@@ -89,7 +89,7 @@ class MAEForPreTraining(SSLPreTrainedModel):
         patches = (pixel_values.shape[-2] // vit.patch_size) * (pixel_values.shape[-1] // vit.patch_size)
         if bool_masked_pos.shape != (len(pixel_values), patches) or patches != self.decoder.grid**2:
             raise ValueError(
-                f"bool_masked_pos has the shape {tuple(bool_masked_pos.shape)}, but {tuple(pixel_values.shape)} pixels "
+                f"bool_masked_pos has shape {tuple(bool_masked_pos.shape)}, but {tuple(pixel_values.shape)} pixels "
                 f"under an encoder of {self.decoder.grid}x{self.decoder.grid} patches of {vit.patch_size} need "
                 f"{(len(pixel_values), self.decoder.grid**2)}: check patch_size and crop_size of the image processor."
             )
