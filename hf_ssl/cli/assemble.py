@@ -1,6 +1,7 @@
 """From names and NAME=VALUE pairs to a model, a processor and training arguments."""
 
 import json
+from collections.abc import Sized
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,10 @@ def build_training_arguments(
     values = {"output_dir": str(checkpoints)} | recipe.training | explicit
     if data.test is None:
         values["eval_strategy"] = "no"
+    elif isinstance(data.test, Sized) and "per_device_train_batch_size" in values:
+        # A contrastive loss depends on the size of the batch: the same one makes the two curves comparable.
+        batch = min(values["per_device_train_batch_size"], len(data.test))
+        values.setdefault("per_device_eval_batch_size", batch)
     # Pinned memory is for accelerators; transformers would only warn.
     values.setdefault("dataloader_pin_memory", torch.accelerator.is_available() and not values.get("use_cpu", False))
     return SSLTrainingArguments(**values)

@@ -83,7 +83,6 @@ def pretrain(request: Request, checkpoints: Path) -> None:
     started = time.perf_counter()
     result = trainer.train(resume_from_checkpoint=get_last_checkpoint(checkpoints) if any_in(checkpoints) else None)
     seconds = time.perf_counter() - started
-    report_unreadable(data)
     if not trainer.is_world_process_zero():
         return
 
@@ -120,6 +119,7 @@ def pretrain(request: Request, checkpoints: Path) -> None:
         figures=[f"figures/{f.name}" for f in figures],
     )
     (output_dir / "README.md").write_text(card, encoding="utf-8")
+    report_unreadable(data)
     if report:
         typer.echo(f"\n{report.table()}\n{report.verdict()}")
     typer.echo(

@@ -22,11 +22,11 @@ from ..conftest import build_model, build_processor
 
 @pytest.fixture
 def photos(tmp_path):
-    """Two classes, twenty images each of several sizes and modes, and one broken file."""
+    """Two classes, thirty images each of several sizes and modes, and one broken file."""
     generator = np.random.default_rng(0)
     for label in ("bright", "dark"):
         (tmp_path / "photos" / label).mkdir(parents=True)
-        for i in range(20):
+        for i in range(30):
             pixels = generator.integers(0, 128, (33 + i, 40, 3)) + 127 * (label == "bright")
             image = Image.fromarray(pixels.astype(np.uint8)).convert(("RGB", "L", "CMYK")[i % 3])
             image.save(tmp_path / "photos" / label / f"{i}.{('png', 'png', 'jpg')[i % 3]}")
@@ -42,7 +42,7 @@ def encoder(tmp_path):
 def command(method, photos, encoder, output, *more):
     arguments = [
         *(method, "--data", photos, "--backbone", encoder, "--output-dir", output, "--image-size", 32),
-        *("--num_train_epochs", 3, "--per_device_train_batch_size", 8, "--logging_steps", 1, "--use_cpu"),
+        *("--num_train_epochs", 2, "--per_device_train_batch_size", 8, "--logging_steps", 1, "--use_cpu"),
         *("--save_strategy", "steps", "--save_steps", 1, *more),
     ]
     return [sys.executable, "-c", "from hf_ssl.cli import main; main()", "pretrain", *map(str, arguments)]

@@ -19,8 +19,8 @@ RECIPES = {
         },
     ),
     "small": Recipe(
-        description="32-pixel images on a few CPU cores, minutes",
-        backbone="vit-micro",
+        description="images up to 64 pixels on a few CPU cores, minutes",
+        backbone="vit-nano",
         config={
             "head_sizes": [512, 512, 128],
             "num_prototypes": 1024,
@@ -42,6 +42,8 @@ RECIPES = {
             "num_train_epochs": 30,
             "warmup_epochs": 2,
             "per_device_train_batch_size": 128,
+            "eval_strategy": "steps",
+            "eval_steps": 0.25,
         },
     ),
 }

@@ -16,8 +16,8 @@ RECIPES = {
         },
     ),
     "small": Recipe(
-        description="32-pixel images on a few CPU cores, minutes",
-        backbone="vit-micro",
+        description="images up to 64 pixels on a few CPU cores, minutes",
+        backbone="vit-nano",
         config={
             "decoder_hidden_size": 96,
             "decoder_num_hidden_layers": 2,
@@ -32,6 +32,8 @@ RECIPES = {
             "num_train_epochs": 60,
             "warmup_epochs": 3,
             "per_device_train_batch_size": 128,
+            "eval_strategy": "steps",
+            "eval_steps": 0.25,
         },
     ),
 }
