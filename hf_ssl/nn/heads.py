@@ -36,20 +36,22 @@ class PrototypeHead(nn.Module):
         sizes (`list[int]`): widths of the MLP, input first and bottleneck last, e.g. `[384, 2048, 2048, 256]`.
         num_prototypes (`int`): outputs K.
         norm_last_layer (`bool`): keep the norm of the prototypes at 1; otherwise each has a learnt norm.
+        batch_norm (`bool`): BatchNorm before each GELU.
     """
 
-    def __init__(self, sizes: list[int], num_prototypes: int, norm_last_layer: bool = True):
+    def __init__(self, sizes: list[int], num_prototypes: int, norm_last_layer: bool = True, batch_norm: bool = False):
         super().__init__()
         layers: list[nn.Module] = []
-        for before, after in zip(sizes[:-1], sizes[1:], strict=True):
-            layers += [nn.Linear(before, after), nn.GELU()]
-        self.mlp = nn.Sequential(*layers[:-1])
+        for before, after in zip(sizes[:-2], sizes[1:-1], strict=True):
+            norm = [nn.BatchNorm1d(after)] if batch_norm else []
+            layers += [nn.Linear(before, after), *norm, nn.GELU()]
+        self.mlp = nn.Sequential(*layers, nn.Linear(*sizes[-2:]))
         # A plain matrix normalised in forward: weight_norm parametrisations do not survive `from_pretrained`.
         self.prototypes = nn.Linear(sizes[-1], num_prototypes, bias=False)
         self.norms = None if norm_last_layer else nn.Parameter(torch.ones(num_prototypes, 1))
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
-        """Map embeddings of shape (..., D) to logits of shape (..., K)."""
+        """Map embeddings of shape (N, D) to logits of shape (N, K)."""
         z = F.normalize(self.mlp(embeddings), dim=-1)
         weight = F.normalize(self.prototypes.weight, dim=-1)
         return F.linear(z, weight if self.norms is None else weight * self.norms)

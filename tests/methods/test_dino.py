@@ -90,7 +90,7 @@ def test_only_the_student_has_stochastic_depth():
     model.center.zero_()
     assert len(losses) == 3
     with torch.no_grad():
-        once, twice = (model._project(model, views["pixel_values"])[0] for _ in range(2))
+        once, twice = (model._project(model, [views["pixel_values"]])[0] for _ in range(2))
     assert torch.equal(once, twice) and entropies
 
 

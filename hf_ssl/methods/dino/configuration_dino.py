@@ -20,6 +20,8 @@ class DinoConfig(SSLConfig):
             Outputs K of the head.
         norm_last_layer (`bool`, *optional*, defaults to `True`):
             Keep the prototypes at unit norm. The official ViT-S run sets it to `False`, ViT-B to `True`.
+        head_batch_norm (`bool`, *optional*, defaults to `False`):
+            BatchNorm inside the head (`use_bn_in_head` of the official code): a stronger start for short runs.
         student_temperature (`float`, *optional*, defaults to 0.1)
         teacher_temperature (`float`, *optional*, defaults to 0.07): after the warm-up.
         warmup_teacher_temperature (`float`, *optional*, defaults to 0.04)
@@ -38,6 +40,7 @@ class DinoConfig(SSLConfig):
     head_sizes: list[int] | tuple[int, ...] = (2048, 2048, 256)
     num_prototypes: int = 65536
     norm_last_layer: bool = True
+    head_batch_norm: bool = False
     student_temperature: float | int = 0.1
     teacher_temperature: float | int = 0.07
     warmup_teacher_temperature: float | int = 0.04

@@ -49,7 +49,7 @@ class DinoForPreTraining(SSLPreTrainedModel):
         super().__init__(config)
         self.backbone = build_backbone(config.backbone_config)
         sizes = [embed_dim(config.backbone_config), *config.head_sizes]
-        self.head = PrototypeHead(sizes, config.num_prototypes, config.norm_last_layer)
+        self.head = PrototypeHead(sizes, config.num_prototypes, config.norm_last_layer, config.head_batch_norm)
         self.student = Twin(backbone=self.backbone, head=self.head)
         if config.backbone_config.model_type == "vit" and config.student_drop_path_rate > 0:
             add_drop_path(self.student.backbone, config.student_drop_path_rate)
@@ -82,9 +82,9 @@ class DinoForPreTraining(SSLPreTrainedModel):
                 f"width), got {tuple(pixel_values.shape)}."
             )
         crops = [pixel_values] if local_pixel_values is None else [pixel_values, local_pixel_values]
-        student = torch.cat([self._project(self.student, x)[0] for x in crops], dim=1)  # [B, V, K]
+        student, _ = self._project(self.student, crops)  # [B, V, K]
         with torch.no_grad():
-            teacher, h = self._project(self, pixel_values)  # [B, 2, K], [B, 2, D]
+            teacher, h = self._project(self, [pixel_values])  # [B, 2, K], [B, 2, D]
             teacher = teacher.float()
             targets = ((teacher - self.center) / self.temperature).softmax(-1)
             if self.training:
@@ -98,11 +98,13 @@ class DinoForPreTraining(SSLPreTrainedModel):
         loss = cross_view_entropy(targets, log_probabilities) if return_loss else None
         return DinoOutput(loss=loss, logs=logs, embeddings=h[:, 0])
 
-    def _project(self, network, pixel_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits (B, V, K) and embeddings (B, V, D) of views (B, V, C, H, W) under the student or the teacher."""
-        h = encode(network.backbone, pixel_values.flatten(0, 1), self.config.pooling)
-        shape = pixel_values.shape[:2]
-        return network.head(h).unflatten(0, shape), h.unflatten(0, shape)
+    def _project(self, network, crops: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits (B, V, K) and embeddings (B, V, D) of crops, each (B, V_i, C, H_i, W_i), by student or teacher."""
+        embeddings = [
+            encode(network.backbone, x.flatten(0, 1), self.config.pooling).unflatten(0, x.shape[:2]) for x in crops
+        ]
+        h = torch.cat(embeddings, dim=1)
+        return network.head(h.flatten(0, 1)).unflatten(0, h.shape[:2]), h
 
     def on_step_begin(self, step: int, total_steps: int) -> None:
         c = self.config

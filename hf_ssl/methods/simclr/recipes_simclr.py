@@ -20,7 +20,7 @@ RECIPES = {
     "small": Recipe(
         description="images up to 64 pixels on a few CPU cores, minutes",
         backbone="vit-nano",
-        config={"projection_sizes": [512, 128], "temperature": 0.2},
+        config={"projection_sizes": [512, 128], "temperature": 0.15},
         processor={
             "view_size": lambda size: size // 2,
             "views_per_image": 4,
