@@ -34,7 +34,7 @@ def pretrain(
     backbone: Annotated[
         str | None,
         typer.Option(
-            help="vit-nano, vit-micro, vit-tiny, vit-small, resnet-18, …: from scratch. A folder or Hub id: go on from it."
+            help="vit-nano, vit-tiny, vit-small, resnet-18, …: from scratch. A folder or Hub id: go on from it."
         ),
     ] = None,
     output_dir: Annotated[
