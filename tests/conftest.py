@@ -12,7 +12,7 @@ from transformers import ConvNextConfig, Dinov2Config, ResNetConfig, SwinConfig,
 from hf_ssl.data import TensorImages
 from hf_ssl.registry import METHODS
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # tiny tensors: a second thread only waits
 
 BACKBONES = {
     "vit": lambda: ViTConfig(

@@ -1,5 +1,7 @@
 """Two gloo processes give the loss and the gradients of one, and the same state on every rank."""
 
+import datetime
+import faulthandler
 import os
 import tempfile
 
@@ -13,6 +15,8 @@ from hf_ssl.registry import METHODS
 
 from ..conftest import build_model, build_views
 
+DEADLINE = 240  # seconds
+
 
 def prepare(method):
     model = build_model(method)
@@ -24,9 +28,12 @@ def prepare(method):
 
 
 def worker(rank, world, method, folder):
+    faulthandler.dump_traceback_later(DEADLINE, exit=True)  # a deadlock is a failure with a stack, not a lost CI run
     torch.set_num_threads(1)
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(world), LOCAL_RANK=str(rank))
-    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world)
+    store = dist.FileStore(f"{folder}/rendezvous", world)
+    timeout = datetime.timedelta(seconds=DEADLINE / 2)
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=world, timeout=timeout)
     model = prepare(method)
     wrapped = torch.nn.parallel.DistributedDataParallel(model)
     share = {k: v.chunk(world)[rank] for k, v in build_views(method, batch=8).items()}
@@ -37,7 +44,9 @@ def worker(rank, world, method, folder):
     model.after_optimizer_step(5, 10)
     gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
     torch.save((loss.detach() / world, gradients, dict(model.named_buffers())), f"{folder}/{rank}.pt")
+    dist.barrier()
     dist.destroy_process_group()
+    faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.mark.parametrize("method", METHODS)
