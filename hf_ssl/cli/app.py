@@ -54,6 +54,7 @@ def pretrain(
     label_column: Annotated[
         str | None, typer.Option(help="Column of a Hub data set, used for evaluation only.")
     ] = None,
+    max_unreadable: Annotated[float, typer.Option(help="Share of broken files that is accepted.")] = 0.1,
     overwrite: Annotated[bool, typer.Option(help="Start again in a folder that holds a run.")] = False,
     evaluate: Annotated[bool, typer.Option(help="Evaluate at the end, where there are labels.")] = True,
 ) -> None:
@@ -76,6 +77,7 @@ def pretrain(
             processor=_assignments(processor),
             image_column=image_column,
             label_column=label_column,
+            max_unreadable=max_unreadable,
             overwrite=overwrite,
             evaluate=evaluate,
             training=context.obj or {},
@@ -160,5 +162,12 @@ def main() -> None:
             training, argv = split_training_arguments(argv)
         app(args=argv, obj=training)
     except (ValueError, OSError, ImportError, StrictDataclassError) as error:
-        typer.echo(f"hf-ssl: {' '.join(str(error).split())}", err=True)
+        typer.echo(f"hf-ssl: {_sentence(error)}", err=True)
         sys.exit(2)
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error).strip()
+    if "Original Traceback" in text:  # from a DataLoader worker: the message is behind the type in the last line
+        text = text.splitlines()[-1].partition(": ")[2]
+    return " ".join(text.split())

@@ -40,6 +40,7 @@ class Request:
     processor: dict[str, str]
     image_column: str | None
     label_column: str | None
+    max_unreadable: float
     overwrite: bool
     evaluate: bool
     training: dict[str, Any]
@@ -47,7 +48,7 @@ class Request:
     def identity(self) -> dict[str, Any]:
         """What must be the same for an interrupted run to go on."""
         own = asdict(self)
-        return {k: v for k, v in own.items() if k not in ("output_dir", "overwrite", "evaluate")}
+        return {k: v for k, v in own.items() if k not in ("output_dir", "max_unreadable", "overwrite", "evaluate")}
 
 
 def run(request: Request) -> None:
@@ -67,7 +68,13 @@ def run(request: Request) -> None:
 def pretrain(request: Request, checkpoints: Path) -> None:
     method = get_method(request.method)
     seed = request.training.get("seed", 42)
-    data = load_data(request.data, seed=seed, image_column=request.image_column, label_column=request.label_column)
+    data = load_data(
+        request.data,
+        seed=seed,
+        image_column=request.image_column,
+        label_column=request.label_column,
+        max_unreadable=request.max_unreadable,
+    )
     image_size = choose_image_size(data.train, request.image_size)
     recipe = choose_recipe(method, request.recipe, image_size)
     args = build_training_arguments(recipe, request.training, checkpoints, data)

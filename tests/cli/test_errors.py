@@ -85,6 +85,16 @@ def test_mistakes(folder, tmp_path, monkeypatch, capsys):
     assert [p.name for p in (tmp_path / "taken").iterdir()] == ["thesis.tex"]
 
 
+def test_a_mistake_found_by_a_worker(folder, tmp_path, monkeypatch, capsys):
+    for i in range(12):
+        (folder / f"broken-{i}.png").write_bytes(b"no picture")
+    arguments = ["--data", folder, "--output-dir", tmp_path / "out", "--dataloader_num_workers", 1]
+    code, message = hf_ssl(monkeypatch, capsys, "pretrain", *arguments, "--per_device_train_batch_size", 8)
+    assert code == 2 and "Traceback" not in message
+    assert f"images seen in {folder} cannot be read" in message and "max_unreadable" in message
+    assert not (tmp_path / "out").exists()
+
+
 def test_mistakes_of_evaluate_and_export(folder, tmp_path, monkeypatch, capsys):
     repository = export_pretrained(build_model("simclr").eval(), build_processor("simclr"), tmp_path / "repository")
     code, message = hf_ssl(monkeypatch, capsys, "evaluate", repository, "--data", folder)
