@@ -1,7 +1,7 @@
 """What every method's configuration shares: a native encoder inside, strict types, and no silent typos."""
 
 import difflib
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
@@ -66,23 +66,3 @@ class SSLConfig(PreTrainedConfig):
         if kind != cls.model_type:  # transformers would only warn, and leave every weight random
             raise ValueError(f"This is a checkpoint of {kind!r}, but {cls.__name__} reads {cls.model_type!r}.")
         return super().from_dict(config_dict, **kwargs)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """
-    One complete set of hyper-parameters of a method, as overrides of the defaults.
-
-    Args:
-        description (`str`): where it comes from and what it is for.
-        config (`dict`): fields of the method's configuration.
-        processor (`dict`): attributes of the method's image processor; a function is given the image size in pixels.
-        training (`dict`): fields of `SSLTrainingArguments`.
-        backbone (`str`): name of the default encoder, see `hf_ssl/backbones.py`.
-    """
-
-    description: str
-    config: dict[str, Any] = field(default_factory=dict)
-    processor: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict)
-    backbone: str = "vit-small"

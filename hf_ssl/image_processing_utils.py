@@ -95,3 +95,112 @@ class SSLImageProcessor(PilBackend):
     def inference_size(self) -> int:
         """Side in pixels of what the plain call gives."""
         return self.crop_size["height"] if self.do_center_crop else self.size["height"]
+
+
+class AugmentedImageProcessor(SSLImageProcessor):
+    r"""
+    Views by SimCLR's pipeline: crop, flip, colour jitter, grey, blur, solarise (arXiv:2002.05709, appendix A).
+
+    Args:
+        crop_ratio (`list[float]`, *optional*, defaults to `[3/4, 4/3]`): aspect ratio of the crops.
+        flip_probability (`float`, *optional*, defaults to 0.5): horizontal flip.
+        color_jitter (`list[float]`, *optional*): brightness, contrast, saturation and hue.
+        color_jitter_probability (`float`, *optional*, defaults to 0.8)
+        grayscale_probability (`float`, *optional*, defaults to 0.2)
+        blur_probability (`float` or `list[float]`, *optional*): Gaussian blur, kernel of 10 % of the side; a list has
+            one value for each kind of view, and is repeated where there are more views.
+        blur_sigma (`list[float]`, *optional*, defaults to `[0.1, 2.0]`): in pixels.
+        solarize_probability (`float` or `list[float]`, *optional*): as `blur_probability`.
+    """
+
+    crop_ratio: list = [3 / 4, 4 / 3]
+    flip_probability: float = 0.5
+    color_jitter: list = [0.4, 0.4, 0.4, 0.1]
+    color_jitter_probability: float = 0.8
+    grayscale_probability: float = 0.2
+    blur_probability: float | list = 0.5
+    blur_sigma: list = [0.1, 2.0]
+    solarize_probability: float | list = 0.0
+
+    def policy(self, kind: int, size: int, crop_scale: list[float], **fields) -> ViewPolicy:
+        """
+        The policy of one kind of view.
+
+        Args:
+            kind (`int`): which of `blur_probability` and `solarize_probability` to take.
+            size (`int`): side in pixels.
+            crop_scale (`list[float]`): area of the crop, share of the image.
+            fields: further fields of [`ViewPolicy`].
+        """
+        brightness, contrast, saturation, hue = self.color_jitter
+        return ViewPolicy(
+            size=size,
+            crop_scale=tuple(crop_scale),
+            crop_ratio=tuple(self.crop_ratio),
+            interpolation="bicubic",
+            flip_probability=self.flip_probability,
+            brightness=brightness,
+            contrast=contrast,
+            saturation=saturation,
+            hue=hue,
+            jitter_probability=self.color_jitter_probability,
+            grayscale_probability=self.grayscale_probability,
+            blur_probability=_of_kind(self.blur_probability, kind),
+            blur_sigma=tuple(self.blur_sigma),
+            solarize_probability=_of_kind(self.solarize_probability, kind),
+            **fields,
+        )
+
+
+def _of_kind(values: float | list[float], kind: int) -> float:
+    return values[kind % len(values)] if isinstance(values, list) else values
+
+
+class TwoViewImageProcessor(AugmentedImageProcessor):
+    r"""
+    Two views of one size, or more.
+
+    Args:
+        view_size (`int`, *optional*): side of the views in pixels; by default that of inference. Smaller views cost
+            less, and an encoder may well be used at a larger size than it was trained at (arXiv:1906.06423).
+        views_per_image (`int`, *optional*, defaults to 2)
+        crop_scale (`list[float]`, *optional*): area of the crop, share of the image.
+    """
+
+    view_size: int | None = None
+    views_per_image: int = 2
+    crop_scale: list = [0.08, 1.0]
+
+    def policies(self) -> dict[str, list[ViewPolicy]]:
+        size = self.view_size or self.inference_size
+        return {"pixel_values": [self.policy(i, size, self.crop_scale) for i in range(self.views_per_image)]}
+
+
+class MultiCropImageProcessor(AugmentedImageProcessor):
+    r"""
+    Large crops (`pixel_values`) and small ones (`local_pixel_values`): SwAV (arXiv:2006.09882, section 3.2).
+
+    Args:
+        global_crop_size (`int`, *optional*): side of the large crops in pixels; by default that of inference.
+        global_crop_scale (`list[float]`, *optional*): area, share of the image.
+        global_crops (`int`, *optional*, defaults to 2): how many.
+        local_crop_size (`int`, *optional*, defaults to 96): side of the small crops in pixels.
+        local_crop_scale (`list[float]`, *optional*): area, share of the image.
+        local_crops (`int`, *optional*): how many; 0 for none.
+    """
+
+    global_crop_size: int | None = None
+    global_crop_scale: list = [0.14, 1.0]
+    global_crops: int = 2
+    local_crop_size: int = 96
+    local_crop_scale: list = [0.05, 0.14]
+    local_crops: int = 6
+
+    def policies(self) -> dict[str, list[ViewPolicy]]:
+        """Kinds of views are the large crops one by one, then the small ones together."""
+        size = self.global_crop_size or self.inference_size
+        large = [self.policy(i, size, self.global_crop_scale) for i in range(self.global_crops)]
+        if not self.local_crops:
+            return {"pixel_values": large}
+        small = self.policy(self.global_crops, self.local_crop_size, self.local_crop_scale)
+        return {"pixel_values": large, "local_pixel_values": [small] * self.local_crops}

@@ -1,7 +1,7 @@
 """The base of every method: a native encoder called `backbone`, hooks for the Trainer, and safe saving and loading."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 import torch
@@ -111,6 +111,8 @@ class SSLPreTrainedModel(PreTrainedModel):
     frozen_modules: tuple[str, ...] = ()
     uses_mask_token = False  # True where `bool_masked_pos` goes into the native encoder
     batch_contrastive = False  # True where the loss compares the images of a batch with each other
+    forward_extras: tuple[str, ...] = ()  # of "labels" and "sample_index": what `forward` takes beside the views
+    same_on_every_rank: tuple[str, ...] = ()  # modules whose buffers are equal in all processes by construction
 
     def initialize_weights(self):
         """Runs after construction and after loading: sync the twins, then freeze, which `from_pretrained` undoes."""
@@ -163,8 +165,25 @@ class SSLPreTrainedModel(PreTrainedModel):
         model.backbone = self.backbone
         return model.train(self.training)
 
-    # Hooks that the Trainer calls; pure functions of (step, total_steps), so that resuming needs no extra state.
-    def on_epoch_begin(self, epoch: int, dataloader) -> None: ...
+    @property
+    def _ddp_params_and_buffers_to_ignore(self) -> list[str]:
+        """DDP would send these buffers, which may be large, at every step."""
+        return [name for name, _ in self.named_buffers() if name.split(".")[0] in self.same_on_every_rank]
+
+    def on_data(self, num_samples: int) -> None:
+        """Called by the Trainer before anything else: size what is kept for each image, or refuse the data."""
+
+    def on_epoch_begin(self, epoch: int, batches: Iterable[dict[str, torch.Tensor]]) -> None:
+        """
+        Called before each epoch, and again when resuming inside one.
+
+        Args:
+            epoch (`int`): from 0.
+            batches (iterable of `dict`): one pass, in order, over this process's share of the training data, as
+                arguments of `forward`; made anew by every `iter`, and free if not iterated.
+        """
+
+    # Pure functions of (step, total_steps), so that resuming needs no extra state.
     def on_step_begin(self, step: int, total_steps: int) -> None: ...
     def before_optimizer_step(self, step: int, total_steps: int) -> None: ...
     def after_optimizer_step(self, step: int, total_steps: int) -> None: ...

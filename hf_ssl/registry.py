@@ -12,9 +12,10 @@ from transformers import (
     AutoModelForPreTraining,
 )
 
-from .configuration_utils import Recipe, SSLConfig, closest
+from .configuration_utils import SSLConfig, closest
 from .image_processing_utils import SSLImageProcessor
 from .modeling_utils import SSLPreTrainedModel
+from .recipe_utils import Recipe
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ import torch
 from transformers import set_seed
 
 from ..backbones import backbone_config
-from ..configuration_utils import Recipe, closest
+from ..configuration_utils import closest
 from ..data import Data
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
+from ..recipe_utils import Recipe
 from ..registry import Method
 from ..training import SSLTrainingArguments
 

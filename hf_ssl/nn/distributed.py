@@ -1,4 +1,4 @@
-"""The two collectives that losses over a global batch need. Both are the identity in a single process."""
+"""The collectives that losses over a global batch need. In a single process all are the identity."""
 
 import torch
 import torch.distributed as dist
@@ -10,6 +10,10 @@ def is_distributed() -> bool:
 
 def rank() -> int:
     return dist.get_rank() if is_distributed() else 0
+
+
+def world_size() -> int:
+    return dist.get_world_size() if is_distributed() else 1
 
 
 class _GatherWithGradient(torch.autograd.Function):
@@ -37,10 +41,40 @@ def gather(x: torch.Tensor) -> torch.Tensor:
     return _GatherWithGradient.apply(x) if is_distributed() else x
 
 
-def mean_over_ranks(x: torch.Tensor) -> torch.Tensor:
-    """Mean of `x` over all processes, without gradients."""
-    if is_distributed():
+class _SumWithGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
         x = x.clone()
         dist.all_reduce(x)
-        x /= dist.get_world_size()
+        return x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        gradient = gradient.clone()
+        dist.all_reduce(gradient)
+        return gradient
+
+
+def sum_over_ranks(x: torch.Tensor) -> torch.Tensor:
+    """
+    Sum of `x` over all processes, with gradients.
+
+    As with `gather`, a loss that every process computes from such sums has, after DDP's average, exactly the gradient
+    of the loss of a single process over the global batch.
+    """
+    return _SumWithGradient.apply(x) if is_distributed() else x
+
+
+@torch.no_grad()
+def mean_over_ranks(x: torch.Tensor) -> torch.Tensor:
+    """Mean of `x` over all processes, without gradients."""
+    return sum_over_ranks(x) / world_size()
+
+
+@torch.no_grad()
+def from_first_rank(x: torch.Tensor) -> torch.Tensor:
+    """What process 0 has for `x`, of the same shape and type everywhere."""
+    if is_distributed():
+        x = x.contiguous().clone()
+        dist.broadcast(x, 0)
     return x

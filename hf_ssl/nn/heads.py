@@ -7,23 +7,39 @@ from torch import nn
 
 class MLPHead(nn.Sequential):
     """
-    Linear layers with BatchNorm and ReLU between them.
+    Linear layers with ReLU, and with or without BatchNorm, between them.
 
     Args:
         sizes (`list[int]`): widths, input first, e.g. `[384, 2048, 128]`.
-        last_batch_norm (`bool`): BatchNorm without a learnt offset after the last layer too (SimCLR's official code).
+        batch_norm (`bool`, *optional*, defaults to `True`): after every layer but the last.
+        last_batch_norm (`str`, *optional*): after the last layer too: `"affine"`, `"scale"` (a learnt gain but no
+            offset: SimCLR's official code), or `"plain"` (nothing learnt: SimSiam).
+        hidden_bias (`bool`, *optional*): biases before the hidden BatchNorms, which they do nothing to; by default
+            only where there is no BatchNorm. For official state dicts that have them.
+        last_bias (`bool`, *optional*): of the last layer; by default where no BatchNorm follows it.
     """
 
-    def __init__(self, sizes: list[int], last_batch_norm: bool = False):
+    def __init__(
+        self,
+        sizes: list[int],
+        batch_norm: bool = True,
+        last_batch_norm: str | None = None,
+        hidden_bias: bool | None = None,
+        last_bias: bool | None = None,
+    ):
+        hidden_bias = not batch_norm if hidden_bias is None else hidden_bias
+        last_bias = last_batch_norm is None if last_bias is None else last_bias
         layers: list[nn.Module] = []
-        for i, (before, after) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
-            last = i == len(sizes) - 2
-            normalised = last_batch_norm if last else True
-            layers.append(nn.Linear(before, after, bias=last and not normalised))
-            if normalised:
+        for before, after in zip(sizes[:-2], sizes[1:-1], strict=True):
+            layers.append(nn.Linear(before, after, bias=hidden_bias))
+            if batch_norm:
                 layers.append(nn.BatchNorm1d(after))
-            if not last:
-                layers.append(nn.ReLU(inplace=True))
+            layers.append(nn.ReLU(inplace=True))
+        layers.append(nn.Linear(*sizes[-2:], bias=last_bias))
+        if last_batch_norm is not None:
+            layers.append(nn.BatchNorm1d(sizes[-1], affine=last_batch_norm != "plain"))
+        if last_batch_norm == "scale":
+            layers[-1].register_parameter("bias", None)
         super().__init__(*layers)
 
 

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from .distributed import gather, rank
+from .distributed import gather, rank, sum_over_ranks, world_size
 
 
 def nt_xent(projections: torch.Tensor, temperature: float) -> torch.Tensor:
@@ -33,6 +33,95 @@ def nt_xent(projections: torch.Tensor, temperature: float) -> torch.Tensor:
         positive = torch.arange(candidates.shape[0], device=z.device)[None] // views == image[:, None]
         positive = positive.scatter(1, own[:, None], False)
         return -logits.log_softmax(1)[positive].mean()
+
+
+def info_nce(queries: torch.Tensor, keys: torch.Tensor, negatives: torch.Tensor, temperature: float) -> torch.Tensor:
+    """
+    InfoNCE of one positive against a bank of negatives (MoCo, arXiv:1911.05722, equation 1).
+
+    Args:
+        queries, keys (`torch.Tensor` of shape `(batch, dim)`): row i of one is the positive of row i of the other;
+            unit norm.
+        negatives (`torch.Tensor` of shape `(queue, dim)`): unit norm.
+        temperature (`float`): above 0.
+
+    Returns:
+        `torch.Tensor`: scalar, the mean over the queries of this process.
+    """
+    with torch.autocast(queries.device.type, enabled=False):
+        q, k = queries.float(), keys.float()
+        logits = torch.cat([(q * k).sum(-1, keepdim=True), q @ negatives.float().T], dim=1) / temperature
+        return F.cross_entropy(logits, torch.zeros(len(q), dtype=torch.long, device=q.device))
+
+
+def negative_cosine(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """
+    Minus the cosine of each pair of rows, averaged (SimSiam, arXiv:2011.10566, equation 1). BYOL's loss is 2 + 2 times
+    this (arXiv:2006.07733, equation 2).
+
+    Args:
+        predictions, targets (`torch.Tensor` of shape `(..., dim)`)
+    """
+    return -F.cosine_similarity(predictions.float(), targets.float(), dim=-1, eps=1e-12).mean()
+
+
+def _centered(x: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """`x` (batch, dim) in float32 minus its mean over the global batch, and the size of that."""
+    count = len(x) * world_size()
+    x = x.float()
+    return x - sum_over_ranks(x.sum(0)) / count, count
+
+
+def _off_diagonal(matrix: torch.Tensor) -> torch.Tensor:
+    n = len(matrix)
+    return matrix.flatten()[:-1].view(n - 1, n + 1)[:, 1:]
+
+
+def barlow_twins(first: torch.Tensor, second: torch.Tensor, redundancy_weight: float, eps: float = 1e-5):
+    """
+    Distance of the cross-correlation matrix of two views, over the global batch, from the identity
+    (Barlow Twins, arXiv:2103.03230, equations 1 and 2).
+
+    Args:
+        first, second (`torch.Tensor` of shape `(batch, dim)`)
+        redundancy_weight (`float`): lambda, of the off-diagonal terms.
+        eps (`float`): added to the variances, as the official code's BatchNorm does.
+
+    Returns:
+        `torch.Tensor`: scalar.
+    """
+    with torch.autocast(first.device.type, enabled=False):
+        standardised = []
+        for z in (first, second):
+            z, count = _centered(z)
+            standardised.append(z * torch.rsqrt(sum_over_ranks(z.square().sum(0)) / count + eps))
+        correlation = sum_over_ranks(standardised[0].T @ standardised[1]) / count
+        on_diagonal = (correlation.diagonal() - 1).square().sum()
+        return on_diagonal + redundancy_weight * _off_diagonal(correlation).square().sum()
+
+
+def vicreg(first: torch.Tensor, second: torch.Tensor, eps: float = 1e-4) -> tuple[torch.Tensor, ...]:
+    """
+    The three terms of VICReg (arXiv:2105.04906, equations 1 to 5), the last two over the global batch.
+
+    As in the official code, the variance term is the mean of the two views, the covariance term their sum.
+
+    Args:
+        first, second (`torch.Tensor` of shape `(batch, dim)`)
+        eps (`float`): added to the variances under the root.
+
+    Returns:
+        `tuple[torch.Tensor, torch.Tensor, torch.Tensor]`: invariance, variance and covariance, scalars.
+    """
+    with torch.autocast(first.device.type, enabled=False):
+        variance, covariance = 0.0, 0.0
+        for z in (first, second):
+            z, count = _centered(z)
+            std = torch.sqrt(sum_over_ranks(z.square().sum(0)) / (count - 1) + eps)
+            variance = variance + F.relu(1 - std).mean() / 2
+            matrix = sum_over_ranks(z.T @ z) / (count - 1)
+            covariance = covariance + _off_diagonal(matrix).square().sum() / z.shape[1]
+        return F.mse_loss(first.float(), second.float()), variance, covariance
 
 
 def cross_view_entropy(targets: torch.Tensor, log_probabilities: torch.Tensor) -> torch.Tensor:

@@ -6,10 +6,18 @@ from ..nn.schedules import cosine
 
 
 class StepHooks(TrainerCallback):
-    """Forward the steps to the hooks of the model; nothing here knows a method."""
+    """
+    Forward the steps to the hooks of the model; nothing here knows a method.
 
-    def on_epoch_begin(self, args, state, control, model, train_dataloader=None, **kwargs):
-        model.on_epoch_begin(int(state.epoch or 0), train_dataloader)
+    Args:
+        batches (iterable): see `SSLPreTrainedModel.on_epoch_begin`.
+    """
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    def on_epoch_begin(self, args, state, control, model, **kwargs):
+        model.on_epoch_begin(int((state.epoch or 0) + 1e-6), self.batches)
 
     def on_step_begin(self, args, state, control, model, **kwargs):
         model.on_step_begin(state.global_step, state.max_steps)

@@ -1,11 +1,14 @@
 """From samples to views, with randomness that depends on nothing but the seed and the samples of the batch."""
 
 import hashlib
+from collections.abc import Iterator
 
 import torch
+from torch.utils.data import DataLoader, Subset
 
 from ..data import collate_images
 from ..image_processing_utils import SSLImageProcessor
+from ..nn.distributed import rank, world_size
 
 
 def batch_generator(seed: int, index: torch.Tensor) -> torch.Generator:
@@ -33,19 +36,48 @@ class ViewCollator:
         processor (`SSLImageProcessor`): draws the views.
         seed (`int`): of the run.
         make_views (`bool`): `False` leaves the raw `images` and `index` for the Trainer to make views on its device.
-        keep_index (`bool`): also return `index`, for methods that keep something for each sample.
+        extras (`tuple[str]`): of "sample_index", for methods that keep something for each sample, and "labels", for
+            supervised ones.
     """
 
     def __init__(
-        self, processor: SSLImageProcessor, seed: int = 42, make_views: bool = True, keep_index: bool = False
+        self, processor: SSLImageProcessor, seed: int = 42, make_views: bool = True, extras: tuple[str, ...] = ()
     ):
         self.processor = processor
         self.seed = seed
         self.make_views = make_views
-        self.keep_index = keep_index
+        self.extras = extras
 
     def __call__(self, samples: list[dict]) -> dict:
-        batch = collate_images(samples)
-        if self.keep_index:
+        batch = collate_images(samples, with_labels="labels" in self.extras)
+        if "sample_index" in self.extras:
             batch["sample_index"] = batch["index"]
         return make_views(self.processor, batch, self.seed) if self.make_views else batch
+
+
+class SequentialBatches:
+    """
+    One pass over a process's share of a data set, in order; made anew by every `iter`. It leaves the random state of
+    the run as it was.
+
+    Args:
+        dataset: map-style.
+        collator: of the run.
+        batch_size (`int`)
+        num_workers (`int`)
+        prepare (callable): moves a batch to the device, and makes its views if they are not made yet.
+    """
+
+    def __init__(self, dataset, collator, batch_size: int, num_workers: int, prepare):
+        self.dataset, self.collator, self.prepare = dataset, collator, prepare
+        self.batch_size, self.num_workers = batch_size, num_workers
+
+    def __iter__(self) -> Iterator[dict]:
+        loader = DataLoader(
+            Subset(self.dataset, range(rank(), len(self.dataset), world_size())),
+            batch_size=self.batch_size,
+            collate_fn=self.collator,
+            num_workers=self.num_workers,
+            generator=torch.Generator(),
+        )
+        return map(self.prepare, loader)

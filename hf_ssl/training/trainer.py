@@ -1,5 +1,7 @@
 """transformers' Trainer, and the few things self-supervision adds."""
 
+from collections.abc import Sized
+
 import torch
 from transformers import Trainer
 
@@ -9,7 +11,7 @@ from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from .arguments import SSLTrainingArguments
 from .callbacks import StepHooks, WeightDecaySchedule
-from .collators import ViewCollator, make_views
+from .collators import SequentialBatches, ViewCollator, make_views
 from .doctor import Doctor
 from .optimizers import LARS, clip_each_, decays, mark_decay
 
@@ -46,23 +48,34 @@ class SSLTrainer(Trainer):
                 f"{type(model).__name__} compares the images of a batch with each other: "
                 f"per_device_train_batch_size must be at least 2, got {args.per_device_train_batch_size}."
             )
+        if isinstance(train_dataset, Sized):
+            model.on_data(len(train_dataset))
+        for part in (train_dataset, eval_dataset):
+            if "labels" in model.forward_extras and part is not None and not has_labels(part):
+                raise ValueError(f"{type(model).__name__} learns from labels, and these images have none.")
         on_device = args.views_on_device if args.views_on_device is not None else args.device.type != "cpu"
         self._outputs: dict[str, list[torch.Tensor]] = {}
         self.doctor = Doctor() if args.doctor else None
         super().__init__(
             model=model,
             args=args,
-            data_collator=data_collator or ViewCollator(processing_class, args.seed, make_views=not on_device),
+            data_collator=data_collator
+            or ViewCollator(processing_class, args.seed, not on_device, model.forward_extras),
             train_dataset=train_dataset,
             eval_dataset=eval_dataset,
             processing_class=processing_class,
             **kwargs,
         )
-        self.add_callback(StepHooks)
+        self.add_callback(StepHooks(self.sequential_batches()))
         if args.final_weight_decay is not None:
             self.add_callback(WeightDecaySchedule)
         if self.doctor is not None:
             self.add_callback(self.doctor)
+
+    def sequential_batches(self) -> SequentialBatches:
+        """What `SSLPreTrainedModel.on_epoch_begin` gets."""
+        batch_size, workers = self.args.train_batch_size, self.args.dataloader_num_workers
+        return SequentialBatches(self.train_dataset, self.data_collator, batch_size, workers, self._prepare_inputs)
 
     def get_train_dataloader(self):
         batch = self.args.train_batch_size * self.args.world_size

@@ -1,6 +1,6 @@
 """How DINO is trained."""
 
-from ...configuration_utils import Recipe
+from ...recipe_utils import SMALL_CROPS, SMALL_TRAINING, Recipe
 
 RECIPES = {
     "paper": Recipe(
@@ -18,8 +18,7 @@ RECIPES = {
             "per_device_train_batch_size": 64,
         },
     ),
-    # Crops keep their pixels, as in SimCLR's small recipe. Without BatchNorm in the head the targets of so short a run
-    # stay those of the random teacher.
+    # Without BatchNorm in the head the targets of so short a run stay those of the random teacher.
     "small": Recipe(
         description="images up to 64 pixels on a few CPU cores, minutes",
         backbone="vit-nano",
@@ -31,27 +30,13 @@ RECIPES = {
             "teacher_temperature": 0.04,
             "student_drop_path_rate": 0.0,
         },
-        processor={
-            "global_crop_size": lambda size: size // 2,
-            "global_crop_scale": [0.25, 0.25],
-            "local_crop_size": lambda size: size // 2,
-            "local_crop_scale": [0.25, 0.25],
-            "local_crops": 2,
-            "crop_ratio": [1.0, 1.0],
-            "color_jitter": [0.3, 0.3, 0.3, 0.1],
-            "blur_probability": [0.0, 0.0, 0.0],
-            "solarize_probability": [0.0, 0.0, 0.0],
-        },
-        training={
-            "learning_rate": 1e-3,
+        processor=SMALL_CROPS,
+        training=SMALL_TRAINING
+        | {
             "min_learning_rate": 1e-6,
             "weight_decay": 0.04,
             "max_parameter_grad_norm": 3.0,
             "num_train_epochs": 12,
-            "warmup_steps": 0.05,
-            "per_device_train_batch_size": 128,
-            "eval_strategy": "steps",
-            "eval_steps": 0.25,
         },
     ),
 }

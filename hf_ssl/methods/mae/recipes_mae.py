@@ -1,6 +1,6 @@
 """How MAE is trained."""
 
-from ...configuration_utils import Recipe
+from ...recipe_utils import Recipe
 
 RECIPES = {
     "paper": Recipe(

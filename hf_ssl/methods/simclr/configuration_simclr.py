@@ -16,7 +16,7 @@ class SimCLRConfig(SSLConfig):
         projection_sizes (`list[int]`, *optional*, defaults to `[2048, 128]`):
             Widths of the projector after the embedding, hidden layers first (section 4.2: one hidden layer).
         projector_last_batch_norm (`bool`, *optional*, defaults to `True`):
-            BatchNorm after the last layer of the projector too, as the official code has it.
+            BatchNorm without offset after the last layer of the projector too, as the official code has it.
         temperature (`float`, *optional*, defaults to 0.1):
             Of NT-Xent (table 5; the official code uses 0.1 for ImageNet, the paper's appendix B.9 0.5 for CIFAR-10).
     """

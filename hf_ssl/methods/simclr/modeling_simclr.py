@@ -47,7 +47,7 @@ class SimCLRForPreTraining(SSLPreTrainedModel):
         super().__init__(config)
         self.backbone = build_backbone(config.backbone_config)
         sizes = [embed_dim(config.backbone_config), *config.projection_sizes]
-        self.projector = MLPHead(sizes, last_batch_norm=config.projector_last_batch_norm)
+        self.projector = MLPHead(sizes, last_batch_norm="scale" if config.projector_last_batch_norm else None)
         self.post_init()
 
     @can_return_tuple

@@ -1,0 +1,37 @@
+"""A first-in first-out memory of embeddings in a buffer (MoCo, arXiv:1911.05722, section 3.2)."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Queue(nn.Module):
+    """
+    The last `length` rows that were put in. It starts with random directions, from a generator of its own, so that it
+    is the same in every process.
+
+    Args:
+        length (`int`)
+        dim (`int`): width of the rows.
+    """
+
+    def __init__(self, length: int, dim: int):
+        super().__init__()
+        rows = F.normalize(torch.randn(length, dim, generator=torch.Generator().manual_seed(0), device="cpu"), dim=-1)
+        self.register_buffer("rows", rows)
+        self.register_buffer("pointer", torch.zeros((), dtype=torch.long))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @torch.no_grad()
+    def put_(self, rows: torch.Tensor) -> None:
+        """
+        Replace the oldest rows by `rows` (N, dim), in order, in place: a loss works on a clone of `self.rows`. Any N
+        up to the length will do, so that short batches are fine.
+        """
+        if len(rows) > len(self):
+            raise ValueError(f"A queue of {len(self)} rows cannot take {len(rows)} at once: make it longer.")
+        at = (self.pointer + torch.arange(len(rows), device=rows.device)) % len(self)
+        self.rows.index_copy_(0, at, rows.to(self.rows.dtype))
+        self.pointer.add_(len(rows)).remainder_(len(self))
