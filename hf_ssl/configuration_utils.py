@@ -60,6 +60,18 @@ class SSLConfig(PreTrainedConfig):
                 f"{self.backbone_config.model_type!r} has an embedding of its own: leave pooling=None."
             )
 
+    def require_above_zero(self, *names: str) -> None:
+        """A `ValueError` that names the first of these fields that is not above 0."""
+        for name in names:
+            if not self.__dict__[name] > 0:
+                raise ValueError(f"{type(self).__name__}.{name} must be above 0, got {self.__dict__[name]}.")
+
+    def require_share(self, *names: str) -> None:
+        """A `ValueError` that names the first of these fields that is not in [0, 1]."""
+        for name in names:
+            if not 0 <= self.__dict__[name] <= 1:
+                raise ValueError(f"{type(self).__name__}.{name} must lie in [0, 1], got {self.__dict__[name]}.")
+
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs):
         kind = config_dict.get("model_type", cls.model_type)

@@ -98,6 +98,34 @@ def encode(backbone: PreTrainedModel, pixel_values: torch.Tensor, pooling: str |
     return forward_backbone(backbone, pixel_values, pooling).pooler_output
 
 
+def require_views(model: PreTrainedModel, pixel_values: torch.Tensor, exactly: int | None = None) -> None:
+    """
+    Raises:
+        ValueError: unless `pixel_values` is `(batch, views, channels, height, width)` with `exactly` so many views
+            (by default: two or more), and with two images or more where the loss compares images.
+    """
+    images, views = 2 if model.batch_contrastive else 1, exactly or 2
+    shape = tuple(pixel_values.shape)
+    if len(shape) != 5 or shape[0] < images or shape[1] < views or (exactly and shape[1] != exactly):
+        raise ValueError(
+            f"{type(model).__name__} compares at least {images} images with {'exactly' if exactly else 'at least'} "
+            f"{views} views each: pixel_values must have the shape (batch, views, channels, height, width), got "
+            f"{shape}."
+        )
+
+
+def require_queue_fits(config: SSLConfig, num_samples: int) -> None:
+    """
+    Raises:
+        ValueError: when `config.queue_length` is above the number of training images: an image would meet itself.
+    """
+    if config.queue_length > num_samples:
+        raise ValueError(
+            f"A queue of {config.queue_length} keys on {num_samples} images would hold other views of the same image: "
+            f"set {type(config).__name__}.queue_length to at most {num_samples}."
+        )
+
+
 class SSLPreTrainedModel(PreTrainedModel):
     """Base of all models. `backbone` is always the network that gets published."""
 
@@ -112,6 +140,7 @@ class SSLPreTrainedModel(PreTrainedModel):
     uses_mask_token = False  # True where `bool_masked_pos` goes into the native encoder
     batch_contrastive = False  # True where the loss compares the images of a batch with each other
     forward_extras: tuple[str, ...] = ()  # of "labels" and "sample_index": what `forward` takes beside the views
+    constant_lr_modules: tuple[str, ...] = ()  # children whose learning rate follows no schedule
     same_on_every_rank: tuple[str, ...] = ()  # modules whose buffers are equal in all processes by construction
 
     def initialize_weights(self):

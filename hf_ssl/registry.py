@@ -27,7 +27,7 @@ class Method:
         title (`str`): how people write it.
         paper (`str`): arXiv number.
         year (`int`): of the first version of the paper.
-        family (`str`): "joint embedding", "self-distillation" or "masked images".
+        family (`str`): "joint embedding", "self-distillation", "masked images" or "supervised".
         batch (`str`): "two-view", "multi-crop" or "masked".
     """
 
@@ -64,6 +64,12 @@ METHODS = {
     row.name: row
     for row in (
         Method("simclr", "SimCLR", "SimCLR", "2002.05709", 2020, "joint embedding", "two-view"),
+        Method("supervised", "Supervised", "Supervised", "1512.03385", 2015, "supervised", "two-view"),
+        Method("moco_v2", "MoCoV2", "MoCo v2", "2003.04297", 2020, "joint embedding", "two-view"),
+        Method("byol", "BYOL", "BYOL", "2006.07733", 2020, "self-distillation", "two-view"),
+        Method("simsiam", "SimSiam", "SimSiam", "2011.10566", 2020, "joint embedding", "two-view"),
+        Method("barlow_twins", "BarlowTwins", "Barlow Twins", "2103.03230", 2021, "joint embedding", "two-view"),
+        Method("vicreg", "VICReg", "VICReg", "2105.04906", 2021, "joint embedding", "two-view"),
         Method("dino", "Dino", "DINO", "2104.14294", 2021, "self-distillation", "multi-crop"),
         Method("mae", "MAE", "MAE", "2111.06377", 2021, "masked images", "masked"),
     )

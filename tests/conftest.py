@@ -27,9 +27,16 @@ BACKBONES = {
     ),
     "convnext": lambda: ConvNextConfig(hidden_sizes=[16, 32], depths=[1, 1], num_stages=2),
 }
+IMAGES = 20  # of the data that tiny models are trained on
 # Small heads; a method that is not here is tested with its defaults.
 SMALL_CONFIGS = {
     "simclr": {"projection_sizes": [32, 16]},
+    "supervised": {},
+    "moco_v2": {"projection_sizes": [32, 16], "queue_length": 16},
+    "byol": {"projection_sizes": [32, 16], "prediction_sizes": [32, 16]},
+    "simsiam": {"projection_sizes": [32, 32, 16], "prediction_size": 8},
+    "barlow_twins": {"projection_sizes": [32, 16]},
+    "vicreg": {"projection_sizes": [32, 16]},
     "dino": {"head_sizes": [32, 16], "num_prototypes": 64},
     "mae": {
         "decoder_hidden_size": 32,
@@ -49,6 +56,7 @@ def build_model(method: str, backbone: str = "vit", seed: int = 0, **fields):
     torch.manual_seed(seed)
     config = row.config_class(**{**SMALL_CONFIGS.get(method, {}), **fields, "backbone_config": BACKBONES[backbone]()})
     model = row.pretraining_class(config)
+    model.on_data(IMAGES)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))
@@ -64,7 +72,9 @@ def build_views(method: str, batch: int = 4, seed: int = 0):
     """A batch of training views of random images."""
     generator = torch.Generator().manual_seed(seed)
     images = torch.randint(0, 256, (batch, 3, 32, 32), generator=generator, dtype=torch.uint8)
-    return dict(build_processor(method).views(images, generator))
+    views = dict(build_processor(method).views(images, generator))
+    extras = {"labels": torch.arange(batch) % 2, "sample_index": torch.arange(batch)}
+    return views | {name: extras[name] for name in METHODS[method].pretraining_class.forward_extras}
 
 
 @pytest.fixture

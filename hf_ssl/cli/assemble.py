@@ -69,7 +69,13 @@ def build_training_arguments(
 
 
 def build_model(
-    method: Method, recipe: Recipe, backbone: str | None, config: dict[str, str], image_size: int, seed: int
+    method: Method,
+    recipe: Recipe,
+    backbone: str | None,
+    config: dict[str, str],
+    image_size: int,
+    seed: int,
+    label_names: list[str] | None,
 ) -> tuple[SSLPreTrainedModel, str | None]:
     """The model, and the id of the encoder it starts from, if any."""
     set_seed(seed)
@@ -79,6 +85,8 @@ def build_model(
     for name in values:
         if name not in known:
             raise ValueError(f"{cls.__name__} has no field {name!r}.{closest(name, known)}")
+    if "labels" in method.pretraining_class.forward_extras and label_names:
+        values["id2label"] = dict(enumerate(label_names))
     native = backbone_config(backbone or recipe.backbone, image_size)
     if native is None:
         return method.pretraining_class.from_backbone(backbone, values), backbone

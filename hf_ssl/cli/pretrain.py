@@ -78,7 +78,8 @@ def pretrain(request: Request, checkpoints: Path) -> None:
     image_size = choose_image_size(data.train, request.image_size)
     recipe = choose_recipe(method, request.recipe, image_size)
     args = build_training_arguments(recipe, request.training, checkpoints, data)
-    model, base_model = build_model(method, recipe, request.backbone, request.config, image_size, args.seed)
+    names = data.train.label_names
+    model, base_model = build_model(method, recipe, request.backbone, request.config, image_size, args.seed, names)
     processor = build_processor(method, recipe, request.processor, image_size, model)
     images = f"{len(data.train)} images" if isinstance(data.train, Sized) else "a stream of images"
     typer.echo(

@@ -21,6 +21,8 @@ class SSLTrainingArguments(TrainingArguments):
         lars (`bool`, *optional*, defaults to `False`): SGD with layer-wise rates (LARS) in place of `optim`.
         lars_momentum (`float`, *optional*, defaults to 0.9)
         lars_trust_coefficient (`float`, *optional*, defaults to 0.001)
+        bias_lr_ratio (`float`, *optional*, defaults to 1.0):
+            Learning rate of biases and norms by that of the weights (Barlow Twins: 0.024).
         views_on_device (`bool`, *optional*):
             Make the views on the training device; `False`: in the workers of the data loader. By default on the
             device whenever that is not the CPU.
@@ -51,6 +53,9 @@ class SSLTrainingArguments(TrainingArguments):
     lars: bool = field(default=False, metadata={"help": "Use LARS."})
     lars_momentum: float = field(default=0.9, metadata={"help": "Momentum of LARS."})
     lars_trust_coefficient: float = field(default=0.001, metadata={"help": "Trust coefficient of LARS."})
+    bias_lr_ratio: float = field(
+        default=1.0, metadata={"help": "Of biases and norms, by learning_rate."}
+    )
     views_on_device: bool | None = field(default=None, metadata={"help": "Make views on the training device."})
     online_knn: bool = field(default=True, metadata={"help": "Report kNN accuracy when evaluating."})
     online_knn_images: int = field(default=5000, metadata={"help": "Images in the bank of the online kNN."})

@@ -13,11 +13,32 @@ def decays(name: str, parameter: nn.Parameter) -> bool:
     return parameter.ndim > 1 and name.rsplit(".", 1)[-1] not in _NEVER_DECAYED
 
 
-def mark_decay(optimizer: torch.optim.Optimizer, model: nn.Module) -> None:
-    """Note in each group of `optimizer`, under `decays`, whether its parameters of `model` are of the decayed kind."""
+def mark_groups(optimizer: torch.optim.Optimizer, model: nn.Module, constant: tuple[str, ...]) -> None:
+    """
+    Note in each group of `optimizer`, under `decays`, whether its parameters of `model` are of the decayed kind and,
+    under `constant_lr`, whether they belong to the children named in `constant`, which get groups of their own.
+    """
     decaying = {id(p) for name, p in model.named_parameters() if decays(name, p)}
-    for group in optimizer.param_groups:
+    steady = {id(p) for name, p in model.named_parameters() if name.split(".")[0] in constant}
+    for group in list(optimizer.param_groups):
         group["decays"] = any(id(p) in decaying for p in group["params"])
+        group["constant_lr"] = False
+        apart = [p for p in group["params"] if id(p) in steady]
+        if apart:
+            group["params"] = [p for p in group["params"] if id(p) not in steady]
+            optimizer.add_param_group({**group, "params": apart, "constant_lr": True})
+
+
+def hold_constant_groups_(scheduler: torch.optim.lr_scheduler.LambdaLR) -> None:
+    """Take the groups marked `constant_lr` out of a schedule."""
+    for i, group in enumerate(scheduler.optimizer.param_groups):
+        if group["constant_lr"]:
+            scheduler.lr_lambdas[i] = _always_one
+            group["lr"] = scheduler.base_lrs[i]
+
+
+def _always_one(step: int) -> float:
+    return 1.0
 
 
 class LARS(torch.optim.Optimizer):

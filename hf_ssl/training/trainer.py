@@ -3,6 +3,7 @@
 from collections.abc import Sized
 
 import torch
+from torch.optim.lr_scheduler import LambdaLR
 from transformers import Trainer
 
 from ..data import ImageDataset
@@ -13,7 +14,7 @@ from .arguments import SSLTrainingArguments
 from .callbacks import StepHooks, WeightDecaySchedule
 from .collators import SequentialBatches, ViewCollator, make_views
 from .doctor import Doctor
-from .optimizers import LARS, clip_each_, decays, mark_decay
+from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
 
 
 class SSLTrainer(Trainer):
@@ -50,9 +51,8 @@ class SSLTrainer(Trainer):
             )
         if isinstance(train_dataset, Sized):
             model.on_data(len(train_dataset))
-        for part in (train_dataset, eval_dataset):
-            if "labels" in model.forward_extras and part is not None and not has_labels(part):
-                raise ValueError(f"{type(model).__name__} learns from labels, and these images have none.")
+        if "labels" in model.forward_extras:
+            require_labels(model, train_dataset)
         on_device = args.views_on_device if args.views_on_device is not None else args.device.type != "cpu"
         self._outputs: dict[str, list[torch.Tensor]] = {}
         self.doctor = Doctor() if args.doctor else None
@@ -128,8 +128,18 @@ class SSLTrainer(Trainer):
             )
         optimizer = super().create_optimizer(model)
         if created:
-            mark_decay(optimizer, model if model is not None else self.model)
+            model = self.accelerator.unwrap_model(model if model is not None else self.model)
+            mark_groups(optimizer, model, model.constant_lr_modules)
+            for group in optimizer.param_groups:
+                group["lr"] *= 1.0 if group["decays"] else self.args.bias_lr_ratio
         return optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer=None):
+        created = self.lr_scheduler is None
+        scheduler = super().create_scheduler(num_training_steps, optimizer)
+        if created and isinstance(scheduler, LambdaLR):
+            hold_constant_groups_(scheduler)
+        return scheduler
 
     def _clip_grad_norm(self, model):
         if self.args.max_parameter_grad_norm is None:
@@ -156,6 +166,20 @@ class SSLTrainer(Trainer):
         queries = extract_features(encoder, self.processing_class, test)
         return knn_accuracy(
             bank.embeddings, bank.labels, queries.embeddings, queries.labels, num_classes=classes, k=min(20, count)
+        )
+
+
+def require_labels(model: SSLPreTrainedModel, dataset) -> None:
+    """
+    Raises:
+        ValueError: when `dataset` has no labels, or some that `model` has no output for.
+    """
+    if not has_labels(dataset):
+        raise ValueError(f"{type(model).__name__} learns from labels, and these images have none.")
+    if dataset.labels.max() >= model.config.num_labels:
+        raise ValueError(
+            f"A label is {dataset.labels.max().item()}, but {type(model.config).__name__}.num_labels is "
+            f"{model.config.num_labels}."
         )
 
 

@@ -5,7 +5,7 @@ import torch
 
 from hf_ssl.registry import METHODS
 from hf_ssl.training import LARS, SSLTrainingArguments
-from hf_ssl.training.optimizers import clip_each_, decays, mark_decay
+from hf_ssl.training.optimizers import clip_each_, decays, mark_groups
 
 from ..conftest import build_model
 from .test_resume import build_trainer
@@ -77,9 +77,27 @@ def test_the_optimizer_holds_every_trainable_parameter_once(method, tmp_path):
     optimizer = trainer.create_optimizer()
     held = [id(p) for group in optimizer.param_groups for p in group["params"]]
     assert sorted(held) == sorted(id(p) for p in trainer.model.parameters() if p.requires_grad)
-    assert [group["decays"] for group in optimizer.param_groups] == [True, False]
-    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.0]
+    kinds = [(group["decays"], group["weight_decay"], group["constant_lr"]) for group in optimizer.param_groups]
+    apart = [(True, 0.1, True), (False, 0.0, True)] if trainer.model.constant_lr_modules else []
+    assert kinds == [(True, 0.1, False), (False, 0.0, False), *apart]
     assert isinstance(optimizer, LARS) == (method == "simclr")
+
+
+def test_the_predictor_of_simsiam_keeps_its_learning_rate(tmp_path):
+    trainer = build_trainer("simsiam", "vit", tmp_path, bias_lr_ratio=0.5)
+    seen = []
+
+    def record(step, total):
+        seen.append([group["lr"] for group in trainer.optimizer.param_groups])
+
+    trainer.model.before_optimizer_step = record
+    trainer.train()
+    weights, biases, predictor_weights, predictor_biases = zip(*seen, strict=True)
+    assert set(predictor_weights) == {1e-2} and set(predictor_biases) == {5e-3}
+    assert weights[0] == 0 and max(weights) > 5e-3 and weights[-1] < 4e-3
+    assert list(biases) == [rate / 2 for rate in weights]
+    held = {id(p) for group in trainer.optimizer.param_groups[2:] for p in group["params"]}
+    assert held == {id(p) for p in trainer.model.predictor.parameters()}
 
 
 def test_schedules_of_the_trainer(tmp_path):
@@ -115,8 +133,8 @@ def test_defaults_hide_nothing(tmp_path):  # T16
     assert arguments.remove_unused_columns is False and arguments.dataloader_drop_last is True
 
 
-def test_mark_decay_names_every_group():
+def test_mark_groups_names_every_group():
     model = build_model("mae")
     optimizer = torch.optim.SGD([{"params": [p]} for p in model.parameters()], lr=0.1)
-    mark_decay(optimizer, model)
+    mark_groups(optimizer, model, ())
     assert {group["decays"] for group in optimizer.param_groups} == {True, False}

@@ -8,7 +8,7 @@ from hf_ssl.data import TensorImages
 from hf_ssl.registry import METHODS
 from hf_ssl.training import SSLTrainer, SSLTrainingArguments
 
-from ..conftest import CASES, build_model, build_processor
+from ..conftest import CASES, IMAGES, build_model, build_processor
 
 
 class StopAt(TrainerCallback):
@@ -20,9 +20,10 @@ class StopAt(TrainerCallback):
             control.should_save = control.should_training_stop = True
 
 
-def images(count=20):
+def images(count=IMAGES):
     generator = torch.Generator().manual_seed(0)
-    return TensorImages(torch.randint(0, 256, (count, 3, 36, 36), generator=generator, dtype=torch.uint8))
+    pixels = torch.randint(0, 256, (count, 3, 36, 36), generator=generator, dtype=torch.uint8)
+    return TensorImages(pixels, labels=[i % 2 for i in range(count)])
 
 
 def build_trainer(method, backbone, folder, callbacks=None, **arguments):

@@ -52,9 +52,5 @@ class DinoConfig(SSLConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
-        for name in ("student_temperature", "teacher_temperature", "warmup_teacher_temperature"):
-            if self.__dict__[name] <= 0:
-                raise ValueError(f"DinoConfig.{name} must be above 0, got {self.__dict__[name]}.")
-        for name in ("center_momentum", "teacher_momentum", "warmup_teacher_share", "freeze_prototypes_share"):
-            if not 0 <= self.__dict__[name] <= 1:
-                raise ValueError(f"DinoConfig.{name} must lie in [0, 1], got {self.__dict__[name]}.")
+        self.require_above_zero("student_temperature", "teacher_temperature", "warmup_teacher_temperature")
+        self.require_share("center_momentum", "teacher_momentum", "warmup_teacher_share", "freeze_prototypes_share")

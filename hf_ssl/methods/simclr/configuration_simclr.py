@@ -29,7 +29,6 @@ class SimCLRConfig(SSLConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
-        if self.temperature <= 0:
-            raise ValueError(f"SimCLRConfig.temperature must be above 0, got {self.temperature}.")
+        self.require_above_zero("temperature")
         if len(self.projection_sizes) < 1:
             raise ValueError("SimCLRConfig.projection_sizes needs at least the output width.")

@@ -13,6 +13,7 @@ from ...modeling_utils import (
     build_backbone,
     embed_dim,
     encode,
+    require_views,
 )
 from ...nn.heads import MLPHead
 from ...nn.losses import nt_xent
@@ -62,11 +63,7 @@ class SimCLRForPreTraining(SSLPreTrainedModel):
         Raises:
             ValueError: for a batch of one image, or of one view, which has nothing to compare.
         """
-        if pixel_values.dim() != 5 or min(pixel_values.shape[:2]) < 2:
-            raise ValueError(
-                "SimCLR compares at least 2 images with at least 2 views each: pixel_values must have the shape "
-                f"(batch, views, channels, height, width), got {tuple(pixel_values.shape)}."
-            )
+        require_views(self, pixel_values)
         h = encode(self.backbone, pixel_values.flatten(0, 1), self.config.pooling)  # [B * V, D]
         z = self.projector(h).unflatten(0, pixel_values.shape[:2])  # [B, V, P]
         loss = nt_xent(z, self.config.temperature) if return_loss else None

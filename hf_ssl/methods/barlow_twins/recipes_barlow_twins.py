@@ -1,0 +1,28 @@
+"""How Barlow Twins is trained."""
+
+from ...recipe_utils import SMALL_TRAINING, SMALL_VIEWS, Recipe
+
+RECIPES = {
+    "paper": Recipe(
+        description="ImageNet, ResNet-50, batch 2048, 1000 epochs (arXiv:2103.03230, official code)",
+        backbone="resnet-50",
+        training={
+            "lars": True,
+            "base_learning_rate": 0.2,
+            "bias_lr_ratio": 0.0048 / 0.2,
+            "lr_scheduler_type": "cosine_with_min_lr",
+            "lr_scheduler_kwargs": {"min_lr_rate": 0.001},
+            "weight_decay": 1e-6,
+            "num_train_epochs": 1000,
+            "warmup_epochs": 10,
+            "per_device_train_batch_size": 128,
+        },
+    ),
+    "small": Recipe(
+        description="images up to 64 pixels on a few CPU cores, minutes",
+        backbone="vit-nano",
+        config={"projection_sizes": [512, 512], "redundancy_weight": 0.01},
+        processor=SMALL_VIEWS | {"views_per_image": 4},
+        training=SMALL_TRAINING,
+    ),
+}

@@ -1,0 +1,73 @@
+"""BYOL (arXiv:2006.07733): bootstrap from a moving average of oneself, without negatives."""
+
+from itertools import permutations
+
+import torch
+from transformers.utils.generic import can_return_tuple
+
+from ...modeling_utils import (
+    SSLForImageClassification,
+    SSLModel,
+    SSLOutput,
+    SSLPreTrainedModel,
+    build_backbone,
+    embed_dim,
+    encode,
+    require_views,
+)
+from ...nn.heads import MLPHead
+from ...nn.losses import negative_cosine
+from ...nn.momentum import Twin, ema_
+from ...nn.schedules import cosine
+from .configuration_byol import BYOLConfig
+
+
+class BYOLModel(SSLModel):
+    config: BYOLConfig
+
+
+class BYOLForImageClassification(SSLForImageClassification):
+    config: BYOLConfig
+
+
+class BYOLForPreTraining(SSLPreTrainedModel):
+    config: BYOLConfig
+    frozen_modules = ("target",)
+
+    def __init__(self, config: BYOLConfig):
+        super().__init__(config)
+        self.backbone = build_backbone(config.backbone_config)
+        # Biases as in the official networks: before the hidden BatchNorm, and none at the end.
+        biases = {"hidden_bias": True, "last_bias": False}
+        self.projector = MLPHead([embed_dim(config.backbone_config), *config.projection_sizes], **biases)
+        self.predictor = MLPHead([config.projection_sizes[-1], *config.prediction_sizes], **biases)
+        self.target = Twin(backbone=self.backbone, projector=self.projector)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(self, pixel_values: torch.Tensor, return_loss: bool = True, **kwargs) -> SSLOutput:
+        """
+        Args:
+            pixel_values (`torch.Tensor` of shape `(batch, views, channels, height, width)`): two views; of more, every
+                ordered pair counts. Each view passes the networks, and their BatchNorms, by itself.
+
+        Returns:
+            [`SSLOutput`], with the sum of equation 2 over the two directions (section 3.1).
+        """
+        require_views(self, pixel_values)
+        embeddings, predictions, targets = [], [], []
+        for view in pixel_values.unbind(1):
+            h = encode(self.backbone, view, self.config.pooling)
+            embeddings.append(h.detach())
+            predictions.append(self.predictor(self.projector(h)))
+            with torch.no_grad():
+                targets.append(self.target.projector(encode(self.target.backbone, view, self.config.pooling)))
+        pairs = [negative_cosine(predictions[i], targets[j]) for i, j in permutations(range(len(targets)), 2)]
+        similarity = torch.stack(pairs).mean()
+        loss = 2 * (2 + 2 * similarity) if return_loss else None
+        return SSLOutput(loss=loss, embeddings=embeddings[0])
+
+    def after_optimizer_step(self, step: int, total_steps: int) -> None:
+        momentum = cosine(step, total_steps, self.config.target_momentum, 1.0)
+        ema_(self.target.backbone, self.backbone, momentum)
+        ema_(self.target.projector, self.projector, momentum)

@@ -1,0 +1,25 @@
+"""How BYOL is trained."""
+
+from ...recipe_utils import SMALL_TRAINING, SMALL_VIEWS, Recipe
+
+RECIPES = {
+    "paper": Recipe(
+        description="ImageNet, ResNet-50, batch 4096, 1000 epochs (arXiv:2006.07733, section 3.3)",
+        backbone="resnet-50",
+        training={
+            "lars": True,
+            "base_learning_rate": 0.2,
+            "weight_decay": 1.5e-6,
+            "num_train_epochs": 1000,
+            "warmup_epochs": 10,
+            "per_device_train_batch_size": 256,
+        },
+    ),
+    "small": Recipe(
+        description="images up to 64 pixels on a few CPU cores, minutes",
+        backbone="vit-nano",
+        config={"projection_sizes": [512, 128], "prediction_sizes": [512, 128], "target_momentum": 0.95},
+        processor=SMALL_VIEWS,
+        training=SMALL_TRAINING,
+    ),
+}

@@ -1,0 +1,25 @@
+"""How MoCo v2 is trained."""
+
+from ...recipe_utils import SMALL_TRAINING, SMALL_VIEWS, Recipe
+
+RECIPES = {
+    "paper": Recipe(
+        description="ImageNet, ResNet-50, batch 256, 200 epochs (arXiv:2003.04297, official code)",
+        backbone="resnet-50",
+        training={
+            "optim": "sgd",
+            "optim_args": "momentum=0.9",
+            "base_learning_rate": 0.03,
+            "weight_decay": 1e-4,
+            "num_train_epochs": 200,
+            "per_device_train_batch_size": 32,
+        },
+    ),
+    "small": Recipe(
+        description="images up to 64 pixels on a few CPU cores, minutes",
+        backbone="vit-nano",
+        config={"projection_sizes": [512, 128], "queue_length": 2048, "target_momentum": 0.99, "symmetric_loss": True},
+        processor=SMALL_VIEWS,
+        training=SMALL_TRAINING,
+    ),
+}

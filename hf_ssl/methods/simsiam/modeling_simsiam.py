@@ -1,0 +1,69 @@
+"""SimSiam (arXiv:2011.10566): a siamese network that does not collapse, thanks to a stop-gradient."""
+
+from itertools import permutations
+
+import torch
+import torch.nn.functional as F
+from transformers.utils.generic import can_return_tuple
+
+from ...modeling_utils import (
+    SSLForImageClassification,
+    SSLModel,
+    SSLOutput,
+    SSLPreTrainedModel,
+    build_backbone,
+    embed_dim,
+    encode,
+    require_views,
+)
+from ...nn.heads import MLPHead
+from ...nn.losses import negative_cosine
+from .configuration_simsiam import SimSiamConfig
+
+
+class SimSiamModel(SSLModel):
+    config: SimSiamConfig
+
+
+class SimSiamForImageClassification(SSLForImageClassification):
+    config: SimSiamConfig
+
+
+class SimSiamForPreTraining(SSLPreTrainedModel):
+    config: SimSiamConfig
+    constant_lr_modules = ("predictor",)  # section 4.2: its learning rate does not decay
+
+    def __init__(self, config: SimSiamConfig):
+        super().__init__(config)
+        self.backbone = build_backbone(config.backbone_config)
+        width = config.projection_sizes[-1]
+        self.projector = MLPHead(
+            [embed_dim(config.backbone_config), *config.projection_sizes], last_batch_norm="plain"
+        )
+        self.predictor = MLPHead([width, config.prediction_size, width])
+        self.post_init()
+
+    @can_return_tuple
+    def forward(self, pixel_values: torch.Tensor, return_loss: bool = True, **kwargs) -> SSLOutput:
+        """
+        Args:
+            pixel_values (`torch.Tensor` of shape `(batch, views, channels, height, width)`): two views; of more, every
+                ordered pair counts. Each view passes the network, and its BatchNorms, by itself.
+
+        Returns:
+            [`SSLOutput`], with the loss of equation 2 and, in `logs`, the standard deviation of the normalised
+            projections times the root of their width: 1 for a healthy network, 0 for a collapsed one (section 4.1).
+        """
+        require_views(self, pixel_values)
+        embeddings, predictions, projections = [], [], []
+        for view in pixel_values.unbind(1):
+            h = encode(self.backbone, view, self.config.pooling)
+            z = self.projector(h)
+            embeddings.append(h.detach())
+            projections.append(z.detach())
+            predictions.append(self.predictor(z))
+        pairs = [negative_cosine(predictions[i], projections[j]) for i, j in permutations(range(len(projections)), 2)]
+        loss = torch.stack(pairs).mean() if return_loss else None
+        unit = F.normalize(projections[0].float(), dim=-1)
+        logs = {"projection_std": unit.std(0, correction=0).mean() * unit.shape[1] ** 0.5}
+        return SSLOutput(loss=loss, logs=logs, embeddings=embeddings[0])

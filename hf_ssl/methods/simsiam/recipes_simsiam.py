@@ -1,0 +1,25 @@
+"""How SimSiam is trained."""
+
+from ...recipe_utils import SMALL_TRAINING, SMALL_VIEWS, Recipe
+
+RECIPES = {
+    "paper": Recipe(
+        description="ImageNet, ResNet-50, batch 512, 100 epochs (arXiv:2011.10566, section 4)",
+        backbone="resnet-50",
+        training={
+            "optim": "sgd",
+            "optim_args": "momentum=0.9",
+            "base_learning_rate": 0.05,
+            "weight_decay": 1e-4,
+            "num_train_epochs": 100,
+            "per_device_train_batch_size": 64,
+        },
+    ),
+    "small": Recipe(
+        description="images up to 64 pixels on a few CPU cores, minutes",
+        backbone="vit-nano",
+        config={"projection_sizes": [512, 512, 512], "prediction_size": 128},
+        processor=SMALL_VIEWS,
+        training=SMALL_TRAINING,
+    ),
+}

@@ -1,0 +1,62 @@
+"""Supervised training (ResNet, arXiv:1512.03385): what self-supervision is measured against."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from transformers.utils.generic import can_return_tuple
+
+from ...modeling_utils import (
+    SSLForImageClassification,
+    SSLModel,
+    SSLOutput,
+    SSLPreTrainedModel,
+    build_backbone,
+    embed_dim,
+    encode,
+)
+from .configuration_supervised import SupervisedConfig
+
+
+class SupervisedModel(SSLModel):
+    config: SupervisedConfig
+
+
+class SupervisedForImageClassification(SSLForImageClassification):
+    config: SupervisedConfig
+
+
+class SupervisedForPreTraining(SSLPreTrainedModel):
+    config: SupervisedConfig
+    forward_extras = ("labels",)
+
+    def __init__(self, config: SupervisedConfig):
+        super().__init__(config)
+        self.backbone = build_backbone(config.backbone_config)
+        self.classifier = nn.Linear(embed_dim(config.backbone_config), config.num_labels)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self, pixel_values: torch.Tensor, labels: torch.Tensor | None = None, return_loss: bool = True, **kwargs
+    ) -> SSLOutput:
+        """
+        Args:
+            pixel_values (`torch.Tensor` of shape `(batch, views, channels, height, width)`)
+            labels (`torch.LongTensor` of shape `(batch,)`): class indices below `config.num_labels`; -1 = unknown.
+
+        Returns:
+            [`SSLOutput`], with the cross-entropy of every view and, in `logs`, the accuracy.
+
+        Raises:
+            ValueError: without labels.
+        """
+        if labels is None:
+            raise ValueError("Supervised training needs `labels`.")
+        views = pixel_values.shape[1]
+        h = encode(self.backbone, pixel_values.flatten(0, 1), self.config.pooling)
+        logits = self.classifier(h).float()
+        labels = labels.repeat_interleave(views)
+        logs = {"accuracy": (logits.argmax(-1) == labels).float().mean()}
+        smoothing = self.config.label_smoothing
+        loss = F.cross_entropy(logits, labels, ignore_index=-1, label_smoothing=smoothing) if return_loss else None
+        return SSLOutput(loss=loss, logs=logs, embeddings=h.detach()[::views])

@@ -1,0 +1,60 @@
+"""VICReg (arXiv:2105.04906): variance, invariance and covariance, each a term of its own."""
+
+from itertools import combinations
+
+import torch
+from transformers.utils.generic import can_return_tuple
+
+from ...modeling_utils import (
+    SSLForImageClassification,
+    SSLModel,
+    SSLOutput,
+    SSLPreTrainedModel,
+    build_backbone,
+    embed_dim,
+    encode,
+    require_views,
+)
+from ...nn.heads import MLPHead
+from ...nn.losses import vicreg
+from .configuration_vicreg import VICRegConfig
+
+
+class VICRegModel(SSLModel):
+    config: VICRegConfig
+
+
+class VICRegForImageClassification(SSLForImageClassification):
+    config: VICRegConfig
+
+
+class VICRegForPreTraining(SSLPreTrainedModel):
+    config: VICRegConfig
+    batch_contrastive = True
+
+    def __init__(self, config: VICRegConfig):
+        super().__init__(config)
+        self.backbone = build_backbone(config.backbone_config)
+        sizes = [embed_dim(config.backbone_config), *config.projection_sizes]
+        self.projector = MLPHead(sizes, hidden_bias=True, last_bias=False)  # biases as in the official code
+        self.post_init()
+
+    @can_return_tuple
+    def forward(self, pixel_values: torch.Tensor, return_loss: bool = True, **kwargs) -> SSLOutput:
+        """
+        Args:
+            pixel_values (`torch.Tensor` of shape `(batch, views, channels, height, width)`): two views; of more, the
+                mean over all pairs counts. Each view passes the network, and its BatchNorms, by itself.
+
+        Returns:
+            [`SSLOutput`], with equation 6 over the batch of all processes together, and its three terms in `logs`.
+        """
+        require_views(self, pixel_values)
+        h = [encode(self.backbone, view, self.config.pooling) for view in pixel_values.unbind(1)]
+        z = [self.projector(x) for x in h]
+        terms = torch.stack([torch.stack(vicreg(a, b)) for a, b in combinations(z, 2)]).mean(0)
+        invariance, variance, covariance = terms
+        c = self.config
+        loss = c.invariance_weight * invariance + c.variance_weight * variance + c.covariance_weight * covariance
+        logs = dict(zip(("invariance", "variance", "covariance"), terms.detach(), strict=True))
+        return SSLOutput(loss=loss if return_loss else None, logs=logs, embeddings=h[0].detach())
