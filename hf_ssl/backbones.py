@@ -15,6 +15,12 @@ _VIT = {
     "vit-large": (1024, 24, 16),
 }
 _RESNET = {
+    "resnet-nano": {
+        "layer_type": "basic",
+        "embedding_size": 32,
+        "hidden_sizes": [32, 64, 128, 256],
+        "depths": [1, 1, 1, 1],
+    },
     "resnet-18": {"layer_type": "basic", "hidden_sizes": [64, 128, 256, 512], "depths": [2, 2, 2, 2]},
     "resnet-50": {"layer_type": "bottleneck", "hidden_sizes": [256, 512, 1024, 2048], "depths": [3, 4, 6, 3]},
 }

@@ -98,13 +98,21 @@ def encode(backbone: PreTrainedModel, pixel_values: torch.Tensor, pooling: str |
     return forward_backbone(backbone, pixel_values, pooling).pooler_output
 
 
-def require_views(model: PreTrainedModel, pixel_values: torch.Tensor, exactly: int | None = None) -> None:
+def encode_crops(backbone: PreTrainedModel, crops: list[torch.Tensor], pooling: str | None = None) -> torch.Tensor:
+    """Embeddings (batch, sum of views, hidden) of crops (batch, views, channels, height, width): one pass a size."""
+    return torch.cat([encode(backbone, x.flatten(0, 1), pooling).unflatten(0, x.shape[:2]) for x in crops], dim=1)
+
+
+def require_views(
+    model: PreTrainedModel, pixel_values: torch.Tensor, exactly: int | None = None, at_least: int = 2
+) -> None:
     """
     Raises:
         ValueError: unless `pixel_values` is `(batch, views, channels, height, width)` with `exactly` so many views
-            (by default: two or more), and with two images or more where the loss compares images.
+            (by default: `at_least` so many, and no fewer than two), and with two images or more where the loss
+            compares images.
     """
-    images, views = 2 if model.batch_contrastive else 1, exactly or 2
+    images, views = 2 if model.batch_contrastive else 1, exactly or max(at_least, 2)
     shape = tuple(pixel_values.shape)
     if len(shape) != 5 or shape[0] < images or shape[1] < views or (exactly and shape[1] != exactly):
         raise ValueError(

@@ -1,6 +1,8 @@
 """The only list of methods. Adding one: its folder, one row here, its tests."""
 
 import importlib
+import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -13,6 +15,7 @@ from transformers import (
 )
 
 from .configuration_utils import SSLConfig, closest
+from .conversion_utils import Conversion
 from .image_processing_utils import SSLImageProcessor
 from .modeling_utils import SSLPreTrainedModel
 from .recipe_utils import Recipe
@@ -59,6 +62,12 @@ class Method:
     def recipes(self) -> dict[str, Recipe]:
         return self.module.RECIPES
 
+    @property
+    def convert(self) -> Callable[[dict], Conversion] | None:
+        """Reads public checkpoints of others, see [`Conversion`]; `None` where there are none for PyTorch."""
+        name = f"{self.module.__name__}.convert_{self.name}"
+        return importlib.import_module(name).convert if importlib.util.find_spec(name) else None
+
 
 METHODS = {
     row.name: row
@@ -66,11 +75,17 @@ METHODS = {
         Method("simclr", "SimCLR", "SimCLR", "2002.05709", 2020, "joint embedding", "two-view"),
         Method("supervised", "Supervised", "Supervised", "1512.03385", 2015, "supervised", "two-view"),
         Method("moco_v2", "MoCoV2", "MoCo v2", "2003.04297", 2020, "joint embedding", "two-view"),
+        Method("infomin", "InfoMin", "InfoMin", "2005.10243", 2020, "joint embedding", "two-view"),
         Method("byol", "BYOL", "BYOL", "2006.07733", 2020, "self-distillation", "two-view"),
         Method("simsiam", "SimSiam", "SimSiam", "2011.10566", 2020, "joint embedding", "two-view"),
         Method("barlow_twins", "BarlowTwins", "Barlow Twins", "2103.03230", 2021, "joint embedding", "two-view"),
         Method("vicreg", "VICReg", "VICReg", "2105.04906", 2021, "joint embedding", "two-view"),
+        Method("swav", "SwAV", "SwAV", "2006.09882", 2020, "joint embedding", "multi-crop"),
+        Method(
+            "deepcluster_v2", "DeepClusterV2", "DeepCluster v2", "2006.09882", 2020, "joint embedding", "multi-crop"
+        ),
         Method("dino", "Dino", "DINO", "2104.14294", 2021, "self-distillation", "multi-crop"),
+        Method("obow", "OBoW", "OBoW", "2012.11552", 2020, "joint embedding", "multi-crop"),
         Method("mae", "MAE", "MAE", "2111.06377", 2021, "masked images", "masked"),
     )
 }

@@ -33,11 +33,15 @@ SMALL_CONFIGS = {
     "simclr": {"projection_sizes": [32, 16]},
     "supervised": {},
     "moco_v2": {"projection_sizes": [32, 16], "queue_length": 16},
+    "infomin": {"projection_sizes": [32, 16], "queue_length": 16},
     "byol": {"projection_sizes": [32, 16], "prediction_sizes": [32, 16]},
     "simsiam": {"projection_sizes": [32, 32, 16], "prediction_size": 8},
     "barlow_twins": {"projection_sizes": [32, 16]},
     "vicreg": {"projection_sizes": [32, 16]},
+    "swav": {"projection_sizes": [32, 16], "num_prototypes": 24, "queue_length": 8, "queue_start_share": 0.0},
+    "deepcluster_v2": {"projection_sizes": [32, 16], "num_prototypes": [8, 6, 7]},
     "dino": {"head_sizes": [32, 16], "num_prototypes": 64},
+    "obow": {"vocabulary_size": 64, "kappa": 1.0},
     "mae": {
         "decoder_hidden_size": 32,
         "decoder_num_hidden_layers": 1,
@@ -45,7 +49,20 @@ SMALL_CONFIGS = {
         "decoder_intermediate_size": 64,
     },
 }
-SMALL_PROCESSORS = {"dino": {"local_crop_size": 16, "local_crops": 2}, "mae": {"patch_size": 8}}
+SMALL_PROCESSORS = {
+    "swav": {"local_crop_size": 16, "local_crops": 2},
+    "deepcluster_v2": {"local_crop_size": 16, "local_crops": 2},
+    "dino": {"local_crop_size": 16, "local_crops": 2},
+    "infomin": {"jigsaw_size": 51, "jigsaw_patch_size": 16},
+    "obow": {
+        "student_crop_size": 16,
+        "local_crop_size": 16,
+        "local_crops": 2,
+        "local_source_size": 24,
+        "local_jitter": 2,
+    },
+    "mae": {"patch_size": 8},
+}
 # MAE's masks need patches that can be left out.
 CASES = [(m, b) for m in METHODS for b in BACKBONES if METHODS[m].batch != "masked" or b == "vit"]
 

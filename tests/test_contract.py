@@ -66,9 +66,7 @@ def test_auto_classes(method, backbone, tmp_path):
     assert type(again) is row.pretraining_class
     encoder, info = AutoModel.from_pretrained(tmp_path, output_loading_info=True)
     assert not info["missing_keys"]
-    classifier = AutoModelForImageClassification.from_pretrained(
-        tmp_path, num_labels=7, ignore_mismatched_sizes=True
-    )
+    classifier = AutoModelForImageClassification.from_pretrained(tmp_path, num_labels=7, ignore_mismatched_sizes=True)
     x = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
         embedding = model.encoder()(x).pooler_output

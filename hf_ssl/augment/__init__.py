@@ -11,11 +11,15 @@ from .color import (
     to_grayscale,
 )
 from .ops import cutout, gaussian_blur, gaussian_noise, horizontal_flip, rotate90, sobel
+from .patches import grid_patches
+from .randaugment import RANDAUGMENT_OPS, RandAugmentDraws, draw_randaugment, randaugment
 from .resize import crop_resize, random_crop_boxes
 from .views import OPERATORS, ViewPolicy, augment, make_view
 
 __all__ = [
     "OPERATORS",
+    "RANDAUGMENT_OPS",
+    "RandAugmentDraws",
     "ViewPolicy",
     "adjust_brightness",
     "adjust_contrast",
@@ -25,11 +29,14 @@ __all__ = [
     "color_jitter",
     "crop_resize",
     "cutout",
+    "draw_randaugment",
     "gaussian_blur",
     "gaussian_noise",
+    "grid_patches",
     "horizontal_flip",
     "make_view",
     "random_crop_boxes",
+    "randaugment",
     "rotate90",
     "sobel",
     "solarize",

@@ -9,6 +9,7 @@ import torch
 
 from .color import color_jitter_, grayscale_, on_samples_, solarize_
 from .ops import cutout_, gaussian_blur_, gaussian_noise_, rotate90_, sobel
+from .randaugment import MAX_LEVEL, draw_randaugment, randaugment_, require_ops
 from .resize import crop_resize, image_sizes, random_crop_boxes, uniform
 
 # On a CPU a view above the first number of values goes through all steps alone, in the cache; smaller ones, where the
@@ -20,7 +21,8 @@ _ALONE, _TOGETHER = 2**17, 2**20
 class ViewPolicy:
     r"""
     How one view is drawn. Steps happen in the order of the fields, each with its own probability and its own draw for
-    each sample. Images of one channel stay so; hue, saturation and grey do nothing to them.
+    each sample. Images of one channel stay so; hue, saturation and grey do nothing to them. (SimCLR greys before it
+    blurs, which is the same: both are linear.)
 
     Args:
         size (`int`): side of the view in pixels.
@@ -33,10 +35,15 @@ class ViewPolicy:
             [max(0, 1 - s), 1 + s]. At 0 the adjustment is left out.
         hue (`float`, *optional*, defaults to 0.0): at most 0.5; the shift is uniform in [-hue, hue] turns.
         jitter_probability (`float`, *optional*, defaults to 0.8): of those four together, in a random order.
-        grayscale_probability (`float`, *optional*, defaults to 0.2)
         blur_probability (`float`, *optional*, defaults to 0.0): Gaussian blur.
         blur_sigma (`tuple[float, float]`, *optional*, defaults to `(0.1, 2.0)`): in pixels.
         blur_kernel_size (`int`, *optional*): odd; by default 10 % of the side, and at least 3.
+        randaugment_ops (`tuple[str]`, *optional*): RandAugment's operators, of `RANDAUGMENT_OPS`; by default none.
+        randaugment_layers (`int`, *optional*, defaults to 2): operators in a row, drawn with replacement.
+        randaugment_probability (`float`, *optional*, defaults to 0.5): of each of them to act.
+        randaugment_magnitude (`float`, *optional*, defaults to 10.0): mean strength, at most 10.
+        randaugment_magnitude_std (`float`, *optional*, defaults to 0.5): its standard deviation; clamped to [0, 10].
+        grayscale_probability (`float`, *optional*, defaults to 0.2)
         solarize_probability (`float`, *optional*, defaults to 0.0)
         solarize_threshold (`float`, *optional*, defaults to 0.5): values from here on are inverted.
         rotate_probability (`float`, *optional*, defaults to 0.0): by 90, 180 or 270 degrees.
@@ -61,10 +68,15 @@ class ViewPolicy:
     saturation: float = 0.0
     hue: float = 0.0
     jitter_probability: float = 0.8
-    grayscale_probability: float = 0.2
     blur_probability: float = 0.0
     blur_sigma: tuple[float, float] = (0.1, 2.0)
     blur_kernel_size: int | None = None
+    randaugment_ops: tuple[str, ...] = ()
+    randaugment_layers: int = 2
+    randaugment_probability: float = 0.5
+    randaugment_magnitude: float = 10.0
+    randaugment_magnitude_std: float = 0.5
+    grayscale_probability: float = 0.2
     solarize_probability: float = 0.0
     solarize_threshold: float = 0.5
     rotate_probability: float = 0.0
@@ -78,6 +90,8 @@ class ViewPolicy:
         values = {f.name: vars(self)[f.name] for f in fields(self)}
         ranges = {"brightness": (0, None), "contrast": (0, None), "saturation": (0, None), "hue": (0, 0.5)}
         ranges |= {"noise_std": (0, None), "solarize_threshold": (0, None)}
+        ranges |= {"randaugment_magnitude": (0, MAX_LEVEL), "randaugment_magnitude_std": (0, None)}
+        ranges |= {"randaugment_layers": (0, None)}
         ranges |= {name: (0, 1) for name in values if name.endswith("_probability")}
         for name, (low, high) in ranges.items():
             # `not (a <= b)` is true of NaN too
@@ -91,6 +105,7 @@ class ViewPolicy:
             if len(pair) != 2 or not 0 < pair[0] <= pair[1] or (top is not None and pair[1] > top):
                 bound = "above 0" if top is None else f"in (0, {top}]"
                 raise ValueError(f"{name} must be an increasing pair {bound}, got {pair!r}.")
+        require_ops("randaugment_ops", self.randaugment_ops)
         if self.size < 1:
             raise ValueError(f"size must be at least 1 pixel, got {self.size!r}.")
         if self.interpolation not in ("bilinear", "bicubic"):
@@ -174,6 +189,17 @@ class _Draws:
         self.cutout_boxes = torch.stack([top, left, side, side], dim=1).long()
         self.noise = u[20] < policy.noise_probability
         self.sobel = u[21] < policy.sobel_probability
+        self.randaugment = None
+        if policy.randaugment_ops:
+            self.randaugment = draw_randaugment(
+                batch,
+                policy.randaugment_ops,
+                policy.randaugment_layers,
+                policy.randaugment_probability,
+                policy.randaugment_magnitude,
+                policy.randaugment_magnitude_std,
+                generator,
+            )
 
 
 def _distort_(x: torch.Tensor, draws: _Draws, start: int, policy: ViewPolicy, generator) -> None:
@@ -185,8 +211,10 @@ def _distort_(x: torch.Tensor, draws: _Draws, start: int, policy: ViewPolicy, ge
 
     factors = (None if f is None else f[block].to(x.device) for f in draws.factors)
     color_jitter_(x, *factors, draws.order[block].tolist(), chosen(draws.jitter))
-    on_samples_(x, chosen(draws.gray), grayscale_)
     gaussian_blur_(x, draws.sigma[block], policy.blur_taps)
+    if draws.randaugment is not None:
+        randaugment_(x, policy.randaugment_ops, draws.randaugment.samples(block))
+    on_samples_(x, chosen(draws.gray), grayscale_)
     on_samples_(x, chosen(draws.solarize), partial(solarize_, threshold=policy.solarize_threshold))
     rotate90_(x, draws.turns[block].tolist())
     on_samples_(x, chosen(draws.cutout), cutout_, draws.cutout_boxes[block].to(x.device))

@@ -114,6 +114,18 @@ def export(
 
 
 @app.command()
+def convert(
+    method: Annotated[str, typer.Argument(help="The method that the checkpoint is of.")],
+    file: Annotated[Path, typer.Argument(help="A checkpoint of its public code: .pth, .pth.tar, .safetensors, …")],
+    output_dir: Annotated[Path, typer.Argument(help="Where the repository is written.")],
+) -> None:
+    """Write a public checkpoint as a repository: native encoder at the root, the method under pretraining/."""
+    from .convert import run
+
+    run(method, file, output_dir)
+
+
+@app.command()
 def methods() -> None:
     """The methods, with their papers."""
     for method in METHODS.values():

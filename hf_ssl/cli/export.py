@@ -10,9 +10,14 @@ from ..hub import PRETRAINING, build_card, export_pretrained
 from ..registry import method_of
 
 
-def run(checkpoint: str, output_dir: Path) -> None:
+def require_empty(output_dir: Path) -> None:
+    """A `ValueError` when something stands at `output_dir` already."""
     if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
         raise ValueError(f"{output_dir} is not an empty folder: choose another place for the repository.")
+
+
+def run(checkpoint: str, output_dir: Path) -> None:
+    require_empty(output_dir)
     # A repository holds the method in a subfolder, a checkpoint of the Trainer holds it at the root.
     subfolder = {"subfolder": PRETRAINING} if Path(checkpoint, PRETRAINING).is_dir() else {}
     config = AutoConfig.from_pretrained(checkpoint, **subfolder)

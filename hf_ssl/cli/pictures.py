@@ -8,7 +8,14 @@ from transformers.utils import logging
 
 from ..data import Data, ImageDataset
 from ..evaluation import EvaluationReport, extract_features, preprocess
-from ..hub.figures import save_attention, save_curve, save_neighbours, save_reconstructions, save_views
+from ..hub.figures import (
+    save_attention,
+    save_curve,
+    save_neighbours,
+    save_patch_features,
+    save_reconstructions,
+    save_views,
+)
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 
@@ -31,8 +38,7 @@ def draw(
         logger.warning('No pictures: matplotlib is missing. pip install "hf_ssl[demo]"')
         return []
     source: ImageDataset = data.test if data.test is not None else data.train
-    # Evenly spread indices: data sets are often sorted by class.
-    chosen = [i * len(source) // 8 for i in range(min(8, len(source)))]
+    chosen = _spread(source, 8)
     images = [source[i]["image"] for i in chosen]
     views = processor.views(images, torch.Generator().manual_seed(0))
     model = model.cpu().eval()
@@ -51,12 +57,11 @@ def draw(
                 processor.image_std,
             )
         )
-    elif model.config.backbone_config.model_type == "vit":
-        paths.append(
-            _attention(folder / "attention.png", model, processor, preprocess(processor, source.subset(chosen)))
-        )
-    count = min(_NEIGHBOUR_POOL, len(source))
-    pool = source.subset([i * len(source) // count for i in range(count)])
+    if model.config.backbone_config.model_type == "vit":
+        if model.config.pooling is None:
+            paths.append(_attention(folder / "attention.png", model, processor, source.subset(chosen)))
+        paths.append(_patch_features(folder / "features.png", model, processor, source.subset(_spread(source, 16))))
+    pool = source.subset(_spread(source, _NEIGHBOUR_POOL))
     features = extract_features(model.encoder(), processor, pool)
     thumbnails = [pool[i]["image"] for i in range(len(pool))]
     paths.append(
@@ -72,14 +77,32 @@ def draw(
     return paths
 
 
-def _attention(
-    path: Path, model: SSLPreTrainedModel, processor: SSLImageProcessor, pixel_values: torch.Tensor
-) -> Path:
-    backbone = model.config.backbone_config
+def _spread(source: ImageDataset, count: int) -> list[int]:
+    """Evenly spread indices: data sets are often sorted by class."""
+    count = min(count, len(source))
+    return [i * len(source) // count for i in range(count)]
+
+
+def _attention(path: Path, model: SSLPreTrainedModel, processor: SSLImageProcessor, source: ImageDataset) -> Path:
+    backbone, pixel_values = model.config.backbone_config, preprocess(processor, source)
     eager = AutoModel.from_config(backbone, attn_implementation="eager", add_pooling_layer=False).eval()
     eager.load_state_dict(model.backbone.state_dict())
     with torch.no_grad():
         attentions = eager(pixel_values, output_attentions=True).attentions[-1]
+    return save_attention(path, attentions, _seen(pixel_values, processor), _grid(model, processor))
+
+
+def _patch_features(path: Path, model: SSLPreTrainedModel, processor: SSLImageProcessor, source: ImageDataset) -> Path:
+    pixel_values = preprocess(processor, source)
+    with torch.no_grad():
+        features = model.encoder()(pixel_values).last_hidden_state
+    return save_patch_features(path, features, _seen(pixel_values, processor), _grid(model, processor))
+
+
+def _seen(pixel_values: torch.Tensor, processor: SSLImageProcessor) -> torch.Tensor:
     mean, std = (torch.tensor(v)[:, None, None] for v in (processor.image_mean, processor.image_std))
-    seen = (pixel_values * std + mean).clamp(0, 1)
-    return save_attention(path, attentions, seen, (processor.inference_size // backbone.patch_size,) * 2)
+    return (pixel_values * std + mean).clamp(0, 1)
+
+
+def _grid(model: SSLPreTrainedModel, processor: SSLImageProcessor) -> tuple[int, int]:
+    return (processor.inference_size // model.config.backbone_config.patch_size,) * 2

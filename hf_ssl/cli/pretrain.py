@@ -105,6 +105,7 @@ def pretrain(request: Request, checkpoints: Path) -> None:
         "dataset": data.name,
         "dataset_description": data.description,
         "base_model": base_model,
+        "parameters": model.backbone.num_parameters(),
         "seed": args.seed,
         "steps": result.global_step,
         "epochs": trainer.state.epoch,

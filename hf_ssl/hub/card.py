@@ -44,6 +44,7 @@ _OTHER = ("the `pooler_output` that this architecture defines", "the features of
 _CAPTIONS = {
     "curve": "Loss, and kNN accuracy of the encoder, over the training run",
     "neighbours": "Images and their nearest neighbours by cosine of the embedding",
+    "features": "Patch features: their first three principal components as colours",
     "attention": "What CLS attends to in the last layer",
     "reconstructions": "What was hidden, and what the decoder painted there",
     "views": "Training views",

@@ -13,12 +13,24 @@ from pathlib import Path
 import torch
 from torch import nn
 
-Images = torch.Tensor | Sequence[torch.Tensor]
+from .drawing import (
+    BLUE,
+    GAP,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    RED,
+    denormalised,
+    heat_over,
+    new_figure,
+    picture_grid,
+    save,
+    show,
+    style_panel,
+)
 
-INK, GREY, FAINT = "#1f2430", "#7b8494", "#e3e6eb"
-BLUE, ORANGE, GREEN, RED = "#2f6fde", "#e8871e", "#23995b", "#d43d3d"
-_DPI = 150
-_CELL, _GAP, _MARGIN = 1.05, 0.1, 0.15  # inches
+Images = torch.Tensor | Sequence[torch.Tensor]
 
 
 def save_curve(
@@ -34,15 +46,15 @@ def save_curve(
     train, test, knn = (_series(log_history, name) for name in ("loss", "eval_loss", "eval_knn"))
     if not train[0]:
         raise ValueError("log_history holds no finite loss: nothing to draw.")
-    figure = _figure(9.2 if knn[0] else 4.6, 3.2, layout="constrained")
+    figure = new_figure(9.2 if knn[0] else 4.6, 3.2, layout="constrained")
     left, *right = figure.subplots(1, 2 if knn[0] else 1, squeeze=False)[0]
-    _panel(left, "Training loss")
+    style_panel(left, "Training loss")
     left.plot(*train, color=BLUE, linewidth=1.8, label="train")
     if test[0]:
         left.plot(*test, color=ORANGE, linewidth=1.2, marker="o", markersize=3.5, label="held out")
         left.legend(frameon=False, fontsize=9, labelcolor=INK)
     for axes in right:
-        _panel(axes, f"Online kNN accuracy: {knn[1][-1]:.1f} % in the end")
+        style_panel(axes, f"Online kNN accuracy: {knn[1][-1]:.1f} % in the end")
         axes.plot(*knn, color=BLUE, linewidth=1.8, marker="o", markersize=4)
         ranked = sorted((baselines or {}).items(), key=lambda item: -item[1])
         levels = [*knn[1], *(value for _, value in ranked)]
@@ -55,7 +67,7 @@ def save_curve(
             color = (ORANGE, GREY, GREEN, RED)[i % 4]
             axes.axhline(value, color=color, linewidth=1.2, linestyle=(0, (5, 3)), zorder=1.8)
             axes.annotate(f"{name} {value:.1f}", (1, value), (-3, 3 if above else -3), color=color, **place, **note)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def save_neighbours(
@@ -93,12 +105,12 @@ def save_neighbours(
     nearest = cosine.topk(min(neighbours, count - 1), dim=1).indices.tolist()
     named = classes is not None and label_names is not None
     subtitle = "by cosine of the embeddings" + ("" if classes is None else "; green: the query's class, red: another")
-    layout = {"headings": {0: "query", 1: "nearest first"}, "breaks": (0,), "row_gap": 0.26 if named else _GAP}
+    layout = {"headings": {0: "query", 1: "nearest first"}, "breaks": (0,), "row_gap": 0.26 if named else GAP}
     columns = [1.0] * (1 + len(nearest[0]))
-    figure, cells = _grid("Nearest neighbours", subtitle, len(chosen), columns, **layout)
+    figure, cells = picture_grid("Nearest neighbours", subtitle, len(chosen), columns, **layout)
     for row, query, others in zip(cells, chosen, nearest, strict=True):
         for axes, index in zip(row, [query, *others], strict=True):
-            _picture(axes, images[index])
+            show(axes, images[index])
             known = classes is not None and min(classes[index], classes[query]) >= 0
             right = known and classes[index] == classes[query]
             if known and index != query:
@@ -106,7 +118,7 @@ def save_neighbours(
             if named and known and (index == query or not right):
                 name = str(label_names[classes[index]])
                 axes.set_xlabel(name[:18], fontsize=7, color=INK if index == query else RED, labelpad=3)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def save_attention(
@@ -131,12 +143,44 @@ def save_attention(
     maps = (maps - low) / (high - low).clamp_min(1e-12)
     headings = dict(enumerate(["image", "mean", *(f"head {i + 1}" for i in range(maps.shape[1] - 1))]))
     subtitle = "each map from its least (dark) to its most attended patch"
-    figure, cells = _grid("Attention of CLS, last layer", subtitle, len(maps), [1.0] * len(headings), headings, (0, 1))
+    figure, cells = picture_grid(
+        "Attention of CLS, last layer", subtitle, len(maps), [1.0] * len(headings), headings, (0, 1)
+    )
     for row, image, heads in zip(cells, images, maps, strict=False):
-        _picture(row[0], image)
+        show(row[0], image)
         for axes, heat in zip(row[1:], heads, strict=True):
-            _picture(axes, _heat(image, heat))
-    return _save(figure, path)
+            show(axes, heat_over(image, heat))
+    return save(figure, path)
+
+
+def save_patch_features(path: str | Path, features: torch.Tensor, images: Images, grid: tuple[int, int]) -> Path:
+    """
+    What the patches are to the encoder: their first three principal components over all pictures, as red, green and
+    blue (DINOv2, arXiv:2304.07193, section 7.6). Patches of one colour are alike.
+
+    Args:
+        features (`torch.Tensor` of shape `(batch, tokens, dim)`): the patches come last, tokens before are skipped.
+        images: what the encoder saw, not yet normalised; at most 16 are drawn.
+        grid (`tuple[int, int]`): rows and columns of patches.
+    """
+    rows, columns = grid
+    if features.shape[1] < rows * columns or features.shape[2] < 3:
+        raise ValueError(f"{tuple(features.shape)} are no features of {rows}x{columns} patches, three or more each.")
+    x = features.detach().float().cpu()[:16, -rows * columns :]
+    flat = x.flatten(0, 1) - x.mean((0, 1))
+    components = flat @ torch.linalg.svd(flat, full_matrices=False).Vh[:3].T
+    low, high = (components.quantile(q, dim=0) for q in (0.02, 0.98))
+    colours = ((components - low) / (high - low).clamp_min(1e-12)).clamp(0, 1)
+    maps = colours.view(len(x), rows, columns, 3).permute(0, 3, 1, 2)
+    subtitle = "first three principal components as colours: patches of one colour are alike to the encoder"
+    wide = min(8, len(x))
+    blocks = -(-len(x) // wide)
+    figure, cells = picture_grid("Patch features", subtitle, 2 * blocks, [1.0] * wide)
+    for i, (image, colour) in enumerate(zip(images, maps, strict=False)):
+        top, column = 2 * (i // wide), i % wide
+        show(cells[top][column], image)
+        show(cells[top + 1][column], colour)
+    return save(figure, path)
 
 
 def save_reconstructions(
@@ -161,18 +205,18 @@ def save_reconstructions(
     batch, grid = min(8, len(pixel_values)), [side // patch_size for side in pixel_values.shape[-2:]]
     if bool_masked_pos.shape[-1] != grid[0] * grid[1]:
         raise ValueError(f"{bool_masked_pos.shape[-1]} mask positions for {grid[0]}x{grid[1]} patches.")
-    original, painted = (_denormalised(x[:batch], image_mean, image_std) for x in (pixel_values, reconstruction))
+    original, painted = (denormalised(x[:batch], image_mean, image_std) for x in (pixel_values, reconstruction))
     hidden = bool_masked_pos[:batch].cpu().view(batch, 1, *grid)
     hidden = hidden.repeat_interleave(patch_size, -2).repeat_interleave(patch_size, -1)
     subtitle = f"{bool_masked_pos.float().mean():.0%} of the patches are hidden from the encoder"
-    figure, cells = _grid("Reconstruction", subtitle, 3, [1.0] * batch, left=1.15)
+    figure, cells = picture_grid("Reconstruction", subtitle, 3, [1.0] * batch, left=1.15)
     kinds = {"original": original, "visible": original.masked_fill(hidden, 0.82)}
     kinds["reconstruction"] = torch.where(hidden, painted, original)
     for row, (name, pictures) in zip(cells, kinds.items(), strict=True):
         row[0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8, fontsize=9, color=INK)
         for axes, picture in zip(row, pictures, strict=True):
-            _picture(axes, picture)
-    return _save(figure, path)
+            show(axes, picture)
+    return save(figure, path)
 
 
 def save_views(
@@ -199,86 +243,14 @@ def save_views(
         columns += [max(group.shape[-1] / largest, 0.45)] * group.shape[1]
         breaks.append(len(columns) - 1)
     rows = min(6, len(images))
-    figure, cells = _grid("Training views", "what the method is given of each image", rows, columns, headings, breaks)
-    shown = [_denormalised(v[:rows], image_mean, image_std) for v in groups.values()]
+    figure, cells = picture_grid(
+        "Training views", "what the method is given of each image", rows, columns, headings, breaks
+    )
+    shown = [denormalised(v[:rows], image_mean, image_std) for v in groups.values()]
     for i, row in enumerate(cells):
         for axes, picture in zip(row, [images[i], *(view for group in shown for view in group[i])], strict=True):
-            _picture(axes, picture)
-    return _save(figure, path)
-
-
-def _figure(width: float, height: float, **kwargs):
-    try:
-        from matplotlib.figure import Figure  # no pyplot: no global state, no display
-    except ImportError as error:
-        raise ImportError('Figures need matplotlib: pip install "hf_ssl[demo]".') from error
-    return Figure(figsize=(width, height), dpi=_DPI, facecolor="white", **kwargs)
-
-
-def _save(figure, path: str | Path) -> Path:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, format="png", dpi=_DPI)
-    return Path(path)
-
-
-def _grid(title, subtitle, rows, columns, headings=None, breaks=(), left=_MARGIN, row_gap=_GAP):
-    """A figure and its axes, row by row; `columns` are widths in cells, a wider gap follows those in `breaks`."""
-    x, edges, top = left, [], 0.85 if headings else 0.65
-    for i, share in enumerate(columns):
-        edges.append(x)
-        x += _CELL * share + _GAP + (0.14 if i in breaks else 0.0)
-    width, height = max(edges[-1] + _CELL * columns[-1] + _MARGIN, 4.2), top + rows * (_CELL + row_gap) + _MARGIN
-    figure, cells = _figure(width, height), [[] for _ in range(rows)]
-    figure.text(_MARGIN / width, 1 - 0.3 / height, title, fontsize=13, fontweight="bold", color=INK)
-    figure.text(_MARGIN / width, 1 - 0.5 / height, subtitle, fontsize=9, color=GREY)
-    for column, heading in (headings or {}).items():
-        figure.text(edges[column] / width, 1 - 0.77 / height, heading, fontsize=9, color=INK)
-    for row, axes in enumerate(cells):
-        middle = height - top - _CELL / 2 - row * (_CELL + row_gap)
-        for edge, share in zip(edges, columns, strict=True):
-            side = _CELL * share
-            box = (edge / width, (middle - side / 2) / height, side / width, side / height)
-            axes.append(figure.add_axes(box, xticks=[], yticks=[]))
-            axes[-1].spines[:].set(color=FAINT, linewidth=0.6)
-    return figure, cells
-
-
-def _panel(axes, title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK)
-    axes.set_xlabel("epoch", fontsize=9, color=GREY)
-    axes.tick_params(labelsize=9, colors=GREY, length=0)
-    axes.grid(axis="y", color=FAINT, linewidth=0.8)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(FAINT)
-
-
-def _picture(axes, image: torch.Tensor) -> None:
-    pixels = _pixels(image).permute(1, 2, 0)
-    # Small images show their pixels; large ones are smoothed down.
-    axes.imshow(pixels.numpy(), interpolation="nearest" if max(pixels.shape) <= 128 else "antialiased")
-
-
-def _pixels(image: torch.Tensor) -> torch.Tensor:
-    """Any image as float RGB in 0..1, of shape (3, H, W)."""
-    image = image.detach().cpu()
-    image = image.float() / 255 if image.dtype == torch.uint8 else image.float().nan_to_num().clamp(0, 1)
-    return image.expand(3, -1, -1)
-
-
-def _denormalised(pixel_values: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
-    mean, std = (torch.tensor(v, dtype=torch.float32).view(-1, 1, 1) for v in (mean, std))
-    return (pixel_values.detach().float().cpu() * std + mean).clamp(0, 1)
-
-
-def _heat(image: torch.Tensor, heat: torch.Tensor) -> torch.Tensor:
-    """Colours of a map (rows, columns) in 0..1 over the dimmed grey image, (3, H, W) in 0..1."""
-    from matplotlib import colormaps
-
-    grey = _pixels(image).mean(0)
-    heat = nn.functional.interpolate(heat[None, None], grey.shape, mode="bilinear")[0, 0]
-    colours = torch.from_numpy(colormaps["inferno"](heat.numpy())[..., :3]).float().permute(2, 0, 1)
-    weight = 0.35 + 0.5 * heat
-    return weight * colours + (1 - weight) * 0.75 * grey
+            show(axes, picture)
+    return save(figure, path)
 
 
 def _series(log_history: Sequence[Mapping[str, float]], name: str) -> tuple[list[float], list[float]]:

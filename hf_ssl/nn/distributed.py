@@ -72,6 +72,15 @@ def mean_over_ranks(x: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
+def max_over_ranks(x: torch.Tensor) -> torch.Tensor:
+    """Largest value of each element of `x` in any process, without gradients."""
+    if is_distributed():
+        x = x.clone()
+        dist.all_reduce(x, dist.ReduceOp.MAX)
+    return x
+
+
+@torch.no_grad()
 def from_first_rank(x: torch.Tensor) -> torch.Tensor:
     """What process 0 has for `x`, of the same shape and type everywhere."""
     if is_distributed():

@@ -43,6 +43,26 @@ class MLPHead(nn.Sequential):
         super().__init__(*layers)
 
 
+class JigsawHead(nn.Module):
+    """
+    One projection of the patches of an image (PIRL, arXiv:1912.01991, section 3.3): each patch through the same MLP,
+    without BatchNorm, then all, in the order in which they come, through one linear layer.
+
+    Args:
+        sizes (`list[int]`): widths of the MLP, input first; the last one is that of the result too.
+        num_patches (`int`)
+    """
+
+    def __init__(self, sizes: list[int], num_patches: int):
+        super().__init__()
+        self.patch = MLPHead(sizes, batch_norm=False)
+        self.image = nn.Linear(num_patches * sizes[-1], sizes[-1])
+
+    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Map embeddings of shape (N, patches, D) to projections of shape (N, K)."""
+        return self.image(self.patch(embeddings).flatten(1))
+
+
 class PrototypeHead(nn.Module):
     """
     DINO's head (arXiv:2104.14294, appendix C): an MLP with GELU to a bottleneck, L2 normalisation, and a linear layer

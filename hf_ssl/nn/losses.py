@@ -145,6 +145,21 @@ def cross_view_entropy(targets: torch.Tensor, log_probabilities: torch.Tensor) -
     return -(crossed - same) / (batch * (teachers * students - min(teachers, students)))
 
 
+def soft_cross_entropy(targets: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """
+    Cross-entropy of the softmax of `logits` against distributions, averaged over all but the last dimension
+    (OBoW, arXiv:2012.11552).
+
+    Args:
+        targets (`torch.Tensor` of shape `(..., classes)`): probabilities; broadcast to the logits.
+        logits (`torch.Tensor` of shape `(..., classes)`)
+
+    Returns:
+        `torch.Tensor`: scalar.
+    """
+    return -(targets.float() * logits.float().log_softmax(-1)).sum(-1).mean()
+
+
 def masked_patch_mse(prediction: torch.Tensor, target: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """
     Mean squared error per patch, averaged over the masked patches only (MAE, arXiv:2111.06377, section 3).

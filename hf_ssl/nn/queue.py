@@ -13,16 +13,21 @@ class Queue(nn.Module):
     Args:
         length (`int`)
         dim (`int`): width of the rows.
+        empty (`bool`, *optional*, defaults to `False`): start with zeros, see `is_full`.
     """
 
-    def __init__(self, length: int, dim: int):
+    def __init__(self, length: int, dim: int, empty: bool = False):
         super().__init__()
         rows = F.normalize(torch.randn(length, dim, generator=torch.Generator().manual_seed(0), device="cpu"), dim=-1)
-        self.register_buffer("rows", rows)
+        self.register_buffer("rows", torch.zeros_like(rows) if empty else rows)
         self.register_buffer("pointer", torch.zeros((), dtype=torch.long))
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def is_full(self) -> bool:
+        """Whether as many rows as it has were put in; always so where it did not start empty."""
+        return bool(self.rows[-1].any())
 
     @torch.no_grad()
     def put_(self, rows: torch.Tensor) -> None:

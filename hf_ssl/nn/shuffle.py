@@ -3,8 +3,14 @@
 from collections.abc import Callable
 
 import torch
+from torch import nn
 
 from .distributed import from_first_rank, gather, is_distributed, rank, world_size
+
+
+def has_batch_norm(module: nn.Module) -> bool:
+    """Whether the samples of a batch see each other inside `module`."""
+    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
 
 
 @torch.no_grad()

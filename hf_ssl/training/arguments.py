@@ -53,9 +53,7 @@ class SSLTrainingArguments(TrainingArguments):
     lars: bool = field(default=False, metadata={"help": "Use LARS."})
     lars_momentum: float = field(default=0.9, metadata={"help": "Momentum of LARS."})
     lars_trust_coefficient: float = field(default=0.001, metadata={"help": "Trust coefficient of LARS."})
-    bias_lr_ratio: float = field(
-        default=1.0, metadata={"help": "Of biases and norms, by learning_rate."}
-    )
+    bias_lr_ratio: float = field(default=1.0, metadata={"help": "Of biases and norms, by learning_rate."})
     views_on_device: bool | None = field(default=None, metadata={"help": "Make views on the training device."})
     online_knn: bool = field(default=True, metadata={"help": "Report kNN accuracy when evaluating."})
     online_knn_images: int = field(default=5000, metadata={"help": "Images in the bank of the online kNN."})

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from hf_ssl.augment import OPERATORS, ViewPolicy, augment, make_view, sobel, to_grayscale
+from hf_ssl.augment import OPERATORS, RANDAUGMENT_OPS, ViewPolicy, augment, make_view, sobel, to_grayscale
 from hf_ssl.augment import views as views_module
 
 EVERYTHING = ViewPolicy(
@@ -17,6 +17,7 @@ EVERYTHING = ViewPolicy(
     saturation=0.8,
     hue=0.2,
     blur_probability=0.5,
+    randaugment_ops=RANDAUGMENT_OPS,
     solarize_probability=0.3,
     rotate_probability=0.3,
     cutout_probability=0.3,
@@ -141,6 +142,11 @@ BAD = {
     "blur_probability": math.nan,
     "blur_sigma": (0.0, 2.0),
     "blur_kernel_size": 4,
+    "randaugment_ops": ("rotate", "cutout"),
+    "randaugment_layers": -1,
+    "randaugment_probability": 1.1,
+    "randaugment_magnitude": 11,
+    "randaugment_magnitude_std": math.nan,
     "solarize_probability": 7,
     "solarize_threshold": -1,
     "rotate_probability": 1.1,
@@ -201,6 +207,9 @@ def test_augment_errors(names, message):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_gpu_equals_cpu():
-    images, policy = pictures(8, 3, 40, 50), dataclasses.replace(EVERYTHING, noise_probability=0)
+    # Operators with steps turn the rounding of the two machines into visible differences.
+    smooth = tuple(op for op in RANDAUGMENT_OPS if op not in ("equalize", "posterize", "solarize", "solarize_add"))
+    policy = dataclasses.replace(EVERYTHING, noise_probability=0, randaugment_ops=smooth)
+    images = pictures(8, 3, 40, 50)
     out = make_view(images.cuda(), policy, seeded()).cpu()
     torch.testing.assert_close(out, make_view(images, policy, seeded()), atol=1e-4, rtol=0)

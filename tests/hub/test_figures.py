@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hf_ssl.hub import figures
+from hf_ssl.hub import drawing, figures
 
 GREY, COLOUR = (1, 32), (3, 64)  # channels, side
 kinds = pytest.mark.parametrize(("channels", "side"), [GREY, COLOUR])
@@ -57,7 +57,7 @@ LOG = [
 def test_curve(tmp_path):
     path = figures.save_curve(tmp_path / "new" / "curve.png", LOG, {"raw pixels": 20.1, "random init": 31.2})
     picture = pixels_of(path)
-    assert has_colour(picture, figures.BLUE) and has_colour(picture, figures.ORANGE)
+    assert has_colour(picture, drawing.BLUE) and has_colour(picture, drawing.ORANGE)
     alone = pixels_of(figures.save_curve(tmp_path / "loss.png", [e for e in LOG if "loss" in e]))
     assert alone.shape[1] < 0.6 * picture.shape[1]  # one panel
 
@@ -79,11 +79,11 @@ def test_neighbours(tmp_path, channels, side):
     pictures = images(12, channels, side)
     args = {"labels": labels, "label_names": ["cat", "dog", "a very long name of a class"], "queries": 3}
     good = pixels_of(figures.save_neighbours(path, clean, list(pictures), **args, neighbours=3))
-    assert has_colour(good, figures.GREEN) and not has_colour(good, figures.RED)
+    assert has_colour(good, drawing.GREEN) and not has_colour(good, drawing.RED)
     bad = pixels_of(figures.save_neighbours(path, clean, pictures, **args, neighbours=11))  # all others
-    assert has_colour(bad, figures.GREEN) and has_colour(bad, figures.RED)
+    assert has_colour(bad, drawing.GREEN) and has_colour(bad, drawing.RED)
     plain = pixels_of(figures.save_neighbours(path, clean, pictures, queries=20, neighbours=2))
-    assert not has_colour(plain, figures.GREEN) and not has_colour(plain, figures.RED)
+    assert not has_colour(plain, drawing.GREEN) and not has_colour(plain, drawing.RED)
 
 
 def test_neighbours_of_unknown_class_have_no_frame(tmp_path):
@@ -91,7 +91,7 @@ def test_neighbours_of_unknown_class_have_no_frame(tmp_path):
     picture = pixels_of(
         figures.save_neighbours(tmp_path / "n.png", torch.rand(6, 4), images(6, *GREY), unknown, ["cat"])
     )
-    assert not has_colour(picture, figures.GREEN) and not has_colour(picture, figures.RED)
+    assert not has_colour(picture, drawing.GREEN) and not has_colour(picture, drawing.RED)
 
 
 def test_neighbours_reject_what_has_none(tmp_path):
@@ -118,6 +118,19 @@ def test_attention(tmp_path, channels, side):
     pixels_of(path)  # an even attention divides by no zero
     with pytest.raises(ValueError, match="16 tokens"):
         figures.save_attention(path, maps[..., :16], images(2, channels, side), (4, 4))
+
+
+@kinds
+def test_patch_features(tmp_path, channels, side):
+    """Two kinds of patches: two colours."""
+    kind = torch.arange(16) % 2
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.nn.functional.one_hot(kind, 5).float().expand(9, -1, -1) * torch.tensor([9.0, -9, 0, 0, 0])
+    tokens = torch.cat([torch.zeros(9, 1, 5), tokens], dim=1) + 0.1 * torch.rand(9, 17, 5, generator=generator)
+    path = figures.save_patch_features(tmp_path / "features.png", tokens, images(9, channels, side), (4, 4))
+    assert np.ptp(pixels_of(path).astype(int), axis=-1).max() > 100
+    with pytest.raises(ValueError, match="no features of 5x4 patches"):
+        figures.save_patch_features(path, tokens, images(9, channels, side), (5, 4))
 
 
 @kinds

@@ -20,6 +20,8 @@ class BYOLConfig(SSLConfig):
         target_momentum (`float`, *optional*, defaults to 0.996):
             Of the target network at the start; it rises to 1 along a cosine (section 3.2; 0.99 for the 300 epochs of
             the ablations).
+        last_bias (`bool`, *optional*, defaults to `False`):
+            Biases at the end of projector and predictor. The official code has none, others for PyTorch have.
     """
 
     model_type = "ssl_byol"
@@ -27,6 +29,7 @@ class BYOLConfig(SSLConfig):
     projection_sizes: list[int] | tuple[int, ...] = (4096, 256)
     prediction_sizes: list[int] | tuple[int, ...] = (4096, 256)
     target_momentum: float | int = 0.996
+    last_bias: bool = False
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)

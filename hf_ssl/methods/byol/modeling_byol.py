@@ -37,8 +37,8 @@ class BYOLForPreTraining(SSLPreTrainedModel):
     def __init__(self, config: BYOLConfig):
         super().__init__(config)
         self.backbone = build_backbone(config.backbone_config)
-        # Biases as in the official networks: before the hidden BatchNorm, and none at the end.
-        biases = {"hidden_bias": True, "last_bias": False}
+        # Biases as in the official networks: before the hidden BatchNorm, and by default none at the end.
+        biases = {"hidden_bias": True, "last_bias": config.last_bias}
         self.projector = MLPHead([embed_dim(config.backbone_config), *config.projection_sizes], **biases)
         self.predictor = MLPHead([config.projection_sizes[-1], *config.prediction_sizes], **biases)
         self.target = Twin(backbone=self.backbone, projector=self.projector)

@@ -2,7 +2,6 @@
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
@@ -16,11 +15,11 @@ from ...modeling_utils import (
     require_queue_fits,
     require_views,
 )
+from ...nn.contrast import momentum_contrast
 from ...nn.heads import MLPHead
-from ...nn.losses import info_nce
 from ...nn.momentum import Twin, ema_
 from ...nn.queue import Queue
-from ...nn.shuffle import encode_shuffled, own_share
+from ...nn.shuffle import has_batch_norm
 from .configuration_moco_v2 import MoCoV2Config
 
 
@@ -43,8 +42,7 @@ class MoCoV2ForPreTraining(SSLPreTrainedModel):
         self.projector = MLPHead([embed_dim(config.backbone_config), *config.projection_sizes], batch_norm=False)
         self.target = Twin(backbone=self.backbone, projector=self.projector)
         self.queue = Queue(config.queue_length, config.projection_sizes[-1])
-        has_batch_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.target.modules())
-        self.shuffles = config.shuffle_batch_norm and has_batch_norm
+        self.shuffles = config.shuffle_batch_norm and has_batch_norm(self.target)
         self.post_init()
 
     def on_data(self, num_samples: int) -> None:
@@ -63,25 +61,27 @@ class MoCoV2ForPreTraining(SSLPreTrainedModel):
             ValueError: when there are not two views, or more images at once than the queue is long.
         """
         require_views(self, pixel_values, exactly=2)
-        views = pixel_values.unbind(1)
-        loss, embeddings, new_keys = 0.0, [], []
-        negatives = self.queue.rows.clone()
-        anchors = 2 if self.config.symmetric_loss else 1
-        for query, key in ((0, 1), (1, 0))[:anchors]:
-            h = encode(self.backbone, views[query], self.config.pooling)
-            q = F.normalize(self.projector(h).float(), dim=-1)
-            keys = encode_shuffled(self._encode_keys, views[key], self.shuffles)
-            loss = loss + info_nce(q, own_share(keys), negatives, self.config.temperature) / anchors
+        first, second = pixel_values.unbind(1)
+        pairs, embeddings = [], []
+        for query, key in ((first, second), (second, first))[: 2 if self.config.symmetric_loss else 1]:
+            h, q = self._project(self, query)
+            pairs.append(([q], key))
             embeddings.append(h.detach())
-            new_keys.append(keys)
-        if self.training:
-            for keys in new_keys:
-                self.queue.put_(keys)
+        losses = momentum_contrast(
+            pairs,
+            lambda images: self._project(self.target, images)[1],
+            self.queue,
+            self.config.temperature,
+            shuffle=self.shuffles,
+            enqueue=self.training,
+        )
+        loss = sum(losses) / len(losses)
         return SSLOutput(loss=loss if return_loss else None, embeddings=embeddings[0])
 
-    def _encode_keys(self, images: torch.Tensor) -> torch.Tensor:
-        h = encode(self.target.backbone, images, self.config.pooling)
-        return F.normalize(self.target.projector(h).float(), dim=-1)
+    def _project(self, network, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Embeddings and queries or keys, by this model or its twin."""
+        h = encode(network.backbone, images, self.config.pooling)
+        return h, F.normalize(network.projector(h).float(), dim=-1)
 
     def after_optimizer_step(self, step: int, total_steps: int) -> None:
         ema_(self.target.backbone, self.backbone, self.config.target_momentum)

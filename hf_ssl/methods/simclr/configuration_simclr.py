@@ -15,6 +15,8 @@ class SimCLRConfig(SSLConfig):
     Args:
         projection_sizes (`list[int]`, *optional*, defaults to `[2048, 128]`):
             Widths of the projector after the embedding, hidden layers first (section 4.2: one hidden layer).
+        projector_batch_norm (`bool`, *optional*, defaults to `True`):
+            BatchNorm after the hidden layers of the projector, as in the official code; some for PyTorch have none.
         projector_last_batch_norm (`bool`, *optional*, defaults to `True`):
             BatchNorm without offset after the last layer of the projector too, as the official code has it.
         temperature (`float`, *optional*, defaults to 0.1):
@@ -24,6 +26,7 @@ class SimCLRConfig(SSLConfig):
     model_type = "ssl_simclr"
 
     projection_sizes: list[int] | tuple[int, ...] = (2048, 128)
+    projector_batch_norm: bool = True
     projector_last_batch_norm: bool = True
     temperature: float | int = 0.1
 

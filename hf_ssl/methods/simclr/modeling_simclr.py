@@ -48,7 +48,8 @@ class SimCLRForPreTraining(SSLPreTrainedModel):
         super().__init__(config)
         self.backbone = build_backbone(config.backbone_config)
         sizes = [embed_dim(config.backbone_config), *config.projection_sizes]
-        self.projector = MLPHead(sizes, last_batch_norm="scale" if config.projector_last_batch_norm else None)
+        last = "scale" if config.projector_last_batch_norm else None
+        self.projector = MLPHead(sizes, config.projector_batch_norm, last_batch_norm=last)
         self.post_init()
 
     @can_return_tuple

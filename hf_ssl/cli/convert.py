@@ -1,0 +1,61 @@
+"""`hf-ssl convert`: from a public checkpoint of somebody else to a repository."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+
+from ..checkpoint_utils import read_checkpoint
+from ..conversion_utils import convert_checkpoint
+from ..hub import build_card, export_pretrained
+from ..hub.card import END_NOTES, NOTES
+from ..registry import METHODS, get_method
+from .assemble import build_processor
+from .export import require_empty
+
+
+def run(name: str, file: Path, output_dir: Path) -> None:
+    method = get_method(name)
+    if method.convert is None:
+        known = ", ".join(m.name for m in METHODS.values() if m.convert)
+        raise ValueError(f"There is no public checkpoint of {method.title} for PyTorch. There are some of: {known}.")
+    require_empty(output_dir)
+    checkpoint = read_checkpoint(file)
+    try:
+        model, conversion, fresh = convert_checkpoint(method.convert, method.pretraining_class, checkpoint)
+    except ValueError as error:
+        raise ValueError(f"{file} is no checkpoint of {method.title}: {error}.") from None
+    paper = method.recipes["paper"]
+    native = model.config.backbone_config.to_dict()
+    size = native.get("image_size") or method.image_processor_class().inference_size
+    recipe = replace(paper, processor=paper.processor | conversion.processor)
+    processor = build_processor(method, recipe, {}, size, model)
+    notes = f"Converted from `{file.name}` (SHA-256 `{_digest(file)}`), in the layout of {conversion.source}."
+    if fresh:
+        notes += f" It has no {', '.join(fresh)}: as in a new run."
+    card = build_card(
+        method,
+        model,
+        processor,
+        results=None,
+        run=None,
+        figures=[],
+        existing=f"{NOTES}\n{notes}\n{END_NOTES}",
+        license="other",  # that of the release
+    )
+    export_pretrained(model, processor, output_dir, card)
+    if fresh:
+        typer.echo(f"{file} has no {', '.join(fresh)}: as in a new run.")
+    typer.echo(
+        f"Wrote {output_dir}: AutoModel.from_pretrained({str(output_dir)!r}) gives the encoder. The licence of the "
+        f"weights is that of {conversion.source}: state it in README.md before you publish."
+    )
+
+
+def _digest(file: Path) -> str:
+    digest = hashlib.sha256()
+    with open(file, "rb") as stream:
+        while part := stream.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()

@@ -1,0 +1,252 @@
+"""Official checkpoints into ours: what a method says about a layout, names of native encoders, a strict report."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from transformers import PreTrainedConfig, PreTrainedModel, ResNetConfig, ViTConfig
+
+from .nn.momentum import Twin
+
+_SHOWN = 10  # names in a report
+# Widths whose heads are not of 64 dimensions: ViT-H, -g and -G (arXiv:2106.04560, table 2) have 16 heads.
+_HEADS = {1280: 16, 1408: 16, 1664: 16}
+_STEM, _PATCHES = "conv1.weight", "patch_embed.proj.weight"
+
+
+@dataclass
+class Conversion:
+    """
+    What `convert(checkpoint)` of a method's `convert_<name>.py` returns. It is given what `read_checkpoint` read, and
+    raises a `ValueError` when that is plainly no checkpoint of the method; `convert_checkpoint` finds out the rest.
+
+    Args:
+        source (`str`): the public code whose layout this is, such as "facebookresearch/moco".
+        tensors (`dict[str, torch.Tensor]`): of the file, by their names there.
+        config (`dict`): fields of the method's configuration, `backbone_config` included.
+        names (`dict[str, str | Callable]`): path of a module (or a buffer) of our model -> the prefix of its tensors
+            in the file, or a function from a name inside the module to the name in the file. Of a module, the file
+            holds all tensors or none; in the latter case it starts fresh.
+        required (`tuple[str]`, *optional*): modules that must be in the file.
+        ignored (`tuple[str]`, *optional*): prefixes of tensors of the file that our model has no use for.
+        processor (`dict`, *optional*): attributes of the image processor.
+    """
+
+    source: str
+    tensors: dict[str, torch.Tensor]
+    config: dict[str, Any]
+    names: dict[str, str | Callable[[str], str]]
+    required: tuple[str, ...] = ("backbone",)
+    ignored: tuple[str, ...] = ()
+    processor: dict[str, Any] = field(default_factory=dict)
+
+    def module_of(self, name: str) -> str | None:
+        """The longest path in `names` that holds our tensor `name`."""
+        return max((m for m in self.names if f"{name}.".startswith(f"{m}.")), key=len, default=None)
+
+    def official_name(self, name: str) -> str:
+        module = self.module_of(name)
+        inside, rule = name.removeprefix(module).removeprefix("."), self.names[module]
+        return rule + inside if isinstance(rule, str) else rule(inside)
+
+
+def state_dict(checkpoint: Mapping[str, Any], *containers: str) -> dict[str, torch.Tensor]:
+    """
+    The tensors in the first of `containers` that there is, else in `checkpoint` itself.
+
+    `module.` of DistributedDataParallel goes away. The fused weight `x.attn.qkv.weight` of a ViT becomes
+    `x.attn.qkv.weight[0]`, `[1]` and `[2]`.
+
+    Raises:
+        ValueError: for anything else than tensors by name.
+    """
+    found = next((checkpoint[name] for name in containers if name in checkpoint), checkpoint)
+    if not isinstance(found, Mapping) or not found or not all(map(_is_plain, found.values())):
+        keys = listed([str(key) for key in found]) if isinstance(found, Mapping) else type(found).__name__
+        raise ValueError(f"there are no tensors{f' under {containers[0]!r}' if containers else ''}, but {keys}")
+    tensors = {}
+    for name, tensor in found.items():
+        name = str(name).removeprefix("module.")
+        if re.search(r"\battn\.qkv\.(weight|bias)$", name) and tensor.dim() and len(tensor) % 3 == 0:
+            tensors |= {f"{name}[{i}]": part for i, part in enumerate(tensor.chunk(3))}
+        else:
+            tensors[name] = tensor
+    return tensors
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.layout is torch.strided and value.device.type == "cpu"
+
+
+def state_dicts(checkpoint: Mapping[str, Any], *containers: str) -> dict[str, torch.Tensor]:
+    """The tensors in all of `containers` that there are, as `state_dict` gives them, named `container.name`."""
+    return {
+        f"{container}.{name}": tensor
+        for container in containers
+        if container in checkpoint
+        for name, tensor in state_dict(checkpoint[container]).items()
+    }
+
+
+def layer_widths(tensors: Mapping[str, torch.Tensor], prefix: str) -> list[int]:
+    """Outputs of the linear layers `prefix0.weight`, `prefix3.weight`, …, in order; empty when there are none."""
+    matches = [(re.fullmatch(re.escape(prefix) + r"(\d+)\.weight", name), t) for name, t in tensors.items()]
+    return [width for _, width in sorted((int(m[1]), len(t)) for m, t in matches if m and t.dim() == 2)]
+
+
+def count_layers(tensors: Mapping[str, torch.Tensor], prefix: str) -> int:
+    """How many different numbers follow `prefix` in the names."""
+    return len({m[1] for name in tensors if (m := re.match(re.escape(prefix) + r"(\d+)\.", name))})
+
+
+def native_config(tensors: Mapping[str, torch.Tensor], prefix: str = "") -> PreTrainedConfig:
+    """`vit_config` where there are the patches of a ViT, else `resnet_config`."""
+    rule = vit_config if f"{prefix}{_PATCHES}" in tensors else resnet_config
+    return rule(tensors, prefix)
+
+
+def resnet_config(tensors: Mapping[str, torch.Tensor], prefix: str = "") -> ResNetConfig:
+    """Configuration of a ResNet of torchvision, told from the shapes; a `ValueError` when there is none."""
+    _require(tensors, f"{prefix}{_STEM}")
+    bottleneck = f"{prefix}layer1.0.conv3.weight" in tensors
+    last = "conv3" if bottleneck else "conv2"
+    stages = range(1, 1 + sum(f"{prefix}layer{i}.0.{last}.weight" in tensors for i in range(1, 10)))
+    stem = tensors[f"{prefix}{_STEM}"]
+    return ResNetConfig(
+        num_channels=stem.shape[1],
+        embedding_size=stem.shape[0],
+        hidden_sizes=[len(tensors[f"{prefix}layer{i}.0.{last}.weight"]) for i in stages],
+        depths=[count_layers(tensors, f"{prefix}layer{i}.") for i in stages],
+        layer_type="bottleneck" if bottleneck else "basic",
+        downsample_in_bottleneck=False,  # torchvision's ResNet v1.5 has the stride in the 3x3 convolution
+    )
+
+
+def vit_config(tensors: Mapping[str, torch.Tensor], prefix: str = "") -> ViTConfig:
+    """Configuration of a ViT of timm, DINO, MAE or DeiT, told from the shapes; a `ValueError` when there is none."""
+    _require(tensors, f"{prefix}{_PATCHES}")
+    patches = tensors[f"{prefix}{_PATCHES}"]
+    width, channels, patch = patches.shape[:3]
+    if width % 64 and width not in _HEADS:
+        raise ValueError(f"the number of heads cannot be told from a width of {width}: it should be a multiple of 64")
+    grid = round((tensors[f"{prefix}pos_embed"].shape[1] - 1) ** 0.5)
+    return ViTConfig(
+        hidden_size=width,
+        num_hidden_layers=count_layers(tensors, f"{prefix}blocks."),
+        num_attention_heads=_HEADS.get(width, width // 64),
+        intermediate_size=len(tensors[f"{prefix}blocks.0.mlp.fc1.weight"]),
+        qkv_bias=f"{prefix}blocks.0.attn.qkv.bias[0]" in tensors,
+        image_size=grid * patch,
+        patch_size=patch,
+        num_channels=channels,
+        layer_norm_eps=1e-6,
+    )
+
+
+def _require(tensors: Mapping[str, torch.Tensor], name: str) -> None:
+    if name not in tensors:
+        raise ValueError(f"missing {name}; unexpected {listed(list(tensors))}")
+
+
+# Names in transformers -> names in torchvision, and in timm, as the official code has them.
+_RESNET_NAMES = (
+    (r"embedder\.embedder\.convolution\.", r"conv1."),
+    (r"embedder\.embedder\.normalization\.", r"bn1."),
+    (r"encoder\.stages\.(\d+)\.layers\.(\d+)\.layer\.(\d+)\.convolution\.", r"layer{1}.{2}.conv{3}."),
+    (r"encoder\.stages\.(\d+)\.layers\.(\d+)\.layer\.(\d+)\.normalization\.", r"layer{1}.{2}.bn{3}."),
+    (r"encoder\.stages\.(\d+)\.layers\.(\d+)\.shortcut\.convolution\.", r"layer{1}.{2}.downsample.0."),
+    (r"encoder\.stages\.(\d+)\.layers\.(\d+)\.shortcut\.normalization\.", r"layer{1}.{2}.downsample.1."),
+)
+_VIT_NAMES = (
+    ("embeddings.cls_token", "cls_token"),
+    ("embeddings.position_embeddings", "pos_embed"),
+    ("embeddings.patch_embeddings.projection.", "patch_embed.proj."),
+    ("layers.", "blocks."),
+    (".attention.o_proj.", ".attn.proj."),
+    (".layernorm_before.", ".norm1."),
+    (".layernorm_after.", ".norm2."),
+    ("layernorm.", "norm."),
+)
+
+
+def resnet_name(name: str) -> str:
+    """Name in torchvision of a tensor of a `ResNetModel`."""
+    for pattern, official in _RESNET_NAMES:
+        if match := re.match(pattern, name):
+            stage, layer, conv = (*map(int, match.groups()), 0, 0, 0)[:3]
+            return official.format("", stage + 1, layer, conv + 1) + name[match.end() :]
+    return name
+
+
+def vit_name(name: str) -> str:
+    """Name in timm, after `state_dict`, of a tensor of a `ViTModel`."""
+    for ours, official in _VIT_NAMES:
+        name = name.replace(ours, official)
+    return re.sub(r"\.attention\.([qkv])_proj\.(\w+)$", lambda m: f".attn.qkv.{m[2]}[{'qkv'.index(m[1])}]", name)
+
+
+def native_names(config: PreTrainedConfig, prefix: str = "") -> Callable[[str], str]:
+    """For `Conversion.names`: the names of an encoder whose `native_config` is `config`, behind `prefix`."""
+    rule = resnet_name if config.model_type == "resnet" else vit_name
+    return lambda name: prefix + rule(name)
+
+
+def convert_checkpoint(
+    convert: Callable[[dict], Conversion], model_class: type[PreTrainedModel], checkpoint: dict[str, Any]
+) -> tuple[PreTrainedModel, Conversion, list[str]]:
+    """
+    A model of `model_class` with the weights of an official checkpoint.
+
+    Returns:
+        The model, the [`Conversion`], and the parts that were not in the checkpoint and start as in a new run.
+
+    Raises:
+        ValueError: with the tensors that are missing, unexpected or of a wrong shape.
+    """
+    try:
+        conversion = convert(checkpoint)
+        config = model_class.config_class(**conversion.config)
+        with torch.device("meta"):  # nothing is allocated before the shapes are known to be those of the file
+            expected = model_class(config).state_dict()
+    except (KeyError, IndexError, TypeError, RuntimeError, ZeroDivisionError) as error:
+        raise ValueError(f"its tensors do not fit together ({type(error).__name__}: {error})") from None
+    tensors, official = conversion.tensors, {}
+    for name in expected:
+        if conversion.module_of(name) is not None:
+            official[name] = conversion.official_name(name)
+    present = {conversion.module_of(name) for name, theirs in official.items() if theirs in tensors}
+    official = {n: o for n, o in official.items() if conversion.module_of(n) in present | set(conversion.required)}
+    # Files from before PyTorch 0.4.1 count no batches.
+    missing = [o for o in official.values() if o not in tensors and not o.endswith("num_batches_tracked")]
+    known = set(official.values())
+    unexpected = [name for name in tensors if name not in known and not name.startswith(conversion.ignored)]
+    state = {n: tensors[o] for n, o in official.items() if o in tensors}
+    wrong = [
+        f"{official[n]} of shape {tuple(t.shape)} instead of {tuple(expected[n].shape)}"
+        for n, t in state.items()
+        if _without_ones(t) != _without_ones(expected[n])
+    ]
+    if missing or unexpected or wrong:
+        kinds = {"missing": missing, "unexpected": unexpected, "wrong": wrong}
+        raise ValueError("; ".join(f"{kind} {listed(names)}" for kind, names in kinds.items() if names))
+    model = model_class(config)
+    model.load_state_dict({n: t.reshape(expected[n].shape) for n, t in state.items()}, strict=False)
+    fresh = sorted({n.split(".")[0] for n in expected} - {n.split(".")[0] for n in state})
+    for name, twin in model.named_children():
+        if isinstance(twin, Twin):
+            for inside, tensor in twin.state_dict().items():
+                if f"{name}.{inside}" not in state:
+                    tensor.copy_(model.state_dict()[inside])
+    return model.eval(), conversion, fresh
+
+
+def _without_ones(tensor: torch.Tensor) -> list[int]:
+    return [side for side in tensor.shape if side != 1]
+
+
+def listed(names: list[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -1,0 +1,40 @@
+"""How InfoMin is trained."""
+
+from ...recipe_utils import SMALL_TRAINING, SMALL_VIEWS, Recipe
+
+_PAPER_TRAINING = {
+    "optim": "sgd",
+    "optim_args": "momentum=0.9",
+    "base_learning_rate": 0.03,
+    "min_learning_rate": 3e-5,
+    "weight_decay": 1e-4,
+    "num_train_epochs": 200,
+    "per_device_train_batch_size": 32,
+}
+
+RECIPES = {
+    "paper": Recipe(
+        description="ImageNet, ResNet-50, batch 256, 200 epochs (arXiv:2005.10243, official code with --cosine)",
+        backbone="resnet-50",
+        training=_PAPER_TRAINING,
+    ),
+    "paper-800": Recipe(
+        description="the same, 800 epochs: the paper's best ResNet-50",
+        backbone="resnet-50",
+        training=_PAPER_TRAINING | {"num_train_epochs": 800},
+    ),
+    # The third crop is the whole image, so that patches keep their pixels too; of RandAugment, what keeps texture.
+    "small": Recipe(
+        description="images up to 64 pixels on a few CPU cores, minutes",
+        backbone="vit-nano",
+        config={"projection_sizes": [512, 128], "queue_length": 2048, "target_momentum": 0.99},
+        processor=SMALL_VIEWS
+        | {
+            "randaugment_ops": ["autocontrast", "rotate", "contrast", "brightness", "sharpness"],
+            "jigsaw_size": lambda size: size,
+            "jigsaw_patch_size": lambda size: max(size // 4, 4),
+            "jigsaw_scale": [1.0, 1.0],
+        },
+        training=SMALL_TRAINING,
+    ),
+}

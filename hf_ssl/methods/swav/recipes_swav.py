@@ -1,0 +1,50 @@
+"""How SwAV is trained."""
+
+from ...recipe_utils import SMALL_CROPS, SMALL_TRAINING, Recipe
+
+# The official LARC, without clipping, is LARS but for two things: it divides by |g| + wd |w| in place of |g + wd w|,
+# which at this weight decay is the same to 1e-5, and it also adapts and decays biases and norms, which LARS leaves to
+# plain SGD.
+RECIPES = {
+    "paper": Recipe(
+        description="ImageNet, ResNet-50, batch 4096, 400 epochs (arXiv:2006.09882, official run; LARS for LARC, "
+        "whose rate adaptation of biases and norms is left out)",
+        backbone="resnet-50",
+        training={
+            "lars": True,
+            "base_learning_rate": 0.3,
+            "min_learning_rate": 0.0048,
+            "weight_decay": 1e-6,
+            "num_train_epochs": 400,
+            "warmup_epochs": 10,
+            "per_device_train_batch_size": 64,
+        },
+    ),
+    "paper-256": Recipe(
+        description="ImageNet, ResNet-50, batch 256 with a queue, 400 epochs (arXiv:2006.09882, official run; LARS "
+        "for LARC, whose rate adaptation of biases and norms is left out)",
+        backbone="resnet-50",
+        config={"queue_length": 3840},
+        training={
+            "lars": True,
+            "base_learning_rate": 0.6,
+            "min_learning_rate": 0.0006,
+            "weight_decay": 1e-6,
+            "num_train_epochs": 400,
+            "per_device_train_batch_size": 64,
+        },
+    ),
+    "small": Recipe(
+        description="images up to 64 pixels on a few CPU cores, minutes",
+        backbone="vit-nano",
+        config={
+            "projection_sizes": [512, 128],
+            "num_prototypes": 256,
+            "freeze_prototypes_share": 0.02,
+            "queue_length": 1024,
+            "queue_start_share": 0.1,
+        },
+        processor=SMALL_CROPS,
+        training=SMALL_TRAINING,
+    ),
+}
