@@ -111,6 +111,8 @@ class AugmentedImageProcessor(SSLImageProcessor):
             one value for each kind of view, and is repeated where there are more views.
         blur_sigma (`list[float]`, *optional*, defaults to `[0.1, 2.0]`): in pixels.
         solarize_probability (`float` or `list[float]`, *optional*): as `blur_probability`.
+        rotate_probability (`float`, *optional*, defaults to 0.0): by 90, 180 or 270 degrees, for images without an
+            upright: textures, tissue, the sky.
     """
 
     crop_ratio: list = [3 / 4, 4 / 3]
@@ -121,6 +123,7 @@ class AugmentedImageProcessor(SSLImageProcessor):
     blur_probability: float | list = 0.5
     blur_sigma: list = [0.1, 2.0]
     solarize_probability: float | list = 0.0
+    rotate_probability: float = 0.0
 
     def policy(self, kind: int, size: int, crop_scale: list[float], **fields) -> ViewPolicy:
         """
@@ -148,6 +151,7 @@ class AugmentedImageProcessor(SSLImageProcessor):
             blur_probability=_of_kind(self.blur_probability, kind),
             blur_sigma=tuple(self.blur_sigma),
             solarize_probability=_of_kind(self.solarize_probability, kind),
+            rotate_probability=self.rotate_probability,
             **fields,
         )
 

@@ -46,7 +46,8 @@ SMALL_TRAINING = {
     "weight_decay": 0.05,
     "num_train_epochs": 8,
     "warmup_steps": 0.05,
-    "per_device_train_batch_size": 128,
+    "per_device_train_batch_size": 64,
     "eval_strategy": "steps",
-    "eval_steps": 0.25,
+    "eval_steps": 0.5,
+    "online_knn_images": 2000,
 }

@@ -204,6 +204,14 @@ def test_loss_keywords_of_the_trainer_cannot_scale_gradients(method):  # T10
 
 
 @methods
+def test_without_a_loss_nothing_but_the_views_is_needed(method):  # what the pictures of a run are made from
+    views = {k: v for k, v in build_views(method).items() if k not in ("labels", "sample_index")}
+    with torch.no_grad():
+        output = build_model(method).eval()(**views, return_loss=False)
+    assert output.loss is None and output.embeddings.shape[0] == 4
+
+
+@methods
 def test_names_are_free_in_transformers(method):  # T12, T14
     row = METHODS[method]
     assert row.config_class.model_type == f"ssl_{method}"

@@ -129,7 +129,7 @@ def convert(
 def methods() -> None:
     """The methods, with their papers."""
     for method in METHODS.values():
-        typer.echo(f"{method.name:<10} {method.title:<10} {method.year}  {method.family:<18} arXiv:{method.paper}")
+        typer.echo(f"{method.name:<15} {method.title:<15} {method.year}  {method.family:<18} arXiv:{method.paper}")
 
 
 @app.command()

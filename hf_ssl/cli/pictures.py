@@ -44,7 +44,7 @@ def draw(
     model = model.cpu().eval()
     paths = []
     with torch.no_grad():
-        output = model(**views)
+        output = model(**views, return_loss=False)
     if "reconstruction" in output:
         paths.append(
             save_reconstructions(

@@ -48,7 +48,7 @@ def command(method, photos, encoder, output, *more):
     return [sys.executable, "-c", "from hf_ssl.cli import main; main()", "pretrain", *map(str, arguments)]
 
 
-@pytest.mark.parametrize("method", ["simclr", "dino"])
+@pytest.mark.parametrize("method", ["simclr", "dino", "supervised"])
 def test_a_run_leaves_everything_it_promises(method, photos, encoder, tmp_path):
     output = tmp_path / "run"
     run = subprocess.run(command(method, photos, encoder, output), capture_output=True, text=True)
@@ -66,7 +66,7 @@ def test_a_run_leaves_everything_it_promises(method, photos, encoder, tmp_path):
     assert f"{rows['this encoder']['knn']:.1f}" in card
     assert results["run"]["steps"] == 12 and results["run"]["base_model"] == str(encoder)
     figures = {p.name for p in (output / "figures").iterdir()}
-    assert {"attention.png", "curve.png", "neighbours.png", "views.png"} <= figures
+    assert {"attention.png", "features.png", "curve.png", "neighbours.png", "views.png"} <= figures
     again = subprocess.run(command(method, photos, encoder, output), capture_output=True, text=True)
     assert again.returncode == 2 and "finished" in again.stderr
     other = subprocess.run(command("mae", photos, encoder, output), capture_output=True, text=True)

@@ -18,8 +18,9 @@ RECIPES = {
     "small": Recipe(
         description="images up to 64 pixels on a few CPU cores, minutes",
         backbone="vit-nano",
-        config={"projection_sizes": [512, 128], "temperature": 0.15},
-        processor=SMALL_VIEWS | {"views_per_image": 4},
-        training=SMALL_TRAINING | {"num_train_epochs": 16},
+        config={"projection_sizes": [1024, 128], "temperature": 0.15},
+        processor=SMALL_VIEWS | {"views_per_image": 4, "crop_scale": [0.17, 0.36], "rotate_probability": 0.5},
+        training=SMALL_TRAINING
+        | {"learning_rate": 7e-4, "num_train_epochs": 15, "per_device_train_batch_size": 32, "logging_steps": 25},
     ),
 }

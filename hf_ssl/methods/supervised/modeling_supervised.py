@@ -48,15 +48,17 @@ class SupervisedForPreTraining(SSLPreTrainedModel):
             [`SSLOutput`], with the cross-entropy of every view and, in `logs`, the accuracy.
 
         Raises:
-            ValueError: without labels.
+            ValueError: without labels, unless `return_loss` is `False`.
         """
-        if labels is None:
+        if labels is None and return_loss:
             raise ValueError("Supervised training needs `labels`.")
         views = pixel_values.shape[1]
         h = encode(self.backbone, pixel_values.flatten(0, 1), self.config.pooling)
+        if not return_loss:
+            return SSLOutput(embeddings=h.detach()[::views])
         logits = self.classifier(h).float()
         labels = labels.repeat_interleave(views)
         logs = {"accuracy": (logits.argmax(-1) == labels).float().mean()}
         smoothing = self.config.label_smoothing
-        loss = F.cross_entropy(logits, labels, ignore_index=-1, label_smoothing=smoothing) if return_loss else None
+        loss = F.cross_entropy(logits, labels, ignore_index=-1, label_smoothing=smoothing)
         return SSLOutput(loss=loss, logs=logs, embeddings=h.detach()[::views])

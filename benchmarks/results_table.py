@@ -1,0 +1,218 @@
+"""
+Every method with the same encoder, data, epochs and seeds: the table of the DINO paper (arXiv:2104.14294, table 2).
+
+    python benchmarks/results_table.py --backbone vit-nano --jobs 2 --cards
+
+Each run is `hf-ssl pretrain METHOD` with the method's own recipe, then the evaluation of what it exported. Results go
+one by one to `benchmarks/results/DATA-BACKBONE.json`, and a run that is there is not run again: stop and start the
+command at will. The table is written beside it as Markdown and, with `--cards`, one `model_cards/METHOD.md` from the
+run with the median kNN.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+from PIL import Image
+from transformers import AutoImageProcessor, AutoModel, AutoModelForPreTraining
+
+from hf_ssl.data import load_data
+from hf_ssl.evaluation import evaluate_encoder
+from hf_ssl.hub import PRETRAINING, build_card
+from hf_ssl.registry import METHODS, Method
+
+ROOT = Path(__file__).parents[1]
+FIGURES = ("reconstructions", "features", "attention", "neighbours")
+SCORES = ("knn", "linear")
+SETTINGS = ("data", "backbone", "epochs", "jobs", "threads")
+
+
+class Table:
+    """The runs that have finished, on disk after each."""
+
+    def __init__(self, args: argparse.Namespace):
+        self.settings = {name: vars(args)[name] for name in SETTINGS}
+        self.name = f"{Path(args.data).name}-{Path(args.backbone).name}"
+        self.path = ROOT / "benchmarks" / "results" / f"{self.name}.json"
+        self.folder = args.runs / self.name
+        self.lock = threading.Lock()
+        self.runs: dict[str, dict] = {}
+        if self.path.is_file():
+            before = json.loads(self.path.read_text(encoding="utf-8"))
+            if before["settings"] != self.settings:
+                raise SystemExit(f"{self.path} was made with {before['settings']}: move it away first.")
+            self.runs = before["runs"]
+        self.data = load_data(args.data)
+        self.baselines: dict[tuple[str, int], list] = {}
+
+    def run(self, method: Method, seed: int) -> None:
+        key = f"{method.name}-{seed}"
+        if key in self.runs:
+            return
+        folder = self.folder / key
+        if not (folder / "results.json").is_file():
+            command = [sys.executable, "-m", "hf_ssl.cli", "pretrain", method.name, "--output-dir", str(folder)]
+            command += ["--data", self.settings["data"], "--backbone", self.settings["backbone"], "--seed", str(seed)]
+            command += ["--num_train_epochs", f"{self.settings['epochs']:g}", "--eval_strategy", "no"]
+            command += ["--disable_tqdm", "true", "--no-evaluate"]
+            environment = {**os.environ, "OMP_NUM_THREADS": str(self.settings["threads"])}
+            done = subprocess.run(command, env=environment, capture_output=True, text=True)
+            if done.returncode:
+                print(f"{key}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr, flush=True)
+                return
+        run = json.loads((folder / "results.json").read_text(encoding="utf-8"))["run"]
+        report = self.evaluate(folder, seed)
+        with self.lock:
+            self.runs[key] = {"run": run, "evaluation": report}
+            self.save()
+        scores = {row["name"]: row["knn"] for row in report["rows"]}
+        print(f"{key}: {scores}, {run['seconds']:.0f} s", flush=True)
+
+    def evaluate(self, folder: Path, seed: int) -> dict:
+        """The report of an encoder; what does not depend on the method is computed once."""
+        encoder, processor = AutoModel.from_pretrained(folder), AutoImageProcessor.from_pretrained(folder)
+        arguments = (encoder, processor, self.data.train, self.data.test)
+        kind = (type(encoder).__name__, seed)
+        with self.lock:  # the second one to come waits for the baselines of the first
+            if kind not in self.baselines:
+                report = evaluate_encoder(*arguments, seed=seed)
+                self.baselines[kind] = report.rows[:-1]
+                return report.to_dict()
+        report = evaluate_encoder(*arguments, seed=seed, baselines=False)
+        return dataclasses.replace(report, rows=[*self.baselines[kind], *report.rows]).to_dict()
+
+    def of_method(self, name: str) -> dict[int, dict]:
+        """Results by seed."""
+        return {int(k.rpartition("-")[2]): v for k, v in self.runs.items() if k.rpartition("-")[0] == name}
+
+    def save(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        rows = [row(METHODS[name], self.of_method(name)) for name in METHODS if self.of_method(name)]
+        value = {"settings": self.settings, "rows": rows, "runs": dict(sorted(self.runs.items()))}
+        part = self.path.with_suffix(".part")
+        part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+        part.replace(self.path)
+        self.path.with_suffix(".md").write_text(markdown(value), encoding="utf-8")
+
+
+def summary(values: list[float]) -> dict[str, float]:
+    """Mean and sample standard deviation (0 for a single value)."""
+    return {"mean": statistics.mean(values), "std": statistics.stdev(values) if len(values) > 1 else 0.0}
+
+
+def row(method: Method, runs: dict[int, dict]) -> dict:
+    """One row of the table, from the results of every seed."""
+    first = next(iter(runs.values()))["run"]
+    facts = {name: first[name] for name in ("batch_size", "steps", "parameters", "hardware", "versions")}
+    scores = {}
+    for name, prefix in (("this encoder", ""), ("random init", "random_"), ("raw pixels", "raw_")):
+        rows = [next(r for r in run["evaluation"]["rows"] if r["name"] == name) for run in runs.values()]
+        scores |= {prefix + score: summary([r[score] for r in rows]) for score in SCORES}
+    costs = {name: summary([run["run"][name] for run in runs.values()]) for name in ("images_per_second", "seconds")}
+    doctor = sorted({finding for run in runs.values() for finding in run["run"]["doctor"]})
+    return {"method": method.name, "seeds": sorted(runs), **scores, **costs, **facts, "doctor": doctor}
+
+
+def markdown(table: dict) -> str:
+    """The table, the supervised row first, then by kNN; raw pixels last."""
+
+    def score(value: dict) -> str:
+        return f"{value['mean']:.1f} ± {value['std']:.1f}"
+
+    settings, rows = table["settings"], table["rows"]
+    versions = ", ".join(f"{name} {version}" for name, version in rows[0]["versions"].items())
+    command = " ".join(f"--{name} {settings[name]}" for name in SETTINGS)
+    lines = [
+        f"# {settings['data']}, {settings['backbone']}, {settings['epochs']:g} epochs",
+        "",
+        f"`python benchmarks/results_table.py {command}` on {rows[0]['hardware']}; {settings['jobs']} runs at a time "
+        f"of {settings['threads']} thread each; {versions}.",
+        "",
+        "Accuracy in percent of classifiers on the frozen embedding, mean ± standard deviation over the seeds; images "
+        "a second and seconds are of training alone, and count images, not views.",
+        "",
+        "| method | paper | kNN | linear | random init: kNN | linear | parameters, M | steps | images/s | s | seeds |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for r in sorted(rows, key=lambda r: (r["method"] != "supervised", -r["knn"]["mean"])):
+        method = METHODS[r["method"]]
+        cells = [method.title, f"[{method.paper}](https://arxiv.org/abs/{method.paper})"]
+        cells += [score(r[key]) for key in ("knn", "linear", "random_knn", "random_linear")]
+        cells += [f"{r['parameters'] / 1e6:.2f}", str(r["steps"])]
+        cells += [f"{r[key]['mean']:.0f}" for key in ("images_per_second", "seconds")]
+        lines.append(f"| {' | '.join([*cells, str(len(r['seeds']))])} |")
+    lines.append(f"| raw pixels | | {score(rows[0]['raw_knn'])} | {score(rows[0]['raw_linear'])} |{' |' * 7}")
+    return "\n".join(lines) + "\n"
+
+
+def write_card(method: Method, runs: dict[int, dict], folder: Path) -> None:
+    """The card of the run with the median kNN, its results beside it, and small copies of its pictures."""
+    ordered = sorted(runs, key=lambda seed: runs[seed]["evaluation"]["rows"][-1]["knn"])
+    seed = ordered[len(ordered) // 2]
+    source, results, cards = folder / f"{method.name}-{seed}", runs[seed], ROOT / "model_cards"
+    if not source.is_dir():
+        print(f"{source} is gone: no new card for {method.name}.", file=sys.stderr)
+        return
+    figures = []
+    for name in FIGURES:
+        if (source / "figures" / f"{name}.png").is_file():
+            small = cards / "figures" / method.name / f"{name}.png"
+            small.parent.mkdir(parents=True, exist_ok=True)
+            with Image.open(source / "figures" / f"{name}.png") as picture:
+                picture = picture.convert("RGB")
+            picture.thumbnail((800, 800))
+            picture.quantize(48).save(small, optimize=True)
+            figures.append(str(small.relative_to(cards)))
+    text = build_card(
+        method,
+        AutoModelForPreTraining.from_pretrained(source, subfolder=PRETRAINING),
+        AutoImageProcessor.from_pretrained(source, subfolder=PRETRAINING),
+        results=results["evaluation"],
+        run=results["run"],
+        figures=figures,
+    )
+    (cards / f"{method.name}.md").write_text(text, encoding="utf-8")
+    (cards / f"{method.name}.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser.add_argument("--data", default="photo-patches", help="as for hf-ssl pretrain")
+    parser.add_argument("--backbone", default="vit-nano", help="as for hf-ssl pretrain")
+    parser.add_argument("--epochs", type=float, default=4.0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    # Masked images have a table of their own: they take other budgets, and only a ViT.
+    usual = [name for name, method in METHODS.items() if method.batch != "masked"]
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=usual)
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
+    parser.add_argument("--threads", type=int, default=1, help="of each run")
+    parser.add_argument("--runs", type=Path, default=Path("hf-ssl-runs/results-table"), help="where the runs go")
+    parser.add_argument("--cards", action="store_true", help="write model_cards/ too")
+    args = parser.parse_args()
+
+    torch.set_num_threads(args.threads)
+    table = Table(args)
+    methods = [METHODS[name] for name in args.methods]
+    with ThreadPoolExecutor(args.jobs) as pool:
+        for done in [pool.submit(table.run, method, seed) for seed in args.seeds for method in methods]:
+            done.result()
+    if not table.runs:
+        raise SystemExit("No run has finished.")
+    table.save()
+    print(f"\n{table.path.with_suffix('.md').read_text(encoding='utf-8')}")
+    if args.cards:
+        for method in methods:
+            if table.of_method(method.name):
+                write_card(method, table.of_method(method.name), table.folder)
+
+
+if __name__ == "__main__":
+    main()
