@@ -34,6 +34,8 @@ SMALL_VIEWS = {
     "blur_probability": 0.0,
     "solarize_probability": 0.0,
 }
+# Patches and textures have no upright; for objects, which have, set rotate_probability to 0.
+TURNED = {"rotate_probability": 0.5}
 SMALL_CROPS = {
     "global_crop_size": lambda size: size // 2,
     "global_crop_scale": [0.25, 0.25],

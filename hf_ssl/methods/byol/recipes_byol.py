@@ -1,6 +1,6 @@
 """How BYOL is trained."""
 
-from ...recipe_utils import SMALL_TRAINING, SMALL_VIEWS, Recipe
+from ...recipe_utils import SMALL_TRAINING, SMALL_VIEWS, TURNED, Recipe
 
 RECIPES = {
     "paper": Recipe(
@@ -15,11 +15,18 @@ RECIPES = {
             "per_device_train_batch_size": 256,
         },
     ),
+    # A slow target keeps the variety of its random start long enough to teach it: with a quick one the embedding falls
+    # to a few dimensions.
     "small": Recipe(
         description="images up to 64 pixels on a few CPU cores, minutes",
         backbone="vit-nano",
-        config={"projection_sizes": [512, 128], "prediction_sizes": [512, 128], "target_momentum": 0.95},
-        processor=SMALL_VIEWS,
-        training=SMALL_TRAINING,
+        config={
+            "pooling": "mean",
+            "projection_sizes": [512, 128],
+            "prediction_sizes": [512, 128],
+            "target_momentum": 0.998,
+        },
+        processor=SMALL_VIEWS | TURNED,
+        training=SMALL_TRAINING | {"learning_rate": 2e-3, "per_device_train_batch_size": 32},
     ),
 }

@@ -31,12 +31,6 @@ RECIPES = {
             "student_drop_path_rate": 0.0,
         },
         processor=SMALL_CROPS,
-        training=SMALL_TRAINING
-        | {
-            "min_learning_rate": 1e-6,
-            "weight_decay": 0.04,
-            "max_parameter_grad_norm": 3.0,
-            "num_train_epochs": 12,
-        },
+        training=SMALL_TRAINING | {"min_learning_rate": 1e-6, "weight_decay": 0.04, "max_parameter_grad_norm": 3.0},
     ),
 }

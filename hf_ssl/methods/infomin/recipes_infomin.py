@@ -23,11 +23,12 @@ RECIPES = {
         backbone="resnet-50",
         training=_PAPER_TRAINING | {"num_train_epochs": 800},
     ),
+    # A short queue: in so short a run the encoder changes fast, and old keys are told apart by their age alone.
     # The third crop is the whole image, so that patches keep their pixels too; of RandAugment, what keeps texture.
     "small": Recipe(
         description="images up to 64 pixels on a few CPU cores, minutes",
         backbone="vit-nano",
-        config={"projection_sizes": [512, 128], "queue_length": 2048, "target_momentum": 0.99},
+        config={"projection_sizes": [512, 128], "queue_length": 512, "target_momentum": 0.99},
         processor=SMALL_VIEWS
         | {
             "randaugment_ops": ["autocontrast", "rotate", "contrast", "brightness", "sharpness"],
@@ -35,6 +36,6 @@ RECIPES = {
             "jigsaw_patch_size": lambda size: max(size // 4, 4),
             "jigsaw_scale": [1.0, 1.0],
         },
-        training=SMALL_TRAINING,
+        training=SMALL_TRAINING | {"learning_rate": 5e-4, "per_device_train_batch_size": 32},
     ),
 }

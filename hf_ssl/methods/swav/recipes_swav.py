@@ -39,10 +39,9 @@ RECIPES = {
         backbone="vit-nano",
         config={
             "projection_sizes": [512, 128],
-            "num_prototypes": 256,
+            "num_prototypes": 64,
+            "sinkhorn_epsilon": 0.03,
             "freeze_prototypes_share": 0.02,
-            "queue_length": 1024,
-            "queue_start_share": 0.1,
         },
         processor=SMALL_CROPS,
         training=SMALL_TRAINING,
