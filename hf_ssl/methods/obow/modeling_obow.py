@@ -14,7 +14,7 @@ from ...modeling_utils import (
     SSLPreTrainedModel,
     build_backbone,
     embed_dim,
-    encode,
+    encode_crops,
     forward_backbone,
 )
 from ...nn.feature_maps import feature_arguments, feature_levels, feature_maps
@@ -90,9 +90,7 @@ class OBoWForPreTraining(SSLPreTrainedModel):
                 "student_pixel_values or local_pixel_values of shape (batch, crops, channels, height, width) for the "
                 f"student, got {tuple(pixel_values.shape)} and {[tuple(x.shape) for x in crops]}."
             )
-        embeddings = [
-            encode(self.backbone, x.flatten(0, 1), self.config.pooling).unflatten(0, x.shape[:2]) for x in crops
-        ]
+        embeddings = [encode_crops(self.backbone, [x], self.config.pooling) for x in crops]
         # The words that the targets are made of: before new ones come in.
         weights = [generator(words.rows) for generator, words in zip(self.generators, self.vocabularies, strict=True)]
         with torch.no_grad():
