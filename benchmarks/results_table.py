@@ -1,12 +1,12 @@
 """
 Every method with the same encoder, data, epochs and seeds: the table of the DINO paper (arXiv:2104.14294, table 2).
 
-    python benchmarks/results_table.py --backbone vit-nano --jobs 2 --cards
+    python benchmarks/results_table.py --backbone vit-nano --epochs 4 --jobs 2
 
-Each run is `hf-ssl pretrain METHOD` with the method's own recipe, then the evaluation of what it exported. Results go
-one by one to `benchmarks/results/DATA-BACKBONE.json`, and a run that is there is not run again: stop and start the
-command at will. The table is written beside it as Markdown and, with `--cards`, one `model_cards/METHOD.md` from the
-run with the median kNN.
+Each run is `hf-ssl pretrain METHOD` with the method's own recipe, for `--epochs` if given, then the evaluation of what
+it exported. Results go one by one to `benchmarks/results/DATA-BACKBONE[-N-epochs].json`, and a run that is there is
+not run again: stop and start the command at will. The table is written beside it as Markdown and, with `--cards`, one
+`model_cards/METHOD.md` from the run with the median kNN.
 """
 
 import argparse
@@ -40,7 +40,8 @@ class Table:
 
     def __init__(self, args: argparse.Namespace):
         self.settings = {name: vars(args)[name] for name in SETTINGS}
-        self.name = f"{Path(args.data).name}-{Path(args.backbone).name}"
+        budget = f"-{args.epochs:g}-epochs" if args.epochs else ""
+        self.name = f"{Path(args.data).name}-{Path(args.backbone).name}{budget}"
         self.path = ROOT / "benchmarks" / "results" / f"{self.name}.json"
         self.folder = args.runs / self.name
         self.lock = threading.Lock()
@@ -61,8 +62,9 @@ class Table:
         if not (folder / "results.json").is_file():
             command = [sys.executable, "-m", "hf_ssl.cli", "pretrain", method.name, "--output-dir", str(folder)]
             command += ["--data", self.settings["data"], "--backbone", self.settings["backbone"], "--seed", str(seed)]
-            command += ["--num_train_epochs", f"{self.settings['epochs']:g}", "--eval_strategy", "no"]
-            command += ["--disable_tqdm", "true", "--no-evaluate"]
+            command += ["--eval_strategy", "no", "--disable_tqdm", "true", "--no-evaluate"]
+            if self.settings["epochs"]:
+                command += ["--num_train_epochs", f"{self.settings['epochs']:g}"]
             environment = {**os.environ, "OMP_NUM_THREADS": str(self.settings["threads"])}
             done = subprocess.run(command, env=environment, capture_output=True, text=True)
             if done.returncode:
@@ -130,9 +132,10 @@ def markdown(table: dict) -> str:
 
     settings, rows = table["settings"], table["rows"]
     versions = ", ".join(f"{name} {version}" for name, version in rows[0]["versions"].items())
-    command = " ".join(f"--{name} {settings[name]}" for name in SETTINGS)
+    command = " ".join(f"--{name} {settings[name]}" for name in SETTINGS if settings[name])
+    budget = f"{settings['epochs']:g} epochs" if settings["epochs"] else "each method's own recipe"
     lines = [
-        f"# {settings['data']}, {settings['backbone']}, {settings['epochs']:g} epochs",
+        f"# {settings['data']}, {settings['backbone']}, {budget}",
         "",
         f"`python benchmarks/results_table.py {command}` on {rows[0]['hardware']}; {settings['jobs']} runs at a time "
         f"of {settings['threads']} thread each; {versions}.",
@@ -188,9 +191,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--data", default="photo-patches", help="as for hf-ssl pretrain")
     parser.add_argument("--backbone", default="vit-nano", help="as for hf-ssl pretrain")
-    parser.add_argument("--epochs", type=float, default=4.0)
+    parser.add_argument("--epochs", type=float, help="of every run; by default those of each method's recipe")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    # Masked images have a table of their own: they take other budgets, and only a ViT.
+    # Masked images take other budgets, and only a ViT: by name.
     usual = [name for name, method in METHODS.items() if method.batch != "masked"]
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=usual)
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
