@@ -8,8 +8,16 @@ from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
-# Keywords that transformers itself passes to every config although no field has them.
-_TRANSFORMERS_KEYWORDS = {"attn_implementation", "model_type", "name_or_path", "num_labels", "torch_dtype"}
+# Keywords that transformers itself passes to every config, or (`use_cache`, the Trainer) writes into it, although no
+# field has them.
+_TRANSFORMERS_KEYWORDS = {
+    "attn_implementation",
+    "model_type",
+    "name_or_path",
+    "num_labels",
+    "torch_dtype",
+    "use_cache",
+}
 
 
 def closest(name: str, known) -> str:

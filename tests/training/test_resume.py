@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from transformers import TrainerCallback
+from transformers import AutoModelForPreTraining, TrainerCallback
 
 from hf_ssl.data import TensorImages
 from hf_ssl.registry import METHODS
@@ -68,6 +68,18 @@ def test_resumed_equals_uninterrupted(method, backbone, tmp_path):
             assert all(torch.equal(torch.as_tensor(v), torch.as_tensor(moments[index][k])) for k, v in moment.items())
         logged = [h["loss"] for h in whole.state.log_history if "loss" in h]
         assert [h["loss"] for h in resumed.state.log_history if "loss" in h] == logged
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_a_trainer_saved_loads_again(method, tmp_path):
+    """The Trainer writes into the configuration of the model that it is given."""
+    trainer = build_trainer(method, "vit", tmp_path, max_steps=1)
+    trainer.train()
+    trainer.save_model()
+    again, info = AutoModelForPreTraining.from_pretrained(tmp_path, output_loading_info=True)
+    assert type(again) is type(trainer.model) and not info["missing_keys"] and not info["unexpected_keys"]
+    state = trainer.model.state_dict()
+    assert [name for name, tensor in again.state_dict().items() if not torch.equal(tensor, state[name])] == []
 
 
 @pytest.mark.parametrize("method", METHODS)
