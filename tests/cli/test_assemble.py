@@ -1,0 +1,30 @@
+"""What a method's recipe builds on the encoders that have names."""
+
+import pytest
+import torch
+
+from hf_ssl.cli.assemble import build_model, build_processor, choose_recipe
+from hf_ssl.registry import METHODS
+
+CASES = [(m, b) for m in METHODS for b in ("vit-nano", "resnet-nano") if METHODS[m].batch != "masked" or b[0] == "v"]
+
+
+@pytest.mark.parametrize(("method", "backbone"), CASES)
+def test_a_small_recipe_runs_on_both_kinds_of_encoder(method, backbone):
+    row = METHODS[method]
+    recipe = choose_recipe(row, None, image_size=32)
+    model, base = build_model(row, recipe, backbone, {}, image_size=32, seed=0, label_names=["a", "b"])
+    assert base is None
+    # A recipe's pooling speaks of a ViT.
+    assert model.config.pooling in (None, "mean") and (model.config.pooling is None or backbone == "vit-nano")
+    processor = build_processor(row, recipe, {}, image_size=32, model=model)
+    model.on_data(4096)
+    views = dict(processor.views(torch.randint(0, 256, (4, 1, 32, 32), dtype=torch.uint8)))
+    extras = {"labels": torch.tensor([0, 1, 0, 1]), "sample_index": torch.arange(4)}
+    if (method, backbone) == ("obow", "resnet-nano"):  # two more halvings than the border of its maps allows
+        with pytest.raises(ValueError, match="2x2 has no places inside a border of 1: set border lower"):
+            model.train()(**views)
+        return
+    output = model.train()(**views, **{name: extras[name] for name in model.forward_extras})
+    assert output.loss.isfinite()
+    output.loss.backward()
