@@ -24,7 +24,7 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoModelForPreTraining
 
-from hf_ssl.data import load_data
+from hf_ssl.data import Data, load_data
 from hf_ssl.evaluation import evaluate_encoder
 from hf_ssl.hub import PRETRAINING, build_card
 from hf_ssl.registry import METHODS, Method
@@ -51,7 +51,7 @@ class Table:
             if before["settings"] != self.settings:
                 raise SystemExit(f"{self.path} was made with {before['settings']}: move it away first.")
             self.runs = before["runs"]
-        self.data = load_data(args.data)
+        self.data: dict[int, Data] = {}
         self.baselines: dict[tuple[str, int], list] = {}
 
     def run(self, method: Method, seed: int) -> None:
@@ -70,8 +70,8 @@ class Table:
             if done.returncode:
                 print(f"{key}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr, flush=True)
                 return
-        run = json.loads((folder / "results.json").read_text(encoding="utf-8"))["run"]
-        report = self.evaluate(folder, seed)
+        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        run, report = results["run"], results["evaluation"] or self.evaluate(folder, seed)
         with self.lock:
             self.runs[key] = {"run": run, "evaluation": report}
             self.save()
@@ -79,11 +79,13 @@ class Table:
         print(f"{key}: {scores}, {run['seconds']:.0f} s", flush=True)
 
     def evaluate(self, folder: Path, seed: int) -> dict:
-        """The report of an encoder; what does not depend on the method is computed once."""
+        """What `hf-ssl pretrain` would report of the encoder; what does not depend on the method is computed once."""
         encoder, processor = AutoModel.from_pretrained(folder), AutoImageProcessor.from_pretrained(folder)
-        arguments = (encoder, processor, self.data.train, self.data.test)
         kind = (type(encoder).__name__, seed)
-        with self.lock:  # the second one to come waits for the baselines of the first
+        with self.lock:  # the second one to come waits for the data and the baselines of the first
+            if seed not in self.data:
+                self.data[seed] = load_data(self.settings["data"], seed=seed)
+            arguments = (encoder, processor, self.data[seed].train, self.data[seed].test)
             if kind not in self.baselines:
                 report = evaluate_encoder(*arguments, seed=seed)
                 self.baselines[kind] = report.rows[:-1]
@@ -113,13 +115,13 @@ def summary(values: list[float]) -> dict[str, float]:
 def row(method: Method, runs: dict[int, dict]) -> dict:
     """One row of the table, from the results of every seed."""
     first = next(iter(runs.values()))["run"]
-    facts = {name: first[name] for name in ("batch_size", "steps", "parameters", "hardware", "versions")}
+    facts = {name: first[name] for name in ("batch_size", "steps", "parameters", "versions")}
     scores = {}
     for name, prefix in (("this encoder", ""), ("random init", "random_"), ("raw pixels", "raw_")):
         rows = [next(r for r in run["evaluation"]["rows"] if r["name"] == name) for run in runs.values()]
         scores |= {prefix + score: summary([r[score] for r in rows]) for score in SCORES}
     fastest = max((run["run"] for run in runs.values()), key=lambda run: run["images_per_second"])
-    costs = {name: fastest[name] for name in ("images_per_second", "seconds")}
+    costs = {name: fastest[name] for name in ("images_per_second", "seconds", "hardware")}
     doctor = sorted({finding for run in runs.values() for finding in run["run"]["doctor"]})
     return {"method": method.name, "seeds": sorted(runs), **scores, **costs, **facts, "doctor": doctor}
 
@@ -137,14 +139,14 @@ def markdown(table: dict) -> str:
     lines = [
         f"# {settings['data']}, {settings['backbone']}, {budget}",
         "",
-        f"`python benchmarks/results_table.py {command}` on {rows[0]['hardware']}; {settings['jobs']} runs at a time "
-        f"of {settings['threads']} thread each; {versions}.",
+        f"`python benchmarks/results_table.py {command}`, {versions}.",
         "",
         "Accuracy in percent of classifiers on the frozen embedding, mean ± standard deviation over the seeds; images "
         "a second (images, not views) and seconds are of training alone, in the fastest run.",
         "",
-        "| method | paper | kNN | linear | random init: kNN | linear | parameters, M | steps | images/s | s | seeds |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| method | paper | kNN | linear | random init: kNN | linear "
+        "| weights, M | steps | images/s | s | on | seeds |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- | ---: |",
     ]
     for r in sorted(rows, key=lambda r: (r["method"] != "supervised", -r["knn"]["mean"])):
         method = METHODS[r["method"]]
@@ -152,8 +154,9 @@ def markdown(table: dict) -> str:
         cells += [score(r[key]) for key in ("knn", "linear", "random_knn", "random_linear")]
         cells += [f"{r['parameters'] / 1e6:.2f}", str(r["steps"])]
         cells += [f"{r[key]:.0f}" for key in ("images_per_second", "seconds")]
-        lines.append(f"| {' | '.join([*cells, str(len(r['seeds']))])} |")
-    lines.append(f"| raw pixels | | {score(rows[0]['raw_knn'])} | {score(rows[0]['raw_linear'])} |{' |' * 7}")
+        cells += [r["hardware"], str(len(r["seeds"]))]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines.append(f"| raw pixels | | {score(rows[0]['raw_knn'])} | {score(rows[0]['raw_linear'])} |{' |' * 8}")
     return "\n".join(lines) + "\n"
 
 

@@ -150,6 +150,31 @@ def _require(tensors: Mapping[str, torch.Tensor], name: str) -> None:
         raise ValueError(f"missing {name}; unexpected {listed(list(tensors))}")
 
 
+def backbone_and_projector(checkpoint: Mapping[str, Any], source: str, ignored: tuple[str, ...] = ()) -> Conversion:
+    """
+    Of a checkpoint whose `model` has a ResNet `backbone` and a `projector`, or of the bare ResNet.
+
+    Args:
+        source: see [`Conversion`].
+        ignored: see [`Conversion`]; of a whole checkpoint.
+    """
+    tensors = state_dict(checkpoint, "model")
+    whole = "model" in checkpoint
+    prefix = "backbone." if whole else ""
+    backbone = resnet_config(tensors, prefix)
+    config = {"backbone_config": backbone}
+    if widths := layer_widths(tensors, "projector."):
+        config["projection_sizes"] = widths
+    return Conversion(
+        source=source,
+        tensors=tensors,
+        config=config,
+        names={"backbone": native_names(backbone, prefix), "projector": "projector."},
+        required=("backbone", "projector") if whole else ("backbone",),
+        ignored=ignored if whole else (),
+    )
+
+
 # Names in transformers -> names in torchvision, and in timm, as the official code has them.
 _RESNET_NAMES = (
     (r"embedder\.embedder\.convolution\.", r"conv1."),

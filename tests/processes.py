@@ -11,11 +11,11 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-DEADLINE = 120  # seconds
+DEADLINE = 240  # seconds
 
 
 def _worker(rank: int, world: int, folder: str, function: Callable, arguments: tuple) -> None:
-    faulthandler.dump_traceback_later(DEADLINE, exit=True)  # a deadlock is a failure with a stack
+    faulthandler.dump_traceback_later(DEADLINE, exit=True)  # a deadlock is a failure with a stack, not a lost run
     torch.set_num_threads(1)
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(world), LOCAL_RANK=str(rank))
     store = dist.FileStore(f"{folder}/rendezvous", world)

@@ -40,3 +40,13 @@ def test_a_table_says_what_its_runs_measured(table):
             mean = sum(r[score] for r in ours) / len(ours)
             assert row[score]["mean"] == pytest.approx(mean)
             assert f" {mean:.1f} ± " in text
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda path: path.stem)
+def test_the_readme_says_what_a_table_says(table):
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    for row in json.loads(table.read_text(encoding="utf-8"))["rows"]:
+        title = METHODS[row["method"]].title
+        cells = [line.split("|")[2:6] for line in lines if title in line]
+        shown = [[cell.strip().partition(" ± ")[0] for cell in row_cells] for row_cells in cells]
+        assert [f"{row[key]['mean']:.1f}" for key in ("knn", "linear", "random_knn", "random_linear")] in shown, title

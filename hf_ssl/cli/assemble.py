@@ -88,9 +88,9 @@ def build_model(
     if "labels" in method.pretraining_class.forward_extras and label_names:
         values["id2label"] = dict(enumerate(label_names))
     native = backbone_config(backbone or recipe.backbone, image_size)
-    kind = AutoConfig.from_pretrained(backbone).model_type if native is None else native.model_type
-    if kind != "vit" and "pooling" not in config:  # a recipe speaks of its own backbone; others pool by themselves
-        values.pop("pooling", None)
+    if "pooling" in values and "pooling" not in config:  # a recipe speaks of a ViT; others pool by themselves
+        if (native or AutoConfig.from_pretrained(backbone)).model_type != "vit":
+            del values["pooling"]
     if native is None:
         return method.pretraining_class.from_backbone(backbone, values), backbone
     return method.pretraining_class(cls(**values, backbone_config=native)), None

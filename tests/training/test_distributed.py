@@ -1,21 +1,14 @@
 """Two gloo processes give the loss and the gradients of one, and the same state on every rank."""
 
-import datetime
-import faulthandler
-import os
-import tempfile
-
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from hf_ssl.nn.drop_path import DropPath
 from hf_ssl.registry import METHODS
 
 from ..conftest import build_model, build_views
-
-DEADLINE = 240  # seconds
+from ..processes import in_processes
 
 
 def prepare(method):
@@ -27,13 +20,9 @@ def prepare(method):
     return model
 
 
-def worker(rank, world, folder):
-    faulthandler.dump_traceback_later(DEADLINE, exit=True)  # a deadlock is a failure with a stack, not a lost CI run
-    torch.set_num_threads(1)
-    os.environ.update(RANK=str(rank), WORLD_SIZE=str(world), LOCAL_RANK=str(rank))
-    store = dist.FileStore(f"{folder}/rendezvous", world)
-    timeout = datetime.timedelta(seconds=DEADLINE / 2)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=world, timeout=timeout)
+def train_a_step(rank, world):
+    """Loss, gradients and buffers of each method, or what went wrong."""
+    results = {}
     for method in METHODS:
         try:
             model = prepare(method)
@@ -47,30 +36,27 @@ def worker(rank, world, folder):
             model.before_optimizer_step(5, 10)
             model.after_optimizer_step(5, 10)
             gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
-            torch.save((loss / world, gradients, dict(model.named_buffers())), f"{folder}/{method}-{rank}.pt")
+            results[method] = loss / world, gradients, dict(model.named_buffers())
         except Exception as error:
-            torch.save(repr(error), f"{folder}/{method}-{rank}.pt")
+            results[method] = repr(error)
         dist.barrier()
-    dist.destroy_process_group()
-    faulthandler.cancel_dump_traceback_later()
+    return results
 
 
 @pytest.fixture(scope="module")
-def folder_of_two_processes():
-    with tempfile.TemporaryDirectory() as folder:
-        mp.spawn(worker, (2, folder), nprocs=2)
-        yield folder
+def two_processes():
+    return in_processes(train_a_step)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_two_processes_equal_one(method, folder_of_two_processes):
+def test_two_processes_equal_one(method, two_processes):
     model = prepare(method)
     model.on_step_begin(5, 10)
     loss = model(**build_views(method, batch=8)).loss
     loss.backward()
     model.before_optimizer_step(5, 10)
     model.after_optimizer_step(5, 10)
-    ranks = [torch.load(f"{folder_of_two_processes}/{method}-{rank}.pt") for rank in range(2)]
+    ranks = [results[method] for results in two_processes]
     for other in ranks:
         assert not isinstance(other, str), other
         other_loss, gradients, buffers = other
