@@ -5,8 +5,8 @@ Every method with the same encoder, data, epochs and seeds: the table of the DIN
 
 Each run is `hf-ssl pretrain METHOD` with the method's own recipe, for `--epochs` if given, then the evaluation of what
 it exported. Results go one by one to `benchmarks/results/DATA-BACKBONE[-N-epochs].json`, and a run that is there is
-not run again: stop and start the command at will. The table is written beside it as Markdown and, with `--cards`, one
-`model_cards/METHOD.md` from the run with the median kNN.
+not run again: stop and start the command at will. The table is written beside it as Markdown, and into README.md where
+that has a place for it; with `--cards`, one `model_cards/METHOD.md` from the run with the median kNN too.
 """
 
 import argparse
@@ -27,10 +27,10 @@ from transformers import AutoImageProcessor, AutoModel, AutoModelForPreTraining
 from hf_ssl.data import Data, load_data
 from hf_ssl.evaluation import evaluate_encoder
 from hf_ssl.hub import PRETRAINING, build_card
+from hf_ssl.hub.card_sections import CAPTIONS
 from hf_ssl.registry import METHODS, Method
 
 ROOT = Path(__file__).parents[1]
-FIGURES = ("reconstructions", "features", "attention", "neighbours")
 SCORES = ("knn", "linear")
 SETTINGS = ("data", "backbone", "epochs", "jobs", "threads")
 
@@ -105,6 +105,7 @@ class Table:
         part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
         part.replace(self.path)
         self.path.with_suffix(".md").write_text(markdown(value), encoding="utf-8")
+        update_readme(self.name, value)
 
 
 def summary(values: list[float]) -> dict[str, float]:
@@ -126,14 +127,49 @@ def row(method: Method, runs: dict[int, dict]) -> dict:
     return {"method": method.name, "seeds": sorted(runs), **scores, **costs, **facts, "doctor": doctor}
 
 
+def ordered(table: dict) -> list[dict]:
+    """Rows as they are shown: the supervised one first, then by kNN."""
+    return sorted(table["rows"], key=lambda r: (r["method"] != "supervised", -r["knn"]["mean"]))
+
+
+def scores(r: dict, *keys: str) -> list[str]:
+    """Mean ± standard deviation."""
+    return [f"{r[key]['mean']:.1f} ± {r[key]['std']:.1f}" for key in keys]
+
+
+def lines_of(head: list[str], rows: list[list[str]], texts: tuple[str, ...] = ("method", "on")) -> list[str]:
+    """A Markdown table, in which all columns but `texts` are numbers."""
+    rule = ["---" if name in texts else "---:" for name in head]
+    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
+
+
+SHOWN = ["method", "kNN", "linear", "random init: kNN", "linear", "weights, M", "steps", "seeds"]
+COSTS = ["images/s", "s", "on"]
+
+
+def cells_of(r: dict) -> list[str]:
+    """What `SHOWN` names."""
+    method = METHODS[r["method"]]
+    accuracies = scores(r, "knn", "linear", "random_knn", "random_linear")
+    facts = [f"{r['parameters'] / 1e6:.2f}", str(r["steps"]), ", ".join(map(str, r["seeds"]))]
+    return [f"[{method.title}](https://arxiv.org/abs/{method.paper})", *accuracies, *facts]
+
+
+def summary_table(table: dict, costs: bool = False) -> str:
+    """The table as README shows it or, with `costs`, with time and machine too; raw pixels last."""
+    rows = [cells_of(r) for r in ordered(table)]
+    rows.append(["raw pixels", *scores(table["rows"][0], "raw_knn", "raw_linear"), *[""] * (len(SHOWN) - 3)])
+    if costs:
+        for cells, r in zip(rows, ordered(table), strict=False):
+            cells += [f"{r['images_per_second']:.0f}", f"{r['seconds']:.0f}", r["hardware"]]
+        rows[-1] += [""] * len(COSTS)
+    return "\n".join(lines_of([*SHOWN, *(COSTS if costs else [])], rows)) + "\n"
+
+
 def markdown(table: dict) -> str:
-    """The table, the supervised row first, then by kNN; raw pixels last."""
-
-    def score(value: dict) -> str:
-        return f"{value['mean']:.1f} ± {value['std']:.1f}"
-
-    settings, rows = table["settings"], table["rows"]
-    versions = ", ".join(f"{name} {version}" for name, version in rows[0]["versions"].items())
+    """The page of the table."""
+    settings = table["settings"]
+    versions = ", ".join(f"{name} {version}" for name, version in table["rows"][0]["versions"].items())
     command = " ".join(f"--{name} {settings[name]}" for name in SETTINGS if settings[name])
     budget = f"{settings['epochs']:g} epochs" if settings["epochs"] else "each method's own recipe"
     lines = [
@@ -144,32 +180,31 @@ def markdown(table: dict) -> str:
         "Accuracy in percent of classifiers on the frozen embedding, mean ± standard deviation over the seeds; images "
         "a second (images, not views) and seconds are of training alone, in the fastest run.",
         "",
-        "| method | paper | kNN | linear | random init: kNN | linear "
-        "| weights, M | steps | images/s | s | on | seeds |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- | ---: |",
+        summary_table(table, costs=True),
     ]
-    for r in sorted(rows, key=lambda r: (r["method"] != "supervised", -r["knn"]["mean"])):
-        method = METHODS[r["method"]]
-        cells = [method.title, f"[{method.paper}](https://arxiv.org/abs/{method.paper})"]
-        cells += [score(r[key]) for key in ("knn", "linear", "random_knn", "random_linear")]
-        cells += [f"{r['parameters'] / 1e6:.2f}", str(r["steps"])]
-        cells += [f"{r[key]:.0f}" for key in ("images_per_second", "seconds")]
-        cells += [r["hardware"], str(len(r["seeds"]))]
-        lines.append(f"| {' | '.join(cells)} |")
-    lines.append(f"| raw pixels | | {score(rows[0]['raw_knn'])} | {score(rows[0]['raw_linear'])} |{' |' * 8}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
+
+
+def update_readme(name: str, table: dict) -> None:
+    """Put the table between `<!-- table NAME -->` and the next `<!-- /table -->` of README.md, if they are there."""
+    path, start = ROOT / "README.md", f"<!-- table {name} -->\n"
+    before, mark, rest = path.read_text(encoding="utf-8").partition(start)
+    if mark:
+        after = rest[rest.index("<!-- /table -->") :]
+        path.write_text(before + mark + summary_table(table) + after, encoding="utf-8")
 
 
 def write_card(method: Method, runs: dict[int, dict], folder: Path) -> None:
     """The card of the run with the median kNN, its results beside it, and small copies of its pictures."""
-    ordered = sorted(runs, key=lambda seed: runs[seed]["evaluation"]["rows"][-1]["knn"])
-    seed = ordered[len(ordered) // 2]
+    by_knn = sorted(runs, key=lambda seed: runs[seed]["evaluation"]["rows"][-1]["knn"])
+    seed = by_knn[len(by_knn) // 2]
     source, results, cards = folder / f"{method.name}-{seed}", runs[seed], ROOT / "model_cards"
+    card = cards / f"{method.name}.md"
     if not source.is_dir():
         print(f"{source} is gone: no new card for {method.name}.", file=sys.stderr)
         return
     figures = []
-    for name in FIGURES:
+    for name in CAPTIONS:
         if (source / "figures" / f"{name}.png").is_file():
             small = cards / "figures" / method.name / f"{name}.png"
             small.parent.mkdir(parents=True, exist_ok=True)
@@ -185,9 +220,10 @@ def write_card(method: Method, runs: dict[int, dict], folder: Path) -> None:
         results=results["evaluation"],
         run=results["run"],
         figures=figures,
+        existing=card.read_text(encoding="utf-8") if card.is_file() else None,
     )
-    (cards / f"{method.name}.md").write_text(text, encoding="utf-8")
-    (cards / f"{method.name}.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    card.write_text(text, encoding="utf-8")
+    card.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> None:

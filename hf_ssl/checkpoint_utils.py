@@ -1,6 +1,7 @@
 """Checkpoint files from anywhere, read without trust."""
 
 import argparse
+import json
 import re
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -9,6 +10,13 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
+from transformers.utils import (
+    SAFE_WEIGHTS_NAME,
+    WEIGHTS_INDEX_NAME,
+    WEIGHTS_NAME,
+    is_peft_available,
+)
+from transformers.utils.peft_utils import find_adapter_config_file
 
 _MAX_EXPANSION = 4  # what a file may unpack to, over its own size; torch stores uncompressed
 
@@ -75,6 +83,43 @@ def _require_no_bomb(path: Path, unpacked: int, size: int) -> None:
         raise _Bomb(
             f"{path} of {size} bytes would unpack to {unpacked}, more than {_MAX_EXPANSION} times its size: "
             "it is not loaded."
+        )
+
+
+def require_own_weights(repository: str | Path, revision: str | None = None, subfolder: str = "") -> None:
+    """
+    Refuse, before anything is read, what would make `from_pretrained` leave a repository or unpickle.
+
+    The Hub's client keeps shards inside of a download by itself, so that these are looked for in folders only.
+
+    Args:
+        repository (`str` or `Path`): id on the Hub, or folder.
+
+    Raises:
+        ValueError: for an adapter (its base model lies elsewhere), shards outside of the folder, or weights that are
+            pickled only.
+    """
+    folder = Path(repository, subfolder)
+    adapter = (folder / "adapter_model.bin").is_file()  # a config can name it as its weights
+    if adapter or (
+        (folder.is_dir() or is_peft_available())
+        and find_adapter_config_file(str(repository), revision=revision, subfolder=subfolder)
+    ):
+        raise ValueError(f"{repository} is an adapter of another model: merge it into that model and save the whole.")
+    indices = sorted(folder.glob("*.safetensors.index.json"))  # a config can name any of them
+    for index in indices:
+        try:
+            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ValueError(f"{index} is no index of shards: it is damaged.") from None
+        for shard in shards:
+            if not re.fullmatch(r"[\w-][\w.-]*\.safetensors", str(shard)):
+                raise ValueError(f"{index} names {shard!r}, which is no file of weights beside it: it is not loaded.")
+    pickled = [name for name in (WEIGHTS_NAME, WEIGHTS_INDEX_NAME) if (folder / name).is_file()]
+    if pickled and not indices and not (folder / SAFE_WEIGHTS_NAME).is_file():
+        raise ValueError(
+            f"{folder} holds pickled weights only ({pickled[0]}), which could run code: they are not loaded. Save "
+            f"them as {SAFE_WEIGHTS_NAME} first."
         )
 
 

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from os import PathLike
 
 import torch
 from torch import nn
@@ -11,7 +12,9 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling, ImageClass
 from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
+from .checkpoint_utils import require_own_weights
 from .configuration_utils import SSLConfig
+from .nn.chunks import encode_in_chunks
 from .nn.masking import encode_tokens
 from .nn.momentum import Twin
 
@@ -95,7 +98,10 @@ def forward_backbone(
 
 def encode(backbone: PreTrainedModel, pixel_values: torch.Tensor, pooling: str | None = None) -> torch.Tensor:
     """Embeddings of shape `(batch, hidden)`; see `forward_backbone`."""
-    return forward_backbone(backbone, pixel_values, pooling).pooler_output
+    size = getattr(backbone, "encode_chunk_size", None)
+    return encode_in_chunks(
+        backbone, lambda x: forward_backbone(backbone, x, pooling).pooler_output, pixel_values, size
+    )
 
 
 def encode_crops(backbone: PreTrainedModel, crops: list[torch.Tensor], pooling: str | None = None) -> torch.Tensor:
@@ -147,6 +153,7 @@ class SSLPreTrainedModel(PreTrainedModel):
     frozen_modules: tuple[str, ...] = ()
     uses_mask_token = False  # True where `bool_masked_pos` goes into the native encoder
     batch_contrastive = False  # True where the loss compares the images of a batch with each other
+    encodes_in_chunks = True  # False where `forward` runs the encoder by anything else than `encode`
     forward_extras: tuple[str, ...] = ()  # of "labels" and "sample_index": what `forward` takes beside the views
     constant_lr_modules: tuple[str, ...] = ()  # children whose learning rate follows no schedule
     same_on_every_rank: tuple[str, ...] = ()  # modules whose buffers are equal in all processes by construction
@@ -165,8 +172,18 @@ class SSLPreTrainedModel(PreTrainedModel):
                     parameter.requires_grad_(False)
 
     def save_pretrained(self, save_directory, *args, save_original_format: bool = False, **kwargs):
+        if kwargs.get("push_to_hub"):
+            raise ValueError("This folder alone is no repository: publish with push_to_hub(repo_id, processor=...).")
         # In the original (transformers 4) key names, a resumed Trainer would silently skip most ViT weights.
         return super().save_pretrained(save_directory, *args, save_original_format=save_original_format, **kwargs)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *args, use_safetensors: bool = True, **kwargs):
+        """As ever, but pickles are not read, nor files outside of the repository."""
+        if isinstance(pretrained_model_name_or_path, str | PathLike) and use_safetensors:
+            where = {name: kwargs[name] for name in ("revision", "subfolder") if name in kwargs}
+            require_own_weights(pretrained_model_name_or_path, **where)
+        return super().from_pretrained(pretrained_model_name_or_path, *args, use_safetensors=use_safetensors, **kwargs)
 
     @classmethod
     def from_backbone(cls, backbone: str | PreTrainedModel, config: SSLConfig | Mapping | None = None, **kwargs):
@@ -181,7 +198,15 @@ class SSLPreTrainedModel(PreTrainedModel):
         Raises:
             ValueError: when weights of the encoder are missing or left over.
         """
-        native = AutoModel.from_pretrained(backbone, **kwargs) if isinstance(backbone, str) else backbone
+        if isinstance(backbone, str):
+            require_own_weights(backbone, kwargs.get("revision"), kwargs.get("subfolder", ""))
+            safe = {"use_safetensors": True, "trust_remote_code": False}
+            native, info = AutoModel.from_pretrained(backbone, output_loading_info=True, **{**safe, **kwargs})
+            gone = sorted(name for name in info["missing_keys"] if "pooler" not in name)
+            if gone:
+                raise ValueError(f"{backbone} lacks {len(gone)} weights of its encoder, such as {gone[0]}.")
+        else:
+            native = backbone
         native = native.backbone if isinstance(native, SSLPreTrainedModel) else native
         if isinstance(config, SSLConfig):
             config = {f.name: config.to_dict()[f.name] for f in fields(config) if f.name in config.to_dict()}

@@ -7,10 +7,14 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import pytest
 import torch
+from huggingface_hub import constants
 from transformers import ConvNextConfig, Dinov2Config, ResNetConfig, SwinConfig, ViTConfig
 
 from hf_ssl.data import TensorImages
 from hf_ssl.registry import METHODS
+
+from .hub_server import HubServer
+from .hub_server.client import settings
 
 torch.set_num_threads(1)  # tiny tensors: a second thread only waits
 
@@ -100,3 +104,14 @@ def random_images() -> TensorImages:
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(0, 256, (24, 3, 32, 32), generator=generator, dtype=torch.uint8)
     return TensorImages(images, labels=[i % 3 for i in range(24)], label_names=["a", "b", "c"])
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """A Hub on loopback that this process talks to, with a cache of its own and a token that may write."""
+    with HubServer() as server:
+        for name, value in settings(server.url, str(tmp_path)).items():
+            monkeypatch.setattr(constants, name, value)
+        monkeypatch.setattr("transformers.utils.hub._hf_api", None)  # it keeps the address that it was made with
+        monkeypatch.setenv("HF_TOKEN", "hf_write")
+        yield server

@@ -10,7 +10,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 UTILS = {f"{kind}_utils" for kind in "checkpoint configuration conversion image_processing modeling recipe".split()}
 # Importer -> what of hf_ssl it may import. Methods are `methods.<name>`; anything may import itself.
 ALLOWED = {
-    "": {"registry", "_version", "modeling_utils", "training"},
+    "": {"registry", "_version", "modeling_utils", "training", "hub"},
     "_version": set(),
     "configuration_utils": set(),
     "recipe_utils": set(),
@@ -19,14 +19,14 @@ ALLOWED = {
     "nn": set(),
     "augment": set(),
     "data": set(),
-    "evaluation": {"nn"},
+    "evaluation": {"nn", "checkpoint_utils"},
     "backbones": {"configuration_utils"},
-    "modeling_utils": {"nn", "configuration_utils"},
+    "modeling_utils": {"nn", "checkpoint_utils", "configuration_utils"},
     "image_processing_utils": {"augment", "configuration_utils"},
     "methods": UTILS | {"nn", "augment"},
-    "training": UTILS | {"nn", "augment", "data", "evaluation"},
+    "training": UTILS | {"nn", "augment", "data", "evaluation", "hub"},
     "registry": UTILS | {"methods"},
-    "hub": UTILS | {"evaluation", "training", "registry", "_version"},
+    "hub": UTILS | {"evaluation", "registry", "_version"},
     "cli": UTILS | {"backbones", "hub", "training", "evaluation", "data", "registry"},
 }
 MAY_ASK_FOR_ATTRIBUTES = {"modeling_utils.py"}

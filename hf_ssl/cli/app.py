@@ -89,17 +89,50 @@ def pretrain(
 def evaluate(
     encoder: Annotated[str, typer.Argument(help="A folder or Hub id that AutoModel loads.")],
     data: Annotated[str, typer.Option(help=f"Labelled images: {_DATA}.")] = "photo-patches",
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of the encoder on the Hub.")] = None,
+    subfolder: Annotated[str, typer.Option(help="Of the repository, such as pretraining.")] = "",
+    image_processor: Annotated[
+        str | None, typer.Option(help="Folder or Hub id to take the image processor from. [default: the encoder's]")
+    ] = None,
     linear: Annotated[bool, typer.Option(help="Linear probe too.")] = True,
+    k: Annotated[int, typer.Option(help="Neighbours of the kNN classifier.")] = 20,
+    temperature: Annotated[float, typer.Option(help="Of the votes of the neighbours.")] = 0.07,
     batch_size: Annotated[int, typer.Option(help="Images at a time.")] = 256,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:1, mps, …  [default: the accelerator, if there is one]")
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="Of the encoder: float32, bfloat16 or float16.")] = "float32",
     image_column: Annotated[str | None, typer.Option(help="Column of a Hub data set.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of a Hub data set.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random initialisation and the probe's validation part.")] = 0,
     json_file: Annotated[Path | None, typer.Option(help="Write the report here too.")] = None,
 ) -> None:
-    """kNN and linear probe of any encoder, beside raw pixels and its own random initialisation."""
-    from .evaluate import run
+    """kNN and linear probe of any encoder, beside raw pixels and its own random initialisation.
 
-    run(encoder, data, linear, batch_size, image_column, label_column, seed, json_file)
+    Takes what AutoModel takes: ours, ViT, DINOv2, ResNet, ConvNeXt, Swin, BEiT, ViTMAE (nothing is hidden), timm, and
+    the image side of CLIP and SigLIP. Weights are read from safetensors only, and no code of a repository is run.
+    """
+    from .evaluate import Request, run
+
+    run(
+        Request(
+            encoder=encoder,
+            data=data,
+            revision=revision,
+            subfolder=subfolder,
+            image_processor=image_processor,
+            linear=linear,
+            k=k,
+            temperature=temperature,
+            batch_size=batch_size,
+            device=device,
+            dtype=dtype,
+            image_column=image_column,
+            label_column=label_column,
+            seed=seed,
+            json_file=json_file,
+        )
+    )
 
 
 @app.command()
@@ -111,6 +144,45 @@ def export(
     from .export import run
 
     run(checkpoint, output_dir)
+
+
+@app.command()
+def card(
+    folder: Annotated[Path, typer.Argument(help="A repository: what pretrain, export or convert wrote.")],
+    license: Annotated[
+        str | None, typer.Option(help="Of the weights, as the Hub names it. [default: that of the present card]")
+    ] = None,
+    repo_id: Annotated[str | None, typer.Option(help="Where it will be on the Hub, user/name: for the code.")] = None,
+) -> None:
+    """Write the model card again, from the weights, results.json and figures/; your notes in it stay.
+
+    Notes stand between the marks <!-- notes --> and <!-- /notes -->.
+    """
+    from .card import run
+
+    run(folder, license, repo_id)
+
+
+@app.command()
+def push(
+    folder: Annotated[Path, typer.Argument(help="A repository: what pretrain, export or convert wrote.")],
+    repo_id: Annotated[str, typer.Argument(help="On the Hub, user/name; made where there is none.")],
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+    revision: Annotated[str | None, typer.Option(help="Branch. [default: main]")] = None,
+    tag: Annotated[str | None, typer.Option(help="Tag of the commit, such as v1.")] = None,
+    message: Annotated[str | None, typer.Option(help="Of the commit.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace all of a repository that hf_ssl did not publish.")
+    ] = False,
+    token: Annotated[str | None, typer.Option(help="[default: HF_TOKEN, or that of `hf auth login`]")] = None,
+) -> None:
+    """Publish a repository on the Hub in one commit, or in none where it is there already.
+
+    Sent are the encoder, pretraining/, the card, figures and results.json; never checkpoints, pickles or links.
+    """
+    from .push import run
+
+    run(folder, repo_id, private or None, revision, tag, message, overwrite, token)
 
 
 @app.command()

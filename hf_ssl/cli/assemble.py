@@ -89,7 +89,7 @@ def build_model(
         values["id2label"] = dict(enumerate(label_names))
     native = backbone_config(backbone or recipe.backbone, image_size)
     if "pooling" in values and "pooling" not in config:  # a recipe speaks of a ViT; others pool by themselves
-        if (native or AutoConfig.from_pretrained(backbone)).model_type != "vit":
+        if (native or AutoConfig.from_pretrained(backbone, trust_remote_code=False)).model_type != "vit":
             del values["pooling"]
     if native is None:
         return method.pretraining_class.from_backbone(backbone, values), backbone

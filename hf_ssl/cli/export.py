@@ -3,11 +3,17 @@
 from pathlib import Path
 
 import typer
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForPreTraining
+from transformers.utils import CONFIG_NAME, cached_file
 
+from ..checkpoint_utils import require_own_weights
 from ..configuration_utils import SSLConfig
+from ..conversion_utils import listed
 from ..hub import PRETRAINING, build_card, export_pretrained
-from ..registry import method_of
+from ..image_processing_utils import SSLImageProcessor
+from ..modeling_utils import SSLPreTrainedModel
+from ..registry import Method, method_of
 
 
 def require_empty(output_dir: Path) -> None:
@@ -16,18 +22,42 @@ def require_empty(output_dir: Path) -> None:
         raise ValueError(f"{output_dir} is not an empty folder: choose another place for the repository.")
 
 
+def load_method(checkpoint: str) -> tuple[Method, SSLPreTrainedModel, SSLImageProcessor]:
+    """
+    The method in a repository's `pretraining/`, or in a checkpoint of the Trainer, where it is at the root.
+
+    Raises:
+        ValueError: when there is a model of another kind, or weights are missing, left over, damaged or pickled.
+        OSError: when there is nothing.
+    """
+    subfolder = PRETRAINING if _has_method(checkpoint) else ""
+    where = {"subfolder": subfolder, "trust_remote_code": False}
+    require_own_weights(checkpoint, subfolder=subfolder)
+    config = AutoConfig.from_pretrained(checkpoint, **where)
+    if not isinstance(config, SSLConfig):
+        raise ValueError(f"{checkpoint} holds a {config.model_type!r} model, no pretraining checkpoint of hf_ssl.")
+    try:
+        model, info = AutoModelForPreTraining.from_pretrained(checkpoint, output_loading_info=True, **where)
+    except (SafetensorError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"The weights of {checkpoint} are damaged, or do not fit its config: {reason}") from None
+    wrong = sorted({*info["missing_keys"], *info["unexpected_keys"]})
+    if wrong:
+        raise ValueError(f"The weights of {checkpoint} are missing, or left over: {listed(wrong)}.")
+    return method_of(config), model, AutoImageProcessor.from_pretrained(checkpoint, **where)
+
+
+def _has_method(repository: str) -> bool:
+    if Path(repository).is_dir():
+        return Path(repository, PRETRAINING).is_dir()
+    return bool(
+        cached_file(repository, CONFIG_NAME, subfolder=PRETRAINING, _raise_exceptions_for_missing_entries=False)
+    )
+
+
 def run(checkpoint: str, output_dir: Path) -> None:
     require_empty(output_dir)
-    # A repository holds the method in a subfolder, a checkpoint of the Trainer holds it at the root.
-    subfolder = {"subfolder": PRETRAINING} if Path(checkpoint, PRETRAINING).is_dir() else {}
-    config = AutoConfig.from_pretrained(checkpoint, **subfolder)
-    if not isinstance(config, SSLConfig):
-        raise ValueError(
-            f"{checkpoint} holds a {config.model_type!r} model, no pretraining checkpoint of hf_ssl: there is nothing "
-            "to export."
-        )
-    model = AutoModelForPreTraining.from_pretrained(checkpoint, **subfolder)
-    processor = AutoImageProcessor.from_pretrained(checkpoint, **subfolder)
-    card = build_card(method_of(config), model, processor, results=None, run=None, figures=[])
+    method, model, processor = load_method(checkpoint)
+    card = build_card(method, model, processor, results=None, run=None, figures=[])
     export_pretrained(model, processor, output_dir, card)
     typer.echo(f"Wrote {output_dir}: AutoModel.from_pretrained({str(output_dir)!r}) gives the encoder.")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shlex
 import shutil
 import sys
@@ -18,11 +19,12 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from ..data import Data, DecodedImages, ImageStream, load_data
 from ..evaluation import EvaluationReport, evaluate_encoder
-from ..hub import PRETRAINING, build_card, export_pretrained
+from ..hub import PRETRAINING, build_card, embedding_check, export_pretrained, push_folder
 from ..registry import get_method
 from ..training import SSLTrainer, SSLTrainingArguments
 from .assemble import build_model, build_processor, build_training_arguments, choose_image_size, choose_recipe
 from .env import hardware, version
+from .files import write_json, write_text
 from .pictures import draw
 
 
@@ -48,11 +50,16 @@ class Request:
     def identity(self) -> dict[str, Any]:
         """What must be the same for an interrupted run to go on."""
         own = asdict(self)
+        own["training"] = {k: v for k, v in self.training.items() if not k.startswith(("hub_", "push_to_hub"))}
         return {k: v for k, v in own.items() if k not in ("output_dir", "max_unreadable", "overwrite", "evaluate")}
 
 
 def run(request: Request) -> None:
     get_method(request.method)  # a misspelt name must not even make a folder
+    if request.training.get("push_to_hub"):
+        if not request.training.get("hub_model_id"):
+            raise ValueError("--push_to_hub needs --hub_model_id user/name.")
+        request.training.setdefault("hub_strategy", "end")  # the finished repository, in one commit
     fresh = not request.output_dir.exists()
     checkpoints = request.output_dir / "checkpoints"
     if os.environ.get("RANK", "0") == "0":
@@ -60,7 +67,7 @@ def run(request: Request) -> None:
     try:
         pretrain(request, checkpoints)
     except (ValueError, OSError, StrictDataclassError):
-        if fresh and not any_in(checkpoints):
+        if fresh and not any_in(checkpoints) and not (request.output_dir / "results.json").is_file():
             shutil.rmtree(request.output_dir, ignore_errors=True)
         raise
 
@@ -89,16 +96,22 @@ def pretrain(request: Request, checkpoints: Path) -> None:
 
     trainer = SSLTrainer(model, args, processor, train_dataset=data.train, eval_dataset=data.test)
     started = time.perf_counter()
-    result = trainer.train(resume_from_checkpoint=get_last_checkpoint(checkpoints) if any_in(checkpoints) else None)
+    last = get_last_checkpoint(checkpoints) if any_in(checkpoints) else None
+    resumed_from = int(last.rpartition("-")[2]) if last else 0
+    result = trainer.train(resume_from_checkpoint=last)
     seconds = time.perf_counter() - started
     if not trainer.is_world_process_zero():
         return
 
     output_dir = request.output_dir
     export_pretrained(model.eval(), processor, output_dir)
-    report = evaluate_export(output_dir, data, args.seed) if request.evaluate else None
+    # What a user will load.
+    encoder, native = AutoModel.from_pretrained(output_dir), AutoImageProcessor.from_pretrained(output_dir)
+    report = evaluate_labelled(encoder, native, data, args.seed) if request.evaluate else None
+    check = embedding_check(encoder, native)
     log = trainer.state.log_history
     figures = draw(output_dir / "figures", model, processor, data, log, report)
+    batch = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
     summary = {
         "command": shown_command(sys.argv[1:]),
         "method": method.name,
@@ -108,26 +121,31 @@ def pretrain(request: Request, checkpoints: Path) -> None:
         "parameters": model.backbone.num_parameters(),
         "seed": args.seed,
         "steps": result.global_step,
+        "resumed_from": resumed_from,
         "epochs": trainer.state.epoch,
-        "batch_size": args.train_batch_size * args.gradient_accumulation_steps * args.world_size,
+        "batch_size": batch,
         "seconds": round(seconds, 1),
-        "images_per_second": round(result.global_step * args.train_batch_size * args.world_size / seconds, 1),
+        "images_per_second": round((result.global_step - resumed_from) * batch / seconds, 1),
         "hardware": hardware(),
-        "versions": {name: version(name) for name in ("hf_ssl", "torch", "transformers")},
-        "training_arguments": changed_arguments(args),
-        "doctor": list(trainer.doctor.findings.values()) if trainer.doctor else [],
+        "versions": {name: version(name) for name in ("hf_ssl", "torch", "transformers")}
+        | {"python": platform.python_version()},
+        "training_arguments": changed_arguments(args) | {"optim": args.to_dict()["optim"]},
+        "doctor": list(trainer.doctor.findings.values()) if trainer.doctor else None,
     }
-    results = {"run": summary, "evaluation": report.to_dict() if report else None, "log": log}
-    write_json(output_dir / "results.json", results)
+    evaluation = report.to_dict() if report else None
+    results = {"run": summary, "evaluation": evaluation, "embedding_check": check, "log": log}
     card = build_card(
         method,
         model,
         processor,
-        results=results["evaluation"],
+        results=evaluation,
         run=summary,
         figures=[f"figures/{f.name}" for f in figures],
+        repo_id=trainer.hub_model_id,
+        check=check,
     )
-    (output_dir / "README.md").write_text(card, encoding="utf-8")
+    write_text(output_dir / "README.md", card)
+    write_json(output_dir / "results.json", results)  # last: with it the run counts as finished
     report_unreadable(data)
     if report:
         typer.echo(f"\n{report.table()}\n{report.verdict()}")
@@ -135,6 +153,24 @@ def pretrain(request: Request, checkpoints: Path) -> None:
         f"\nWrote {output_dir}: AutoModel.from_pretrained({str(output_dir)!r}) gives the encoder; the card is "
         f"README.md, the pictures are in figures/, the whole method is in {PRETRAINING}/."
     )
+    if args.push_to_hub:
+        publish(output_dir, trainer.hub_model_id, args)
+
+
+def publish(output_dir: Path, repo_id: str, args: SSLTrainingArguments) -> None:
+    try:
+        done = push_folder(
+            output_dir,
+            repo_id,
+            private=args.hub_private_repo,
+            revision=args.hub_revision,
+            token=args.hub_token,
+            commit_message="Publish a finished run of hf-ssl pretrain",
+        )
+    except (ValueError, OSError) as error:
+        again = shlex.join(["hf-ssl", "push", str(output_dir), repo_id])
+        raise OSError(f"The run is finished, but not published: {error} Then: {again}") from error
+    typer.echo(f"{'Published' if done.changed else 'Nothing changed:'} {done.commit}")
 
 
 def claim(request: Request) -> None:
@@ -176,18 +212,10 @@ def any_in(folder: Path) -> bool:
     return folder.is_dir() and any(folder.iterdir())
 
 
-def write_json(path: Path, value: dict) -> None:
-    """Whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=2, default=str) + "\n", encoding="utf-8")
-    part.replace(path)
-
-
-def evaluate_export(folder: Path, data: Data, seed: int) -> EvaluationReport | None:
-    """Evaluate what a user will load; `None` without labels."""
+def evaluate_labelled(encoder, processor, data: Data, seed: int) -> EvaluationReport | None:
+    """`None` without labels."""
     if data.test is None or data.train.labels is None:
         return None
-    encoder, processor = AutoModel.from_pretrained(folder), AutoImageProcessor.from_pretrained(folder)
     return evaluate_encoder(encoder, processor, data.train, data.test, seed=seed)
 
 

@@ -6,6 +6,7 @@ from .evaluate import EvaluationReport, EvaluationRow, evaluate_encoder
 from .features import Features, embedding_of, extract_features, preprocess
 from .knn import knn_accuracy, knn_predict
 from .linear import LinearResult, fit_logistic, linear_probe
+from .loading import load_encoder, load_image_processor
 from .low_label import LowLabelResult, low_label_probe
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "knn_accuracy",
     "knn_predict",
     "linear_probe",
+    "load_encoder",
+    "load_image_processor",
     "low_label_probe",
     "preprocess",
     "random_init_like",

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -188,7 +189,9 @@ def frozen_embedder(model: PreTrainedModel, device: torch.device | str | None = 
     config = model.config.to_dict()
     # An image-text model has a vision_config and a text_config, and its forward needs both inputs.
     forward = model.get_image_features if {"vision_config", "text_config"} <= config.keys() else model.forward
-    resizes = "interpolate_pos_encoding" in inspect.signature(forward).parameters
+    parameters = inspect.signature(forward).parameters
+    resizes = "interpolate_pos_encoding" in parameters
+    patch = _search(config, "patch_size")
     size = _search(config, "image_size")
     size = (size, size) if isinstance(size, int) else size
     has_cls = any(name.endswith(("cls_token", "class_embedding")) for name, _ in model.named_parameters())
@@ -200,6 +203,10 @@ def frozen_embedder(model: PreTrainedModel, device: torch.device | str | None = 
         extra = (
             {"interpolate_pos_encoding": True} if resizes and size and tuple(size) != pixel_values.shape[2:] else {}
         )
+        if "noise" in parameters and config.get("mask_ratio") == 0:
+            # ViTMAEModel shuffles the patches that it keeps; in order, the embeddings are the same every time.
+            patches = prod(side // patch for side in pixel_values.shape[2:])
+            extra["noise"] = torch.arange(patches, device=target).expand(len(pixel_values), -1)
         with torch.inference_mode(), torch.autocast(target.type, enabled=False):
             outputs = forward(pixel_values=pixel_values.to(target, model.dtype), **extra)
             embeddings = outputs if isinstance(outputs, torch.Tensor) else embedding_of(outputs, has_cls)

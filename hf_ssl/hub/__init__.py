@@ -1,6 +1,26 @@
 """From a pretraining model to a repository that plain transformers loads."""
 
 from .card import build_card
+from .card_check import embedding_check
+from .card_validation import validate_card
 from .export import PRETRAINING, export_pretrained, native_encoder, native_image_processor
+from .publish import Publication, push_folder, push_model, write_card, write_repository
+from .published_files import published_files
+from .repository import open_repository
 
-__all__ = ["PRETRAINING", "build_card", "export_pretrained", "native_encoder", "native_image_processor"]
+__all__ = [
+    "PRETRAINING",
+    "Publication",
+    "build_card",
+    "embedding_check",
+    "export_pretrained",
+    "native_encoder",
+    "native_image_processor",
+    "open_repository",
+    "published_files",
+    "push_folder",
+    "push_model",
+    "validate_card",
+    "write_card",
+    "write_repository",
+]

@@ -81,7 +81,11 @@ def native_image_processor(processor: SSLImageProcessor) -> ViTImageProcessorPil
 
 
 def export_pretrained(
-    model: SSLPreTrainedModel, processor: SSLImageProcessor, output_dir: str | Path, card: str | None = None
+    model: SSLPreTrainedModel,
+    processor: SSLImageProcessor,
+    output_dir: str | Path,
+    card: str | None = None,
+    max_shard_size: int | str = "50GB",
 ) -> Path:
     """
     Write the repository; what stood there under the same names is replaced as a whole, and never half.
@@ -91,13 +95,14 @@ def export_pretrained(
         processor (`SSLImageProcessor`): its image processor.
         output_dir (`str` or `Path`): made when it does not exist; other files in it stay.
         card (`str`, *optional*): text of `README.md`.
+        max_shard_size (`int` or `str`, *optional*, defaults to `"50GB"`): of one file of weights.
     """
     output_dir = Path(output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output_dir, prefix=".export-") as staging:
-        native_encoder(model).save_pretrained(staging)
+        native_encoder(model).save_pretrained(staging, max_shard_size=max_shard_size)
         native_image_processor(processor).save_pretrained(staging)
-        model.save_pretrained(Path(staging, PRETRAINING))
+        model.save_pretrained(Path(staging, PRETRAINING), max_shard_size=max_shard_size)
         processor.save_pretrained(Path(staging, PRETRAINING))
         if card is not None:
             Path(staging, "README.md").write_text(card, encoding="utf-8")

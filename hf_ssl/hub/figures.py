@@ -117,7 +117,9 @@ def save_neighbours(
                 axes.spines[:].set(color=GREEN if right else RED, linewidth=2.6)
             if named and known and (index == query or not right):
                 name = str(label_names[classes[index]])
-                axes.set_xlabel(name[:18], fontsize=7, color=INK if index == query else RED, labelpad=3)
+                axes.set_xlabel(
+                    name[:18], fontsize=7, color=INK if index == query else RED, labelpad=3, parse_math=False
+                )
     return save(figure, path)
 
 

@@ -23,6 +23,12 @@ class SSLTrainingArguments(TrainingArguments):
         lars_trust_coefficient (`float`, *optional*, defaults to 0.001)
         bias_lr_ratio (`float`, *optional*, defaults to 1.0):
             Learning rate of biases and norms by that of the weights (Barlow Twins: 0.024).
+        cached_chunk_size (`int`, *optional*):
+            At most so many views pass the encoder at a time (GradCache, arXiv:2101.06983), at the cost of one more
+            forward pass. Loss and gradients are those of the whole batch to rounding; what grows with the batch are
+            views, embeddings and heads, not the encoder's activations. BatchNorm inside the encoder is refused unless
+            in `eval()`; heads and their BatchNorms see the whole batch; dropout and stochastic depth draw other
+            numbers than without chunks.
         views_on_device (`bool`, *optional*):
             Make the views on the training device; `False`: in the workers of the data loader. By default on the
             device whenever that is not the CPU.
@@ -54,6 +60,7 @@ class SSLTrainingArguments(TrainingArguments):
     lars_momentum: float = field(default=0.9, metadata={"help": "Momentum of LARS."})
     lars_trust_coefficient: float = field(default=0.001, metadata={"help": "Trust coefficient of LARS."})
     bias_lr_ratio: float = field(default=1.0, metadata={"help": "Of biases and norms, by learning_rate."})
+    cached_chunk_size: int | None = field(default=None, metadata={"help": "Views that the encoder sees at a time."})
     views_on_device: bool | None = field(default=None, metadata={"help": "Make views on the training device."})
     online_knn: bool = field(default=True, metadata={"help": "Report kNN accuracy when evaluating."})
     online_knn_images: int = field(default=5000, metadata={"help": "Images in the bank of the online kNN."})

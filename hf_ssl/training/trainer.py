@@ -1,25 +1,28 @@
 """transformers' Trainer, and the few things self-supervision adds."""
 
 from collections.abc import Sized
+from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
-from transformers import Trainer
 
 from ..data import ImageDataset
 from ..evaluation import extract_features, knn_accuracy
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
+from ..nn.chunks import set_chunk_size
 from .arguments import SSLTrainingArguments
 from .callbacks import StepHooks, WeightDecaySchedule
 from .collators import SequentialBatches, ViewCollator, make_views
 from .doctor import Doctor
 from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
+from .publishing import PublishingTrainer
 
 
-class SSLTrainer(Trainer):
+class SSLTrainer(PublishingTrainer):
     """
-    [`~transformers.Trainer`] for models with the hooks of [`SSLPreTrainedModel`].
+    [`~transformers.Trainer`] for models with the hooks of [`SSLPreTrainedModel`]; what it pushes is in
+    [`PublishingTrainer`].
 
     Args:
         model (`SSLPreTrainedModel`): a `...ForPreTraining`.
@@ -49,6 +52,7 @@ class SSLTrainer(Trainer):
                 f"{type(model).__name__} compares the images of a batch with each other: "
                 f"per_device_train_batch_size must be at least 2, got {args.per_device_train_batch_size}."
             )
+        set_chunk_size(model, args.cached_chunk_size)
         if isinstance(train_dataset, Sized):
             model.on_data(len(train_dataset))
         if "labels" in model.forward_extras:
@@ -145,6 +149,9 @@ class SSLTrainer(Trainer):
         if self.args.max_parameter_grad_norm is None:
             return super()._clip_grad_norm(model)
         return clip_each_(model.parameters(), self.args.max_parameter_grad_norm)
+
+    def run_facts(self) -> dict[str, Any]:
+        return super().run_facts() | {"doctor": list(self.doctor.findings.values()) if self.doctor else None}
 
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval") -> dict[str, float]:
         """The loss on the views of `eval_dataset` and, with labels, `..._knn` in percent (k 20, temperature 0.07)."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from transformers import AutoImageProcessor, AutoModel
 
+from hf_ssl.cli.card import run as write_card_again
 from hf_ssl.hub import export_pretrained
 from hf_ssl.hub.card import validate_card
 
@@ -48,6 +50,11 @@ def command(method, photos, encoder, output, *more):
     return [sys.executable, "-c", "from hf_ssl.cli import main; main()", "pretrain", *map(str, arguments)]
 
 
+def ramp():
+    row, column, colour = np.indices((32, 32, 3))
+    return ((7 * row + 3 * column + 50 * colour) % 256).astype(np.uint8)
+
+
 @pytest.mark.parametrize("method", ["simclr", "dino", "supervised"])
 def test_a_run_leaves_everything_it_promises(method, photos, encoder, tmp_path):
     output = tmp_path / "run"
@@ -65,7 +72,14 @@ def test_a_run_leaves_everything_it_promises(method, photos, encoder, tmp_path):
     assert set(rows) == {"raw pixels", "random init", "this encoder"}
     assert f"{rows['this encoder']['knn']:.1f}" in card
     assert results["run"]["steps"] == 12 and results["run"]["base_model"] == str(encoder)
+    assert results["run"]["resumed_from"] == 0 and f"python {platform.python_version()}" in card
     figures = {p.name for p in (output / "figures").iterdir()}
+    assert all(f"](figures/{name})" in card for name in figures)
+    embedding = model(**processor(Image.fromarray(ramp()), return_tensors="pt")).pooler_output[0, :8]
+    torch.testing.assert_close(embedding, torch.tensor(results["embedding_check"]["first"]), atol=1e-6, rtol=1e-6)
+    if method == "simclr":  # the card is what `hf-ssl card` makes of the repository
+        write_card_again(output, license=None, repo_id=None)
+        assert (output / "README.md").read_text() == card
     assert {"attention.png", "features.png", "curve.png", "neighbours.png", "views.png"} <= figures
     again = subprocess.run(command(method, photos, encoder, output), capture_output=True, text=True)
     assert again.returncode == 2 and "finished" in again.stderr
@@ -90,5 +104,7 @@ def test_killed_and_started_again_equals_one_run(photos, encoder, tmp_path):
     assert not (killed / "config.json").exists() and not (killed / "results.json").exists()
     again = subprocess.run(command("simclr", photos, encoder, killed, "--no-evaluate"), capture_output=True, text=True)
     assert again.returncode == 0, again.stderr[-2000:]
+    start = json.loads((killed / "results.json").read_text())["run"]["resumed_from"]
+    assert start >= 3 and f"from step {start} on, where it was picked up" in (killed / "README.md").read_text()
     a, b = (load_file(folder / "pretraining" / "model.safetensors") for folder in (whole, killed))
     assert a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)

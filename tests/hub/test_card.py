@@ -45,6 +45,7 @@ RUN = {
     "base_model": None,
     "training_arguments": {"learning_rate": 0.001, "optim": "adamw_torch"},
     "doctor": ["The embeddings use 1.5 of 48 dimensions."],
+    "resumed_from": 0,
 }
 
 
@@ -92,11 +93,34 @@ def test_the_results_table_and_the_verdict():
     assert REPORT.verdict() in text
 
 
+def test_collapse_in_words():
+    text = card(results=REPORT.to_dict(), run=RUN)
+    assert "**Effective rank 20.5** of 48: in so many independent directions" in text
+    assert "**Spread 0.50** (`feature_std`)" in text and f"**The doctor found:** {RUN['doctor'][0]}" in text
+    assert "found nothing" not in text
+    assert "found nothing" in card(run={"doctor": []}) and "switched off" in card(run={"doctor": None})
+    assert "doctor" not in card(results=REPORT.to_dict(), run={"seed": 1})
+
+
+def test_a_run_that_was_picked_up_says_so():
+    text = card(run=RUN | {"resumed_from": 500})
+    assert "| wall time | 4.2 minutes, from step 500 on, where it was picked up |" in text
+    assert "picked up" not in card(run=RUN | {"resumed_from": 0})
+
+
+def test_details_of_the_licence_stay():
+    own = "license: other\nlicense_name: mine\nlicense_link: LICENSE"
+    edited = card().replace("license: apache-2.0", own)
+    kept = front_matter(card(existing=edited, license="other"))
+    assert (kept["license"], kept["license_name"], kept["license_link"]) == ("other", "mine", "LICENSE")
+    assert "license_name" not in front_matter(card(existing=edited, license="mit"))
+
+
 def test_missing_parts_have_no_section():
     text = card()
     assert validate_card(text) == []
     assert "model-index" not in front_matter(text) and "datasets" not in front_matter(text)
-    for heading in ("## Results", "## Training", "## Pictures", "Trained on"):
+    for heading in ("## Results", "## Has it collapsed?", "## Training", "## Pictures", "Trained on"):
         assert heading not in text
     assert "Nothing was measured" in text
     some = card(run={"seed": 3, "seconds": None, "versions": {}})
@@ -155,6 +179,7 @@ GOOD = "---\nlicense: mit\nlibrary_name: transformers\npipeline_tag: image-featu
         ("---\n- a\n- b\n---\n", "must be a mapping"),
         ("---\na: [1\n---\n", "not YAML"),
         (GOOD.replace("mit", "12"), "license must be text, got 12"),
+        (GOOD.replace("mit", "apache-2"), "none that the Hub knows. Did you mean 'apache-2.0'?"),
         (GOOD.replace("license: mit\n", ""), "license must be text"),
         (GOOD.replace("library_name: transformers\n", ""), "library_name must be text"),
         (GOOD.replace("image-feature-extraction", "mind-reading"), "'mind-reading' is no task"),

@@ -22,6 +22,6 @@ RECIPES = {
         backbone="vit-nano",
         config={"projection_sizes": [512, 128], "num_prototypes": [256, 256, 256]},
         processor=SMALL_CROPS,
-        training=SMALL_TRAINING,
+        training=SMALL_TRAINING | {"per_device_train_batch_size": 32},
     ),
 }

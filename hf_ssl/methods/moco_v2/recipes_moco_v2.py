@@ -18,8 +18,8 @@ RECIPES = {
     "small": Recipe(
         description="images up to 64 pixels on a few CPU cores, minutes",
         backbone="vit-nano",
-        config={"projection_sizes": [512, 128], "queue_length": 1024, "target_momentum": 0.99, "symmetric_loss": True},
+        config={"projection_sizes": [512, 128], "queue_length": 512, "target_momentum": 0.99, "symmetric_loss": True},
         processor=SMALL_VIEWS,
-        training=SMALL_TRAINING,
+        training=SMALL_TRAINING | {"per_device_train_batch_size": 32},
     ),
 }

@@ -35,7 +35,7 @@ RECIPES = {
     "small": Recipe(
         description="images up to 64 pixels on a few CPU cores, minutes",
         backbone="vit-nano",
-        config={"vocabulary_size": 1024, "kappa": 2.0, "teacher_momentum": 0.95},
+        config={"vocabulary_size": 1024, "kappa": 2.0, "teacher_momentum": 0.95, "border": 0},
         processor={
             "student_crop_size": lambda size: size // 2,
             "student_crop_scale": [0.25, 0.25],

@@ -1,6 +1,6 @@
 """How SimSiam is trained."""
 
-from ...recipe_utils import SMALL_TRAINING, SMALL_VIEWS, TURNED, Recipe
+from ...recipe_utils import SMALL_TRAINING, SMALL_VIEWS, Recipe
 
 RECIPES = {
     "paper": Recipe(
@@ -19,7 +19,7 @@ RECIPES = {
         description="images up to 64 pixels on a few CPU cores, minutes",
         backbone="vit-nano",
         config={"pooling": "mean", "projection_sizes": [1024, 1024, 1024], "prediction_size": 256},
-        processor=SMALL_VIEWS | TURNED,
-        training=SMALL_TRAINING | {"learning_rate": 5e-4, "per_device_train_batch_size": 32},
+        processor=SMALL_VIEWS,
+        training=SMALL_TRAINING | {"per_device_train_batch_size": 32},
     ),
 }

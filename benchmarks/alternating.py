@@ -1,0 +1,80 @@
+"""Contestants of a benchmark take turns in one process, so that what counts, their ratio, survives a noisy machine."""
+
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+SPEED = Path(__file__).with_name("speed")
+OURS = "hf_ssl"
+
+
+def alternate(contestants: dict[str, Callable[[], int]], rounds: int) -> dict[str, list[float]]:
+    """
+    Items a second of each contestant in each round, after one round that does not count.
+
+    Args:
+        contestants: name -> a function that does its work and returns how many items that were.
+        rounds (`int`): every one starts with the next contestant, so that none always runs first.
+    """
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    names = list(contestants)
+    for i in range(rounds + 1):
+        for name in names[i % len(names) :] + names[: i % len(names)]:
+            started = time.perf_counter()
+            items = contestants[name]()
+            seconds = time.perf_counter() - started
+            if i:
+                rates[name].append(items / seconds)
+    return rates
+
+
+def case(name: str, rates: dict[str, list[float]]) -> dict[str, Any]:
+    """Median rates, and the median over the rounds of ours by the best other one's in the same round."""
+    others = [rate for other, rate in rates.items() if other != OURS]
+    ratios = [ours / max(rest) for ours, *rest in zip(rates[OURS], *others, strict=True)]
+    return {
+        "case": name,
+        "rates": {contestant: statistics.median(values) for contestant, values in rates.items()},
+        "ratio": statistics.median(ratios),
+        "ratio_range": [min(ratios), max(ratios)],
+    }
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    accelerator = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads, {accelerator}"
+
+
+def write(name: str, title: str, unit: str, command: str, cases: list[dict], packages: list[str]) -> None:
+    """`benchmarks/speed/NAME.json` and the same as Markdown."""
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    value = {"title": title, "command": command, "machine": machine(), "versions": versions, "cases": cases}
+    contestants = list(dict.fromkeys(contestant for c in cases for contestant in c["rates"]))
+    head = ["", *contestants, "ratio to the best other", "range"]
+    rows = []
+    for c in cases:
+        rates = [f"{c['rates'][n]:,.0f}" if n in c["rates"] else "" for n in contestants]
+        low, high = c["ratio_range"]
+        rows.append([c["case"], *rates, f"**{c['ratio']:.2f}**", f"{low:.2f} to {high:.2f}"])
+    lines = [f"# {title}", "", f"`{command}` on {value['machine']}.", ""]
+    lines += [", ".join(f"{p} {v}" for p, v in versions.items()) + ".", "", f"{unit}; medians over the rounds.", ""]
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    lines += [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
+    text = "\n".join(lines) + "\n"
+    SPEED.mkdir(exist_ok=True)
+    (SPEED / f"{name}.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    (SPEED / f"{name}.md").write_text(text, encoding="utf-8")
+    print(text)

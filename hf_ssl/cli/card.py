@@ -1,0 +1,93 @@
+"""`hf-ssl card`: write the card of a repository again, from what lies in it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+from transformers.utils import CONFIG_NAME
+
+from ..evaluation import load_encoder, load_image_processor
+from ..hub import (
+    PRETRAINING,
+    build_card,
+    embedding_check,
+    native_encoder,
+    native_image_processor,
+    validate_card,
+)
+from ..hub.card_check import same_embedding
+from ..hub.card_sections import CAPTIONS
+from ..hub.card_validation import front_matter
+from .export import load_method
+from .files import write_text
+
+
+def run(folder: Path, license: str | None, repo_id: str | None) -> None:
+    if not all((folder / part / CONFIG_NAME).is_file() for part in ("", PRETRAINING)):
+        raise ValueError(
+            f"{folder} is no repository of hf_ssl: it needs a {CONFIG_NAME} at its root and one in {PRETRAINING}/."
+        )
+    readme = folder / "README.md"
+    existing = readme.read_bytes().decode() if readme.is_file() else None  # with the line ends that it has
+    license = license or licence_of(readme, existing)
+    found = read_results(folder / "results.json")
+    method, model, processor = load_method(str(folder))
+    check = embedding_check(load_encoder(str(folder)), load_image_processor(str(folder)))
+    whole = embedding_check(native_encoder(model), native_image_processor(processor))
+    if not same_embedding(check, whole):
+        raise ValueError(f"The encoders at the root of {folder} and in {PRETRAINING}/ differ: export it again.")
+    try:
+        if "embedding_check" in found and not same_embedding(check, found["embedding_check"]):
+            raise ValueError(f"{folder / 'results.json'} is of another encoder than this one: mend or remove it.")
+        card = build_card(
+            method,
+            model,
+            processor,
+            results=found.get("evaluation"),
+            run=found.get("run"),
+            figures=figures_in(folder),
+            repo_id=repo_id,
+            existing=existing,
+            license=license,
+            check=check,
+        )
+    except (ArithmeticError, AttributeError, KeyError, TypeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(
+            f"{folder / 'results.json'} is not what a run writes ({reason}): mend or remove it."
+        ) from None
+    problems = validate_card(card)
+    if problems:
+        raise ValueError(f"The card of {folder} would not be sound, and stays as it is: {' '.join(problems)}")
+    write_text(readme, card)
+    typer.echo(f"Wrote {readme}.")
+
+
+def licence_of(readme: Path, card: str | None) -> str:
+    """That of the earlier card; where there is none, that of what hf_ssl trains."""
+    if card is None:
+        return "apache-2.0"
+    try:
+        return str(front_matter(card)["license"])
+    except (KeyError, ValueError):
+        raise ValueError(f"{readme} states no licence of the weights: name it with --license.") from None
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON ({error}): mend or remove it.") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} is not what a run writes: mend or remove it.")
+    return found
+
+
+def figures_in(folder: Path) -> list[str]:
+    """The pictures of a run, best first, then others by name."""
+    stems = {path.stem for path in (folder / "figures").glob("*.png")}
+    ordered = [*(stem for stem in CAPTIONS if stem in stems), *sorted(stems - set(CAPTIONS))]
+    return [f"figures/{stem}.png" for stem in ordered]

@@ -1,0 +1,141 @@
+"""An encoder and its image processor from any repository, or one sentence that says why not; nothing of it is run."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import (
+    MODEL_MAPPING,
+    AutoConfig,
+    AutoImageProcessor,
+    AutoModel,
+    PreTrainedConfig,
+    PreTrainedModel,
+    __version__,
+)
+from transformers.utils import CONFIG_NAME, logging
+
+from ..checkpoint_utils import require_own_weights
+
+_SHOWN = 5  # missing weights in a message
+# Arguments of timm.create_model that read files; a config from outside must not name any.
+_TIMM_FILES = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}
+
+
+def load_encoder(
+    encoder: str, *, revision: str | None = None, subfolder: str = "", dtype: torch.dtype | None = None
+) -> PreTrainedModel:
+    """
+    What `AutoModel` makes of a repository, ready for `extract_features`; weights are read from safetensors only, and
+    code that comes with them is not run.
+
+    Of an image-text model (CLIP, SigLIP) the whole comes back, and its image side is what gets evaluated. A ViTMAE
+    hides nothing here (`mask_ratio` 0). Where a checkpoint has no pooler, the random one that `AutoModel` would make
+    up is left out, and the embedding is CLS or the mean token.
+
+    Args:
+        encoder (`str`): folder or id on the Hub: of an encoder, or of a model with a head, which is dropped.
+        revision (`str`, *optional*): branch, tag or commit on the Hub.
+        subfolder (`str`, *optional*): where in the repository; `"pretraining"` for the method of an exported one.
+        dtype (`torch.dtype`, *optional*): float32 by default.
+
+    Returns:
+        `PreTrainedModel`: in eval mode, on the CPU.
+
+    Raises:
+        ValueError: for another kind of model, code that would have to be run, pickled, damaged or missing weights, or
+            weights that do not fit the config.
+        OSError: when there is no such repository, or no config or weights in it.
+    """
+    where: dict[str, Any] = {"revision": revision, "subfolder": subfolder, "trust_remote_code": False}
+    require_own_weights(encoder, revision, subfolder)
+    config = _load_config(encoder, where)
+    if "mask_ratio" in config.to_dict():
+        config.mask_ratio = 0.0
+    safe = {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # what does not fit is said below, in one sentence
+    try:
+        model, info = AutoModel.from_pretrained(encoder, config=config, dtype=dtype or torch.float32, **where, **safe)
+    except OSError as error:
+        if "cannot be loaded with `safetensors`" not in str(error):
+            raise
+        raise ValueError(
+            f"{encoder} holds no safetensors, and pickled weights could run code: convert them."
+        ) from None
+    except SafetensorError as error:
+        raise ValueError(f"The weights of {encoder} are damaged ({error}): get them again.") from None
+    finally:
+        logging.set_verbosity(verbosity)
+    for name, stored, expected in sorted(info["mismatched_keys"]):
+        raise ValueError(
+            f"The weights of {encoder} do not fit its config.json: {name} has the shape {tuple(stored)} instead of "
+            f"{tuple(expected)}."
+        )
+    missing = sorted(info["missing_keys"])
+    if missing and all(name.startswith("pooler.") for name in missing):
+        model.pooler = None
+    elif missing:
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        raise ValueError(
+            f"The weights of {encoder} do not fit its config.json: {', '.join(missing[:_SHOWN])}{more} are missing, "
+            "and would be random."
+        )
+    return model.eval()
+
+
+def load_image_processor(repository: str, *, revision: str | None = None, subfolder: str = "") -> Callable:
+    """
+    The image processor of a repository; code that comes with it is not run.
+
+    Raises:
+        ValueError: where there is none, or none that runs here.
+    """
+    where: dict[str, Any] = {"revision": revision, "subfolder": subfolder, "trust_remote_code": False}
+    try:
+        return AutoImageProcessor.from_pretrained(repository, **where)
+    except OSError:
+        reason = "it has no preprocessor_config.json"
+    except (ValueError, ImportError, AttributeError, TypeError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+    raise ValueError(
+        f"{repository} has no image processor that can be used here ({reason}): take that of another repository, "
+        "--image-processor on the command line."
+    )
+
+
+def _load_config(encoder: str, where: Mapping[str, Any]) -> PreTrainedConfig:
+    folder = Path(encoder, where["subfolder"])
+    if folder.is_dir() and not (folder / CONFIG_NAME).is_file():
+        raise ValueError(f"{folder} holds no {CONFIG_NAME}: it is no repository of a model.")
+    if not folder.is_dir() and not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", encoder):
+        raise ValueError(f"There is no folder {folder}, and {encoder!r} is no id on the Hub.")
+    try:
+        config = AutoConfig.from_pretrained(encoder, **where)
+    except ValueError as error:
+        if "custom code" in str(error):
+            raise ValueError(f"{encoder} needs code of its own (auto_map), which is not run here.") from None
+        if "does not recognize this architecture" in str(error):
+            kind = re.findall(r"model type `(.*?)`", str(error))
+            raise ValueError(
+                f"{encoder} is a {' '.join(kind)!r} model, which transformers {__version__} does not know."
+            ) from None
+        raise
+    kind = config.model_type
+    if kind == "timm_wrapper":
+        arguments = config.model_args or {}
+        if not re.fullmatch(r"\w[\w.]*", config.architecture) or _TIMM_FILES & arguments.keys():
+            raise ValueError(f"The config.json of {encoder} makes timm read other files: it is not loaded.")
+    if type(config) not in MODEL_MAPPING:
+        raise ValueError(f"{encoder} is a {kind!r} model, of which transformers has no plain encoder.")
+    known = MODEL_MAPPING[type(config)]
+    known = known[0] if isinstance(known, tuple) else known
+    parts = config.to_dict().keys()
+    if known.main_input_name != "pixel_values" and not {"vision_config", "text_config"} <= parts:
+        raise ValueError(
+            f"{encoder} is a {kind!r} model, which reads {known.main_input_name}: it is no encoder of images."
+        )
+    return config

@@ -1,0 +1,273 @@
+"""From a folder, or a model, to a repository on the Hub: one commit, or none."""
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, ModelCard
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils.sha import git_hash
+
+from ..image_processing_utils import SSLImageProcessor
+from ..modeling_utils import SSLPreTrainedModel
+from ..registry import method_of
+from .card import build_card
+from .card_validation import END_NOTES, NOTES, front_matter, validate_card
+from .export import export_pretrained
+from .hub_errors import clear_errors
+from .published_files import CARD, FIGURES, is_written_by_us, published_files
+from .repository import Repository, open_repository, require_ref_name
+
+_NOTES = re.compile(f"{NOTES}(.*?){END_NOTES}", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """
+    Args:
+        commit (`CommitInfo`): what holds the repository now; as text, its address.
+        changed (`bool`): `False` when all of it was there already, and no commit was made.
+    """
+
+    commit: CommitInfo
+    changed: bool
+
+
+def push_folder(
+    folder: str | Path,
+    repo_id: str,
+    *,
+    private: bool | None = None,
+    revision: str | None = None,
+    tag: str | None = None,
+    token: str | bool | None = None,
+    commit_message: str | None = None,
+    commit_description: str | None = None,
+    create_pr: bool = False,
+    overwrite: bool = False,
+) -> Publication:
+    """
+    Publish an exported repository in one commit: encoder, `pretraining/`, card, figures and results, nothing else.
+
+    In the same commit goes what an earlier push wrote and this one does not: shards, results, figures of the card.
+    Notes that were written into the card on the Hub stay where the folder's card has none. The same content again
+    makes no commit. A push that is interrupted leaves the old state or the new one, and can be repeated.
+
+    Args:
+        folder (`str` or `Path`): what `export_pretrained`, `hf-ssl pretrain`, `export` or `convert` wrote.
+        repo_id (`str`): "user/name"; made where there is none.
+        private (`bool`, *optional*): of a new repository.
+        revision (`str`, *optional*, defaults to `"main"`): the branch; a new one starts where main is.
+        tag (`str`, *optional*): given to the commit when it is done.
+        token (`str` or `bool`, *optional*): by default the one of `hf auth login` or HF_TOKEN.
+        commit_message, commit_description (`str`, *optional*)
+        create_pr (`bool`, *optional*, defaults to `False`): propose the commit as a pull request.
+        overwrite (`bool`, *optional*, defaults to `False`): replace all of a repository that hf_ssl did not publish.
+
+    Raises:
+        ValueError: before anything is uploaded, see `published_files` and `open_repository`; also for a tag that is
+            at another commit.
+        OSError: when the Hub or the network fails, or somebody else pushes at the same time: then nothing was written.
+    """
+    files = published_files(folder)
+    _require_tag(tag, create_pr)
+    repository = open_repository(
+        repo_id, token=token, private=private, revision=revision, overwrite=overwrite, write=not create_pr
+    )
+    return _commit(files, repository, tag, commit_message, commit_description, create_pr)
+
+
+def push_model(
+    model: SSLPreTrainedModel,
+    repo_id: str,
+    *,
+    processor: SSLImageProcessor | None = None,
+    commit_message: str | None = None,
+    commit_description: str | None = None,
+    private: bool | None = None,
+    token: str | bool | None = None,
+    revision: str | None = None,
+    create_pr: bool = False,
+    max_shard_size: int | str = "50GB",
+    tags: list[str] | None = None,
+    tag: str | None = None,
+    license: str | None = None,
+    run: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> CommitInfo:
+    """
+    Publish a method: its encoder as a native model, the whole of it under `pretraining/`, and a card, in one commit.
+
+    Args:
+        model (`SSLPreTrainedModel`): a `...ForPreTraining`.
+        repo_id (`str`): "user/name"; made where there is none.
+        processor (`SSLImageProcessor`): the method's image processor: without it nobody could use the weights.
+        max_shard_size (`int` or `str`, *optional*, defaults to `"50GB"`): of one file of weights.
+        tags (`list[str]`, *optional*): more tags for the card.
+        tag (`str`, *optional*): git tag of the commit.
+        license (`str`, *optional*): of the weights; by default that of the card on the Hub, or "apache-2.0".
+        run (`dict`, *optional*): facts for the card, see `build_card`.
+        commit_message, commit_description, private, token, revision, create_pr, overwrite: see `push_folder`.
+
+    Returns:
+        `CommitInfo`: of the new commit, or of the one that holds the same already.
+
+    Raises:
+        ValueError: without a processor; and see `push_folder`, also for `OSError`.
+    """
+    if not isinstance(processor, SSLImageProcessor):
+        raise ValueError(f"Name the image processor of the model: push_to_hub({repo_id!r}, processor=...).")
+    _require_tag(tag, create_pr)
+    repository = open_repository(
+        repo_id, token=token, private=private, revision=revision, overwrite=overwrite, write=not create_pr
+    )
+    with clear_errors(repository.id):
+        existing = repository.card if repository.is_ours else None
+    with tempfile.TemporaryDirectory() as folder:
+        write_repository(
+            model,
+            processor,
+            folder,
+            repo_id=repository.id,
+            existing=existing,
+            license=license,
+            run=run,
+            tags=tags,
+            max_shard_size=max_shard_size,
+        )
+        files = published_files(folder)
+        return _commit(files, repository, tag, commit_message, commit_description, create_pr).commit
+
+
+def write_repository(
+    model: SSLPreTrainedModel,
+    processor: SSLImageProcessor,
+    folder: str | Path,
+    *,
+    repo_id: str | None = None,
+    existing: str | None = None,
+    license: str | None = None,
+    run: Mapping[str, Any] | None = None,
+    tags: Sequence[str] | None = None,
+    max_shard_size: int | str = "50GB",
+) -> Path:
+    """`export_pretrained` with the card of `build_card`; the licence is that of the `existing` card by default."""
+    card = write_card(model, processor, repo_id=repo_id, existing=existing, license=license, run=run, tags=tags)
+    return export_pretrained(model, processor, folder, card, max_shard_size=max_shard_size)
+
+
+def write_card(
+    model: SSLPreTrainedModel,
+    processor: SSLImageProcessor,
+    *,
+    repo_id: str | None = None,
+    existing: str | None = None,
+    license: str | None = None,
+    run: Mapping[str, Any] | None = None,
+    tags: Sequence[str] | None = None,
+) -> str:
+    """The card of a model that nobody has evaluated; the licence is that of the `existing` card by default."""
+    method = method_of(model.config)
+    if license is None:
+        license = front_matter(existing).get("license") if existing else None
+    card = build_card(
+        method,
+        model,
+        processor,
+        results=None,
+        run=run,
+        figures=[],
+        repo_id=repo_id,
+        existing=existing,
+        license=license or "apache-2.0",
+    )
+    if tags:
+        parsed = ModelCard(card)
+        parsed.data.tags = [*parsed.data.tags, *(tag for tag in tags if tag not in parsed.data.tags)]
+        card = str(parsed)
+    return card
+
+
+def _require_tag(tag: str | None, create_pr: bool) -> None:
+    if tag is not None:
+        require_ref_name(tag)
+        if create_pr:
+            raise ValueError(
+                f"A pull request is no commit yet that could have the tag {tag!r}: tag it when it is merged."
+            )
+
+
+def _commit(
+    files: dict[str, Path],
+    repository: Repository,
+    tag: str | None,
+    message: str | None,
+    description: str | None,
+    create_pr: bool,
+) -> Publication:
+    api = repository.api
+    with clear_errors(repository.id):
+        additions, cards = _additions(files, repository)
+        new = [
+            addition for addition in additions if not _is_there(addition, repository.files.get(addition.path_in_repo))
+        ]
+        operations = [*new, *(CommitOperationDelete(path) for path in _stale(files, repository, *cards))]
+        if tag in repository.branches or tag == repository.branch:
+            raise ValueError(f"{tag!r} is a branch of {repository.id}: choose another name for the tag.")
+        if tag in repository.tags and (operations or repository.tags[tag] != repository.head):
+            raise ValueError(
+                f"{repository.id} has the tag {tag!r} already, at commit {repository.tags[tag][:8]} with other "
+                "content: choose another name."
+            )
+        if not (repository.branch_exists or create_pr):
+            api.create_branch(repository.id, branch=repository.branch, revision=repository.head, exist_ok=True)
+        message = message or "Upload encoder and pretraining model with hf_ssl"
+        if operations:
+            commit = api.create_commit(
+                repository.id,
+                operations,
+                commit_message=message,
+                commit_description=description,
+                revision=repository.branch if repository.branch_exists or not create_pr else None,
+                parent_commit=repository.head,
+                create_pr=create_pr,
+            )
+        else:
+            url = f"{api.endpoint}/{repository.id}/commit/{repository.head}"
+            commit = CommitInfo(url, message, description or "", repository.head, _endpoint=api.endpoint)
+        if tag is not None and tag not in repository.tags:
+            api.create_tag(repository.id, tag=tag, revision=commit.oid)
+    return Publication(commit, changed=bool(operations))
+
+
+def _additions(files: dict[str, Path], repository: Repository) -> tuple[list[CommitOperationAdd], tuple[str, str]]:
+    """All files, the card with the notes of the one that is there; and the card that is there, and the new one."""
+    old, new = repository.card or "", files[CARD].read_bytes().decode()
+    mine, theirs = _NOTES.search(new), _NOTES.search(old)
+    if repository.is_ours and mine and theirs and not mine[1].strip():
+        new = new[: mine.start(1)] + theirs[1] + new[mine.end(1) :]
+        problems = validate_card(new)
+        if problems:
+            raise ValueError(f"The notes in the card of {repository.id} are not sound: {' '.join(problems)}")
+    contents = {path: str(file) for path, file in files.items()} | {CARD: new.encode()}
+    return [CommitOperationAdd(path, content) for path, content in contents.items()], (old, new)
+
+
+def _is_there(addition: CommitOperationAdd, file: RepoFile | None) -> bool:
+    if file is None or file.size != addition.upload_info.size:
+        return False
+    if file.lfs is not None:
+        return file.lfs.sha256 == addition.upload_info.sha256.hex()
+    with addition.as_file() as content:
+        return file.blob_id == git_hash(content.read())
+
+
+def _stale(files: dict[str, Path], repository: Repository, old_card: str, new_card: str) -> list[str]:
+    """What goes; a figure only if it was in the old card and is not in the new one, others may be the owner's."""
+    if not repository.is_ours:
+        return [path for path in repository.replaceable if path not in files]
+    left = [path for path in repository.files if is_written_by_us(path) and path not in files]
+    return [p for p in left if not p.startswith(f"{FIGURES}/") or (p in old_card and p not in new_card)]

@@ -1,0 +1,225 @@
+"""What the Trainer pushes to the Hub: a repository that plain transformers loads, never its own checkpoint."""
+
+import tempfile
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import CommitInfo, HfApi
+from transformers import Trainer
+from transformers.trainer_utils import HubStrategy, SaveStrategy
+from transformers.utils import logging
+from transformers.utils.hub import PushInProgress
+
+from ..hub import open_repository, push_folder, write_card, write_repository
+from ..modeling_utils import SSLPreTrainedModel
+
+logger = logging.get_logger(__name__)
+
+
+class PublishingTrainer(Trainer):
+    """
+    [`~transformers.Trainer`] with `push_to_hub`, `create_model_card` and every `hub_strategy` for the layout of
+    `export_pretrained`: the native encoder at the root, the method under `pretraining/`, a card, one commit each.
+
+    - "end": only what `push_to_hub` and `save_model` push.
+    - "every_save": at every save too, in the background. One that fails is logged, and training goes on.
+    - "checkpoint", "all_checkpoints": and in a second commit the checkpoint, in `last-checkpoint/` or
+      `checkpoint-N/`, with the optimizer, to resume from; without `training_args.bin`, which may hold a token.
+    """
+
+    _hub: HfApi | None = None
+
+    def init_hf_repo(self, token: str | None = None, private: bool | None = None) -> None:
+        """
+        Make the repository, and find out before training whether it can be pushed to.
+
+        Raises:
+            ValueError, OSError: see `open_repository`.
+        """
+        if not self.is_world_process_zero():
+            return
+        args = self.args
+        repository = open_repository(
+            args.hub_model_id or Path(args.output_dir).absolute().name,
+            token=token or args.hub_token,
+            private=args.hub_private_repo if private is None else private,
+            revision=args.hub_revision,
+        )
+        self.hub_model_id, self.push_in_progress = repository.id, None
+        self._hub = HfApi()  # its one thread keeps the pushes in order
+
+    def run_facts(self) -> dict[str, Any]:
+        """What the card says of the training."""
+        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
+        steps, epochs = self.state.global_step, self.state.epoch
+        return {"seed": self.args.seed, "steps": steps, "epochs": epochs, "batch_size": batch}
+
+    def create_model_card(
+        self,
+        license: str | None = None,
+        tags: str | list[str] | None = None,
+        finetuned_from: str | None = None,
+        dataset: str | None = None,
+        **kwargs,
+    ) -> None:
+        """
+        Write `README.md` into the output folder; notes in one that is there stay.
+
+        Args:
+            license (`str`, *optional*): of the weights; by default that of the card that is there, or "apache-2.0".
+            tags (`str` or `list[str]`, *optional*): more tags.
+            finetuned_from (`str`, *optional*): the encoder that training started from.
+            dataset (`str`, *optional*): what it was trained on.
+            kwargs: further arguments of [`Trainer.create_model_card`]; the card has no place for them.
+
+        Raises:
+            ValueError: for a further argument.
+        """
+        facts = self._card_arguments(license, tags, finetuned_from, dataset, **kwargs)
+        if self.is_world_process_zero():
+            readme = Path(self.args.output_dir, "README.md")
+            readme.parent.mkdir(parents=True, exist_ok=True)
+            existing = readme.read_text(encoding="utf-8") if readme.is_file() else None
+            model = self.accelerator.unwrap_model(self.model)
+            card = write_card(model, self.processing_class, repo_id=self.hub_model_id, existing=existing, **facts)
+            readme.write_text(card, encoding="utf-8")
+
+    def push_to_hub(
+        self,
+        commit_message: str | None = "End of training",
+        blocking: bool = True,
+        token: str | None = None,
+        revision: str | None = None,
+        private: bool | None = None,
+        **kwargs,
+    ) -> CommitInfo | Future | None:
+        """
+        Publish the model as it is now.
+
+        Args:
+            blocking (`bool`, *optional*, defaults to `True`): wait until it is done.
+            kwargs: arguments of `create_model_card`.
+            commit_message, token, revision, private: see `push_folder`.
+
+        Returns:
+            `CommitInfo`, or a `Future` of it; `None` in processes other than the first.
+
+        Raises:
+            ValueError, OSError: see `push_folder`.
+        """
+        self.callback_handler.on_push_begin(self.args, self.state, self.control)
+        facts = self._card_arguments(**kwargs)
+        if self.hub_model_id is None:
+            self.init_hf_repo(token=token, private=private)
+        self.save_model(_internal_call=True)  # gathers what is spread over processes
+        if not self.is_world_process_zero():
+            return None
+        staging = self._staged(self.args.output_dir, token, revision, facts)
+        self._finish_current_push()
+        job = self._hub.run_as_future(
+            self._push_staged, staging, commit_message, token=token, revision=revision, private=private
+        )
+        return job.result() if blocking else job
+
+    def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
+        args = self.args
+        if not self.is_world_process_zero() or args.hub_strategy == HubStrategy.END:
+            return
+        if not args.hub_always_push and self.push_in_progress is not None and not self.push_in_progress.is_done():
+            return
+        self.callback_handler.on_push_begin(args, self.state, self.control)
+        steps = args.save_strategy == SaveStrategy.STEPS
+        when = f"step {self.state.global_step}" if steps else f"epoch {int(self.state.epoch)}"
+        message = f"Training in progress, {when}"
+        try:
+            staging = self._staged(checkpoint_folder, None, None, {"run": self.run_facts()})
+        except (ValueError, OSError) as error:
+            logger.warning(f"{message}, is not pushed: {error}")
+            return
+        jobs = [self._hub.run_as_future(self._push_staged, staging, message)]
+        if args.hub_strategy in (HubStrategy.CHECKPOINT, HubStrategy.ALL_CHECKPOINTS):
+            last = args.hub_strategy == HubStrategy.CHECKPOINT
+            jobs.append(
+                self._hub.run_as_future(
+                    self._hub.upload_folder,
+                    repo_id=self.hub_model_id,
+                    folder_path=checkpoint_folder,
+                    path_in_repo="last-checkpoint" if last else Path(checkpoint_folder).name,
+                    commit_message=f"{message}, checkpoint",
+                    token=args.hub_token,
+                    ignore_patterns=["training_args.bin"],
+                    revision=args.hub_revision,
+                )
+            )
+        if self.push_in_progress is not None and not self.push_in_progress.is_done():
+            self.push_in_progress.jobs.extend(jobs)
+        else:
+            self._finish_current_push()
+            self.push_in_progress = PushInProgress(jobs)
+
+    def _finish_current_push(self) -> None:
+        if self._hub is None or self.push_in_progress is None:
+            return
+        super()._finish_current_push()
+        for job in self.push_in_progress.jobs:
+            if job.exception() is not None:
+                logger.warning(f"A push during training failed: {job.exception()}")
+        self.push_in_progress = None
+
+    def _staged(
+        self, checkpoint_folder: str, token: str | None, revision: str | None, facts: dict[str, Any]
+    ) -> tempfile.TemporaryDirectory:
+        """The repository of a checkpoint: whole on one process, however the model is spread while it trains."""
+        kind: type[SSLPreTrainedModel] = type(self.accelerator.unwrap_model(self.model))
+        model = kind.from_pretrained(checkpoint_folder)
+        repository = open_repository(
+            self.hub_model_id, token=token or self.args.hub_token, revision=revision or self.args.hub_revision
+        )
+        folder = tempfile.TemporaryDirectory()
+        write_repository(
+            model,
+            self.processing_class,
+            folder.name,
+            repo_id=self.hub_model_id,
+            existing=repository.card,
+            **facts,
+        )
+        return folder
+
+    def _push_staged(
+        self,
+        staging: tempfile.TemporaryDirectory,
+        message: str | None,
+        token: str | None = None,
+        revision: str | None = None,
+        private: bool | None = None,
+    ) -> CommitInfo:
+        args = self.args
+        with staging as folder:
+            done = push_folder(
+                folder,
+                self.hub_model_id,
+                private=args.hub_private_repo if private is None else private,
+                token=token or args.hub_token,
+                revision=revision or args.hub_revision,
+                commit_message=message,
+            )
+        return done.commit
+
+    def _card_arguments(
+        self,
+        license: str | None = None,
+        tags: str | list[str] | None = None,
+        finetuned_from: str | None = None,
+        dataset: str | None = None,
+        model_name: str | None = None,
+        **kwargs,
+    ) -> dict[str, Any]:
+        """Of `write_card`; `model_name` is that of the repository."""
+        unused = [name for name, value in kwargs.items() if value is not None]
+        if unused:
+            raise ValueError(f"The card has no place for {', '.join(unused)}: write it into the card's notes.")
+        tags = [tags] if isinstance(tags, str) else tags
+        run = {"dataset": dataset, "base_model": finetuned_from}
+        return {"license": license, "tags": tags, "run": self.run_facts() | {k: v for k, v in run.items() if v}}

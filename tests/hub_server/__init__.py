@@ -1,0 +1,6 @@
+"""The Hub's protocol on loopback, in Python's standard library: for tests against the real client."""
+
+from .server import HubServer
+from .store import Refusal
+
+__all__ = ["HubServer", "Refusal"]

@@ -1,0 +1,27 @@
+"""A request, and its answer."""
+
+import json
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Request:
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def token(self) -> str | None:
+        return self.headers.get("authorization", "").removeprefix("Bearer ") or None
+
+    def json(self) -> dict:
+        return json.loads(self.body or b"{}")
+
+
+@dataclass
+class Answer:
+    body: bytes | dict | list | None = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
