@@ -10,6 +10,7 @@ get unit vectors. Needs `requirements-peers.txt`.
 import argparse
 
 import faiss
+import numpy as np
 import torch
 import torch.nn.functional as F
 from alternating import OURS, alternate, case, write
@@ -39,7 +40,7 @@ def main() -> None:
     columns = bank.T.contiguous()  # as lightly wants them
     index = faiss.IndexFlatIP(args.dim)
     index.add(bank.numpy())
-    classifier = KNeighborsClassifier(K, weights=lambda distances: torch.exp(-torch.tensor(distances) / TEMPERATURE))
+    classifier = KNeighborsClassifier(K, weights=lambda distances: np.exp(-distances / TEMPERATURE))
     classifier.set_params(metric="cosine", algorithm="brute", n_jobs=args.threads).fit(bank.numpy(), labels.numpy())
 
     def ours():

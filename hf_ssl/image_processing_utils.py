@@ -1,5 +1,6 @@
 """Base of the image processors: the plain call preprocesses for inference, `views` makes training views."""
 
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -74,10 +75,17 @@ class SSLImageProcessor(PilBackend):
         """
         return BatchFeature(
             {
-                name: torch.stack([self.finish(make_view(images, p, generator)) for p in policies], dim=1)
+                name: torch.cat([self._alike(images, p, len(list(g)), generator) for p, g in groupby(policies)], dim=1)
                 for name, policies in self.policies().items()
             }
         )
+
+    def _alike(self, images, policy: ViewPolicy, count: int, generator: torch.Generator | None) -> torch.Tensor:
+        """Views under one policy, in one go: of small images, the calls cost as much as the arithmetic."""
+        if count > 1:
+            tensor = isinstance(images, torch.Tensor)
+            images = images.repeat_interleave(count, 0) if tensor else [i for i in images for _ in range(count)]
+        return self.finish(make_view(images, policy, generator)).unflatten(0, (-1, count))
 
     def finish(self, view: torch.Tensor) -> torch.Tensor:
         """Grey to RGB where the encoder wants it, then normalise: (batch, channels, size, size) in 0..1."""
