@@ -8,4 +8,4 @@ quality:  ## what CI checks
 test:  ## minutes on two cores
 	pytest
 test-slow:  ## the long ones: every method learns, three seeds
-	pytest -m slow
+	pytest -m slow -n 0

@@ -20,7 +20,6 @@ RECIPES = {
         backbone="vit-nano",
         config={"projection_sizes": [1024, 128], "temperature": 0.15},
         processor=SMALL_VIEWS | {"views_per_image": 4, "crop_scale": [0.17, 0.36]},
-        training=SMALL_TRAINING
-        | {"learning_rate": 7e-4, "num_train_epochs": 16, "per_device_train_batch_size": 32, "logging_steps": 25},
+        training=SMALL_TRAINING | {"num_train_epochs": 16, "per_device_train_batch_size": 32, "logging_steps": 25},
     ),
 }
