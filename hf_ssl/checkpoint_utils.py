@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
+from transformers import PreTrainedModel
 from transformers.utils import (
     SAFE_WEIGHTS_NAME,
     WEIGHTS_INDEX_NAME,
@@ -121,6 +123,38 @@ def require_own_weights(repository: str | Path, revision: str | None = None, sub
             f"{folder} holds pickled weights only ({pickled[0]}), which could run code: they are not loaded. Save "
             f"them as {SAFE_WEIGHTS_NAME} first."
         )
+
+
+def load_checked(auto: type, repository: str | Path, **where: Any) -> tuple[PreTrainedModel, list[str]]:
+    """
+    A model from safetensors, with nothing of its repository run, and the names of weights that do not fit.
+
+    Args:
+        auto (`type`): of the Auto classes, or a model class.
+        repository (`str` or `Path`): id on the Hub, or folder.
+        where: further arguments of `from_pretrained`, such as `subfolder`.
+
+    Returns:
+        `(PreTrainedModel, list[str])`: the model, and what is missing or left over, sorted.
+
+    Raises:
+        ValueError: for weights that are damaged or of other shapes, and as in `require_own_weights`.
+    """
+    require_own_weights(repository, subfolder=where.get("subfolder", ""))
+    safe = {"use_safetensors": True, "trust_remote_code": False, "output_loading_info": True}
+    try:
+        model, info = auto.from_pretrained(repository, **where, **safe)
+    except (SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).strip().splitlines()[0].split())
+        place = Path(repository, where.get("subfolder", ""))
+        raise ValueError(f"The weights of {place} are damaged, or do not fit its config: {reason}") from None
+    return model, sorted({*info["missing_keys"], *info["unexpected_keys"]})
+
+
+def listed(names: list[str], shown: int = 10) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
 
 
 def _tensors_in(checkpoint: Mapping) -> Iterable[torch.Tensor]:

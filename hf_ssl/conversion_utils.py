@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel, ResNetConfig, ViTConfig
 
+from .checkpoint_utils import listed
 from .nn.momentum import Twin
 
-_SHOWN = 10  # names in a report
 # Widths whose heads are not of 64 dimensions: ViT-H, -g and -G (arXiv:2106.04560, table 2) have 16 heads.
 _HEADS = {1280: 16, 1408: 16, 1664: 16}
 _STEM, _PATCHES = "conv1.weight", "patch_embed.proj.weight"
@@ -269,9 +269,3 @@ def convert_checkpoint(
 
 def _without_ones(tensor: torch.Tensor) -> list[int]:
     return [side for side in tensor.shape if side != 1]
-
-
-def listed(names: list[str]) -> str:
-    """The first names, and how many more there are."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

@@ -4,7 +4,7 @@ import datetime
 import faulthandler
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -25,6 +25,18 @@ def _worker(rank: int, world: int, folder: str, function: Callable, arguments: t
     dist.barrier()
     dist.destroy_process_group()
     faulthandler.cancel_dump_traceback_later()
+
+
+def each(names: Iterable[str], function: Callable[[str], Any]) -> dict[str, Any]:
+    """What `function(name)` returns of each name, or what went wrong; all processes go through them side by side."""
+    results = {}
+    for name in names:
+        try:
+            results[name] = function(name)
+        except Exception as error:
+            results[name] = repr(error)
+        dist.barrier()
+    return results
 
 
 def in_processes(function: Callable, *arguments: Any, world: int = 2) -> list[Any]:

@@ -15,7 +15,7 @@ ALLOWED = {
     "configuration_utils": set(),
     "recipe_utils": set(),
     "checkpoint_utils": set(),
-    "conversion_utils": {"nn"},
+    "conversion_utils": {"nn", "checkpoint_utils"},
     "nn": set(),
     "augment": set(),
     "data": set(),

@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import typer
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForPreTraining
 from transformers.utils import CONFIG_NAME, cached_file
 
-from ..checkpoint_utils import require_own_weights
+from ..checkpoint_utils import listed, load_checked, require_own_weights
 from ..configuration_utils import SSLConfig
-from ..conversion_utils import listed
 from ..hub import PRETRAINING, build_card, export_pretrained
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
@@ -36,12 +34,7 @@ def load_method(checkpoint: str) -> tuple[Method, SSLPreTrainedModel, SSLImagePr
     config = AutoConfig.from_pretrained(checkpoint, **where)
     if not isinstance(config, SSLConfig):
         raise ValueError(f"{checkpoint} holds a {config.model_type!r} model, no pretraining checkpoint of hf_ssl.")
-    try:
-        model, info = AutoModelForPreTraining.from_pretrained(checkpoint, output_loading_info=True, **where)
-    except (SafetensorError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"The weights of {checkpoint} are damaged, or do not fit its config: {reason}") from None
-    wrong = sorted({*info["missing_keys"], *info["unexpected_keys"]})
+    model, wrong = load_checked(AutoModelForPreTraining, checkpoint, subfolder=subfolder)
     if wrong:
         raise ValueError(f"The weights of {checkpoint} are missing, or left over: {listed(wrong)}.")
     return method_of(config), model, AutoImageProcessor.from_pretrained(checkpoint, **where)

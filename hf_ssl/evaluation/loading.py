@@ -18,9 +18,8 @@ from transformers import (
 )
 from transformers.utils import CONFIG_NAME, logging
 
-from ..checkpoint_utils import require_own_weights
+from ..checkpoint_utils import listed, require_own_weights
 
-_SHOWN = 5  # missing weights in a message
 # Arguments of timm.create_model that read files; a config from outside must not name any.
 _TIMM_FILES = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}
 
@@ -79,10 +78,9 @@ def load_encoder(
     if missing and all(name.startswith("pooler.") for name in missing):
         model.pooler = None
     elif missing:
-        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         raise ValueError(
-            f"The weights of {encoder} do not fit its config.json: {', '.join(missing[:_SHOWN])}{more} are missing, "
-            "and would be random."
+            f"The weights of {encoder} do not fit its config.json: {listed(missing, 5)} are missing, and would be "
+            "random."
         )
     return model.eval()
 

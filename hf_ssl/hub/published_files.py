@@ -1,16 +1,13 @@
 """Which files of a folder are published, and what must be true of them before anything is sent."""
 
 import json
-import re
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from safetensors import SafetensorError
 from transformers import AutoModel, AutoModelForPreTraining
 from transformers.utils import CONFIG_NAME, IMAGE_PROCESSOR_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
-from ..checkpoint_utils import require_own_weights
-from ..conversion_utils import listed
+from ..checkpoint_utils import listed, load_checked, require_own_weights
 from .card_validation import validate_card
 from .export import PRETRAINING
 
@@ -119,19 +116,6 @@ def _require_model(folder: Path, auto: type, subfolder: str, native: bool) -> No
             f"{path} is of model_type {kind!r}, where a {'native encoder' if native else 'method of hf_ssl'} belongs: "
             "export the checkpoint again."
         )
-    require_own_weights(folder, subfolder=subfolder)
-    try:
-        _, info = auto.from_pretrained(
-            folder,
-            subfolder=subfolder,
-            use_safetensors=True,
-            trust_remote_code=False,
-            device_map="meta",
-            output_loading_info=True,
-        )
-    except (SafetensorError, RuntimeError) as error:
-        reason = re.sub(r"\s+", " ", str(error).strip().splitlines()[0])
-        raise ValueError(f"The weights beside {path} are damaged, or do not fit it: {reason}") from None
-    wrong = sorted({*info["missing_keys"], *info["unexpected_keys"]})
+    _, wrong = load_checked(auto, folder, subfolder=subfolder, device_map="meta")
     if wrong:
         raise ValueError(f"The weights beside {path} do not fit it, missing or left over are {listed(wrong)}.")

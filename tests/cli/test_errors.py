@@ -12,13 +12,18 @@ from hf_ssl.hub import export_pretrained
 from ..conftest import BACKBONES, build_model, build_processor
 
 
-def hf_ssl(monkeypatch, capsys, *arguments):
-    """Exit code and the last line of standard error."""
+def exit_code(monkeypatch, *arguments):
     monkeypatch.setattr(sys, "argv", ["hf-ssl", *map(str, arguments)])
     with pytest.raises(SystemExit) as exit_info:
         main()
+    return exit_info.value.code
+
+
+def hf_ssl(monkeypatch, capsys, *arguments):
+    """Exit code and the last line of standard error."""
+    code = exit_code(monkeypatch, *arguments)
     lines = capsys.readouterr().err.strip().splitlines()
-    return exit_info.value.code, lines[-1] if lines else ""
+    return code, lines[-1] if lines else ""
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hf_ssl.hub import build_card, export_pretrained
 from hf_ssl.registry import METHODS
 
 from ..conftest import build_model, build_processor
-from .test_errors import hf_ssl
+from .test_errors import exit_code, hf_ssl
 
 
 @pytest.fixture
@@ -21,32 +21,20 @@ def repository(tmp_path):
     return export_pretrained(model, processor, tmp_path / "repository", card)
 
 
-def push(monkeypatch, *arguments):
-    """Exit code, output, and the sentence of a mistake."""
-    import sys
-
-    from hf_ssl.cli import main
-
-    monkeypatch.setattr(sys, "argv", ["hf-ssl", *map(str, arguments)])
-    with pytest.raises(SystemExit) as exit_info:
-        main()
-    return exit_info.value.code
-
-
 def test_push(hub, repository, monkeypatch, capsys):
     options = ["--private", "--tag", "v1", "--message", "Mine", "--token", "hf_write"]
-    assert push(monkeypatch, "push", repository, "me/one", *options) == 0
+    assert exit_code(monkeypatch, "push", repository, "me/one", *options) == 0
     head = hub.repo("me/one").find("main")
     assert head.title == "Mine" and hub.repo("me/one").private and hub.repo("me/one").tags == {"v1": head.oid}
     assert f"Published {hub.url}/me/one/commit/{head.oid}\n" in capsys.readouterr().out
-    assert push(monkeypatch, "push", repository, "me/one") == 0
+    assert exit_code(monkeypatch, "push", repository, "me/one") == 0
     assert f"Nothing changed: {hub.url}/me/one/commit/{head.oid}\n" in capsys.readouterr().out
-    assert push(monkeypatch, "push", repository, "me/one", "--revision", "work") == 0
+    assert exit_code(monkeypatch, "push", repository, "me/one", "--revision", "work") == 0
     assert hub.repo("me/one").branches["work"] == head.oid
 
 
 def test_mistakes(hub, repository, tmp_path, monkeypatch, capsys):
-    assert push(monkeypatch, "push", repository, "me/one") == 0
+    assert exit_code(monkeypatch, "push", repository, "me/one") == 0
     (repository / "README.md").write_text((repository / "README.md").read_text() + "\nmore\n")
     hub.repo("me/one").tags["v1"] = hub.repo("me/one").branches["main"]
     for arguments, expected in {
@@ -88,7 +76,7 @@ def test_pretrain_publishes_the_finished_repository(hub, photos, repository, tmp
     code, message = hf_ssl(monkeypatch, capsys, *arguments, "--hub_model_id", "me/one", "--hub_token", "hf_write")
     assert code == 2 and "finished, but not published" in message and f"hf-ssl push {run} me/one" in message
     assert len(hub.repo("me/one").history("main")) == 1
-    assert push(monkeypatch, "push", run, "me/one") == 0
+    assert exit_code(monkeypatch, "push", run, "me/one") == 0
     files = hub.repo("me/one").find("main").files
     assert len(hub.repo("me/one").history("main")) == 2
     assert {"config.json", "README.md", "results.json", "figures/views.png", "pretraining/config.json"} <= files.keys()

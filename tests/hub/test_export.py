@@ -1,8 +1,6 @@
 """The embedding contract: plain transformers, in a process that cannot import hf_ssl, gives the same embedding."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,15 +11,10 @@ from safetensors.torch import load_file, save_file
 from hf_ssl.hub import export_pretrained, native_encoder
 from hf_ssl.registry import METHODS
 
+from ..clean_process import run_clean
 from ..conftest import CASES, build_model, build_processor
 
 CLEAN_PROCESS = """
-import sys
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] == "hf_ssl":
-            raise ImportError("hf_ssl is not installed here")
-sys.meta_path.insert(0, Refuse())
 import json, torch
 from PIL import Image
 from safetensors.torch import save_file
@@ -69,14 +62,7 @@ def exported(tmp_path_factory):
         Image.fromarray(generator.integers(0, 256, (50, 41, 3), dtype=np.uint8)).save(folder / "colour.png")
         Image.fromarray(generator.integers(0, 256, (50, 41), dtype=np.uint8)).save(folder / "grey.png")
         cases[method, backbone] = model, processor, folder
-    run = subprocess.run(
-        [sys.executable, "-c", CLEAN_PROCESS],
-        input=json.dumps([str(folder) for _, _, folder in cases.values()]),
-        capture_output=True,
-        text=True,
-        cwd=root,
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
+    run_clean(CLEAN_PROCESS, input=json.dumps([str(folder) for _, _, folder in cases.values()]))
     return cases
 
 

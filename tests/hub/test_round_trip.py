@@ -2,8 +2,6 @@
 
 import copy
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,6 +12,7 @@ from safetensors.torch import load_file
 from hf_ssl.hub import push_folder
 from hf_ssl.registry import METHODS
 
+from ..clean_process import run_clean
 from ..conftest import build_model, build_processor
 from ..hub_server.client import killed_push
 from .test_publish import commits, equal, write
@@ -46,12 +45,6 @@ def test_killed_after_any_request_it_holds_the_old_or_the_new(hub, tmp_path, old
 
 
 CLEAN_PROCESS = """
-import sys
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] == "hf_ssl":
-            raise ImportError("hf_ssl is not installed here")
-sys.meta_path.insert(0, Refuse())
 import torch
 from PIL import Image
 from safetensors.torch import save_file
@@ -82,14 +75,8 @@ def test_every_method_loads_in_a_clean_process(hub, tmp_path):
         models[f"me/{method}"] = model, processor
     pixels = np.random.default_rng(0).integers(0, 256, (50, 41, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "image.png")
-    run = subprocess.run(
-        [sys.executable, "-c", CLEAN_PROCESS, *models, tmp_path / "image.png", tmp_path / "found.safetensors"],
-        env={"PATH": os.environ["PATH"], "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")},
-        capture_output=True,
-        text=True,
-        cwd="/",
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
+    env = {"PATH": os.environ["PATH"], "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+    run_clean(CLEAN_PROCESS, *models, tmp_path / "image.png", tmp_path / "found.safetensors", env=env)
     found = load_file(tmp_path / "found.safetensors")
     for name, (model, processor) in models.items():
         with torch.no_grad():

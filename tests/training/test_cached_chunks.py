@@ -1,7 +1,6 @@
 """In chunks, a batch has the loss and the gradients of the whole, and the memory of a chunk (arXiv:2101.06983)."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -11,15 +10,15 @@ from PIL import Image
 from transformers import AutoConfig, PreTrainedModel
 
 from benchmarks.cached_chunks import PeakBytes
-from hf_ssl.cli import main
 from hf_ssl.cli.app import split_training_arguments
 from hf_ssl.modeling_utils import encode
 from hf_ssl.nn.chunks import encode_in_chunks, set_chunk_size
 from hf_ssl.nn.drop_path import DropPath
 from hf_ssl.registry import METHODS
 
+from ..cli.test_errors import hf_ssl
 from ..conftest import build_model, build_views
-from ..processes import in_processes
+from ..processes import each, in_processes
 from .test_distributed import prepare
 from .test_resume import StopAt, build_trainer
 
@@ -110,21 +109,18 @@ def test_memory_is_that_of_a_chunk(backbone):
 
 def train_a_step(rank, world):
     """Of each method in chunks, under DDP: loss, gradients and buffers, or what went wrong."""
-    results = {}
-    for method in GLOBAL:
-        try:
-            model = prepare(method)
-            set_chunk_size(model, 3)
-            model.on_step_begin(5, 10)
-            share = {k: v.chunk(world)[rank] for k, v in build_views(method, batch=BATCH).items()}
-            loss, _, buffers = step(torch.nn.parallel.DistributedDataParallel(model), share)
-            dist.all_reduce(loss)
-            gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
-            results[method] = loss / world, gradients, {n.removeprefix("module."): b for n, b in buffers.items()}
-        except Exception as error:
-            results[method] = repr(error)
-        dist.barrier()
-    return results
+
+    def of_method(method):
+        model = prepare(method)
+        set_chunk_size(model, 3)
+        model.on_step_begin(5, 10)
+        share = {k: v.chunk(world)[rank] for k, v in build_views(method, batch=BATCH).items()}
+        loss, _, buffers = step(torch.nn.parallel.DistributedDataParallel(model), share)
+        dist.all_reduce(loss)
+        gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+        return loss / world, gradients, {n.removeprefix("module."): b for n, b in buffers.items()}
+
+    return each(GLOBAL, of_method)
 
 
 @pytest.fixture(scope="module")
@@ -236,10 +232,7 @@ def command(tmp_path, monkeypatch, capsys):
     fixed = ["--data", tmp_path / "photos", "--output-dir", tmp_path / "out", "--max_steps", 2, "--use_cpu"]
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["hf-ssl", "pretrain", *map(str, (*arguments, *fixed))])
-        with pytest.raises(SystemExit) as exit_info:
-            main()
-        return exit_info.value.code, capsys.readouterr().err.strip().splitlines()[-1:]
+        return hf_ssl(monkeypatch, capsys, "pretrain", *arguments, *fixed)
 
     return run
 
@@ -264,5 +257,5 @@ def test_from_the_command_line(command, tmp_path):
 def test_mistakes_on_the_command_line(method, backbone, size, expected, command, tmp_path):
     arguments = ["--backbone", backbone, "--per_device_train_batch_size", 12, "--cached-chunk-size", size]
     code, message = command(method, *arguments)
-    assert code == 2 and expected in message[0], message
+    assert code == 2 and expected in message
     assert not (tmp_path / "out").exists()

@@ -8,7 +8,7 @@ from hf_ssl.nn.drop_path import DropPath
 from hf_ssl.registry import METHODS
 
 from ..conftest import build_model, build_views
-from ..processes import in_processes
+from ..processes import each, in_processes
 
 
 def prepare(method):
@@ -22,25 +22,22 @@ def prepare(method):
 
 def train_a_step(rank, world):
     """Loss, gradients and buffers of each method, or what went wrong."""
-    results = {}
-    for method in METHODS:
-        try:
-            model = prepare(method)
-            wrapped = torch.nn.parallel.DistributedDataParallel(model)
-            share = {k: v.chunk(world)[rank] for k, v in build_views(method, batch=8).items()}
-            model.on_step_begin(5, 10)
-            loss = wrapped(**share).loss
-            loss.backward()
-            loss = loss.detach().clone()
-            dist.all_reduce(loss)
-            model.before_optimizer_step(5, 10)
-            model.after_optimizer_step(5, 10)
-            gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
-            results[method] = loss / world, gradients, dict(model.named_buffers())
-        except Exception as error:
-            results[method] = repr(error)
-        dist.barrier()
-    return results
+
+    def of_method(method):
+        model = prepare(method)
+        wrapped = torch.nn.parallel.DistributedDataParallel(model)
+        share = {k: v.chunk(world)[rank] for k, v in build_views(method, batch=8).items()}
+        model.on_step_begin(5, 10)
+        loss = wrapped(**share).loss
+        loss.backward()
+        loss = loss.detach().clone()
+        dist.all_reduce(loss)
+        model.before_optimizer_step(5, 10)
+        model.after_optimizer_step(5, 10)
+        gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+        return loss / world, gradients, dict(model.named_buffers())
+
+    return each(METHODS, of_method)
 
 
 @pytest.fixture(scope="module")
