@@ -35,9 +35,14 @@ def alternate(contestants: dict[str, Callable[[], int]], rounds: int) -> dict[st
     return rates
 
 
-def case(name: str, rates: dict[str, list[float]]) -> dict[str, Any]:
-    """Median rates, and the median over the rounds of ours by the best other one's in the same round."""
-    others = [rate for other, rate in rates.items() if other != OURS]
+def case(name: str, rates: dict[str, list[float]], bounds: tuple[str, ...] = ()) -> dict[str, Any]:
+    """
+    Median rates, and the median over the rounds of ours by the best other one's in the same round.
+
+    Args:
+        bounds: contestants that nobody is compared with.
+    """
+    others = [rate for other, rate in rates.items() if other != OURS and other not in bounds]
     ratios = [ours / max(rest) for ours, *rest in zip(rates[OURS], *others, strict=True)]
     return {
         "case": name,
@@ -64,11 +69,17 @@ def write(name: str, title: str, unit: str, command: str, cases: list[dict], pac
     value = {"title": title, "command": command, "machine": machine(), "versions": versions, "cases": cases}
     contestants = list(dict.fromkeys(contestant for c in cases for contestant in c["rates"]))
     head = ["", *contestants, "ratio to the best other", "range"]
+    if "peak_mb" in cases[0]:
+        head += ["peak, MB", "our time"]
     rows = []
     for c in cases:
         rates = [f"{c['rates'][n]:,.0f}" if n in c["rates"] else "" for n in contestants]
         low, high = c["ratio_range"]
-        rows.append([c["case"], *rates, f"**{c['ratio']:.2f}**", f"{low:.2f} to {high:.2f}"])
+        row = [c["case"], *rates, f"**{c['ratio']:.2f}**", f"{low:.2f} to {high:.2f}"]
+        if "peak_mb" in c:
+            row.append(", ".join(f"{name} {megabytes:,.0f}" for name, megabytes in c["peak_mb"].items()))
+            row.append(", ".join(f"{part} {share:.0f} %" for part, share in c["shares"].items()))
+        rows.append(row)
     lines = [f"# {title}", "", f"`{command}` on {value['machine']}.", ""]
     lines += [", ".join(f"{p} {v}" for p, v in versions.items()) + ".", "", f"{unit}; medians over the rounds.", ""]
     rule = ["---", *["---:"] * (len(head) - 1)]

@@ -52,7 +52,7 @@ class Table:
                 raise SystemExit(f"{self.path} was made with {before['settings']}: move it away first.")
             self.runs = before["runs"]
         self.data: dict[int, Data] = {}
-        self.baselines: dict[tuple[str, int], list] = {}
+        self.baselines: dict[tuple, list] = {}
 
     def run(self, method: Method, seed: int) -> None:
         key = f"{method.name}-{seed}"
@@ -81,7 +81,7 @@ class Table:
     def evaluate(self, folder: Path, seed: int) -> dict:
         """What `hf-ssl pretrain` would report of the encoder; what does not depend on the method is computed once."""
         encoder, processor = AutoModel.from_pretrained(folder), AutoImageProcessor.from_pretrained(folder)
-        kind = (type(encoder).__name__, seed)
+        kind = (type(encoder).__name__, getattr(encoder.config, "initializer_range", None), seed)
         with self.lock:  # the second one to come waits for the data and the baselines of the first
             if seed not in self.data:
                 self.data[seed] = load_data(self.settings["data"], seed=seed)

@@ -15,6 +15,7 @@ class Recipe:
         processor (`dict`): attributes of the method's image processor; a function is given the image size in pixels.
         training (`dict`): fields of `SSLTrainingArguments`.
         backbone (`str`): name of the default encoder, see `hf_ssl/backbones.py`.
+        encoder (`dict`): fields of the configuration of `backbone`; of no other encoder.
     """
 
     description: str
@@ -22,6 +23,7 @@ class Recipe:
     processor: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     backbone: str = "vit-small"
+    encoder: dict[str, Any] = field(default_factory=dict)
 
 
 # Small images: crops keep their pixels (a quarter of the image, not rescaled), so that texture keeps its scale and a

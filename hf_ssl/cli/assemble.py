@@ -87,7 +87,10 @@ def build_model(
             raise ValueError(f"{cls.__name__} has no field {name!r}.{closest(name, known)}")
     if "labels" in method.pretraining_class.forward_extras and label_names:
         values["id2label"] = dict(enumerate(label_names))
-    native = backbone_config(backbone or recipe.backbone, image_size)
+    backbone = backbone or recipe.backbone
+    native = backbone_config(backbone, image_size)
+    if backbone == recipe.backbone:
+        native.update(recipe.encoder)
     if "pooling" in values and "pooling" not in config:  # a recipe speaks of a ViT; others pool by themselves
         if (native or AutoConfig.from_pretrained(backbone, trust_remote_code=False)).model_type != "vit":
             del values["pooling"]

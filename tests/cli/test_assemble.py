@@ -24,3 +24,13 @@ def test_a_small_recipe_runs_on_both_kinds_of_encoder(method, backbone):
     output = model.train()(**views, **{name: extras[name] for name in model.forward_extras})
     assert output.loss.isfinite()
     output.loss.backward()
+
+
+@pytest.mark.parametrize(("backbone", "spread"), [(None, 0.05), ("vit-nano", 0.05), ("vit-micro", 0.07)])
+def test_a_recipe_sets_the_first_weights_of_its_own_encoder_only(backbone, spread):
+    row = METHODS["simclr"]
+    recipe = choose_recipe(row, "small", image_size=32)
+    model, _ = build_model(row, recipe, backbone, {}, image_size=32, seed=0, label_names=None)
+    assert model.config.backbone_config.initializer_range == spread
+    linear = next(m for m in model.backbone.layers.modules() if isinstance(m, torch.nn.Linear))
+    assert linear.weight.std().item() == pytest.approx(spread, rel=0.1)
