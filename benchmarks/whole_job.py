@@ -18,7 +18,8 @@ import torch
 from alternating import OURS, alternate, case, write
 from lightly.loss import NTXentLoss
 from lightly.models.modules import SimCLRProjectionHead
-from lightly.transforms import MultiViewTransform, SimCLRViewTransform
+from lightly.transforms.multi_view_transform import MultiViewTransform
+from lightly.transforms.simclr_transform import SimCLRViewTransform
 from lightly.utils.benchmarking import knn_predict
 from torch import nn
 from torchvision.transforms import v2
