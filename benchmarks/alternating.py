@@ -35,12 +35,15 @@ def alternate(contestants: dict[str, Callable[[], int]], rounds: int) -> dict[st
     return rates
 
 
-def case(name: str, rates: dict[str, list[float]], bounds: tuple[str, ...] = ()) -> dict[str, Any]:
+def case(
+    name: str, rates: dict[str, list[float]], bounds: tuple[str, ...] = (), details: dict[str, dict] | None = None
+) -> dict[str, Any]:
     """
     Median rates, and the median over the rounds of ours by the best other one's in the same round.
 
     Args:
         bounds: contestants that nobody is compared with.
+        details: column -> name -> number, for further columns of the table.
     """
     others = [rate for other, rate in rates.items() if other != OURS and other not in bounds]
     ratios = [ours / max(rest) for ours, *rest in zip(rates[OURS], *others, strict=True)]
@@ -49,6 +52,7 @@ def case(name: str, rates: dict[str, list[float]], bounds: tuple[str, ...] = ())
         "rates": {contestant: statistics.median(values) for contestant, values in rates.items()},
         "ratio": statistics.median(ratios),
         "ratio_range": [min(ratios), max(ratios)],
+        "details": details or {},
     }
 
 
@@ -68,18 +72,13 @@ def write(name: str, title: str, unit: str, command: str, cases: list[dict], pac
             continue
     value = {"title": title, "command": command, "machine": machine(), "versions": versions, "cases": cases}
     contestants = list(dict.fromkeys(contestant for c in cases for contestant in c["rates"]))
-    head = ["", *contestants, "ratio to the best other", "range"]
-    if "peak_mb" in cases[0]:
-        head += ["peak, MB", "our time"]
+    head = ["", *contestants, "ratio to the best other", "range", *cases[0]["details"]]
     rows = []
     for c in cases:
         rates = [f"{c['rates'][n]:,.0f}" if n in c["rates"] else "" for n in contestants]
         low, high = c["ratio_range"]
-        row = [c["case"], *rates, f"**{c['ratio']:.2f}**", f"{low:.2f} to {high:.2f}"]
-        if "peak_mb" in c:
-            row.append(", ".join(f"{name} {megabytes:,.0f}" for name, megabytes in c["peak_mb"].items()))
-            row.append(", ".join(f"{part} {share:.0f} %" for part, share in c["shares"].items()))
-        rows.append(row)
+        details = [", ".join(f"{n} {value:,.3g}" for n, value in d.items()) for d in c["details"].values()]
+        rows.append([c["case"], *rates, f"**{c['ratio']:.2f}**", f"{low:.2f} to {high:.2f}", *details])
     lines = [f"# {title}", "", f"`{command}` on {value['machine']}.", ""]
     lines += [", ".join(f"{p} {v}" for p, v in versions.items()) + ".", "", f"{unit}; medians over the rounds.", ""]
     rule = ["---", *["---:"] * (len(head) - 1)]

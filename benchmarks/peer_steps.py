@@ -15,15 +15,15 @@ Views = dict[str, torch.Tensor]
 Step = Callable[[Views], None]
 
 
-def encoder(backbone: str, size: int) -> nn.Module:
-    """The same architecture as ours of that name, from where users of lightly take it."""
+def encoder(backbone: str, size: int, **sizes: int) -> nn.Module:
+    """The same architecture as ours of that name, from where users of lightly take it; `sizes` make another ViT."""
     if backbone == "resnet-18":
         network = resnet18()
         network.fc = nn.Identity()
         return network
     patch = 4 if size <= 64 else 16
     return timm.create_model(
-        "vit_tiny_patch16_224", num_classes=0, img_size=size, patch_size=patch, dynamic_img_size=True
+        "vit_tiny_patch16_224", num_classes=0, img_size=size, patch_size=patch, dynamic_img_size=True, **sizes
     )
 
 
@@ -123,10 +123,9 @@ def lightly_mae(config, backbone: str, size: int) -> Step:
 
 def transformers_mae(config, backbone: str, size: int) -> Step:
     vit = config.backbone_config
-    names = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "patch_size")
-    decoder = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-    values = {name: getattr(vit, name) for name in names}
-    values |= {f"decoder_{name}": getattr(config, f"decoder_{name}") for name in decoder}
+    names = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+    values = {name: getattr(vit, name) for name in (*names, "patch_size")}
+    values |= {f"decoder_{name}": getattr(config, f"decoder_{name}") for name in names}
     model = ViTMAEForPreTraining(ViTMAEConfig(**values, image_size=size, norm_pix_loss=True)).train()
     parameters = [p for p in model.parameters() if p.requires_grad]
     return stepper(parameters, lambda views: model(views["pixel_values"]).loss)

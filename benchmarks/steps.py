@@ -4,8 +4,8 @@ Training steps a second: hf_ssl against lightly's building blocks, transformers'
     python benchmarks/steps.py
 
 Same architecture, heads, views and optimizer for all; views are made beforehand. The floor is the time that the
-matrix products of our step take at the rate of one large product, measured in turn with the others. Below each table:
-where our time goes, with the making of the views. Needs `requirements-peers.txt`.
+matrix products of our step take at the rate of one large product, measured in turn with the others. Beside each row:
+the peak of memory, and where our time goes, with the making of the views. Needs `requirements-peers.txt`.
 """
 
 import argparse
@@ -131,15 +131,13 @@ def measure(method: str, backbone: str, size: int, rounds: int) -> dict:
             matrix @ matrix
         return products * 2 * SIDE**3 / flops * batch
 
-    measured = case(
-        f"{METHODS[method].title}, {backbone}, {size} px",
-        alternate({name: counted(step) for name, step in steps.items()} | {FLOOR: floor}, rounds),
-        bounds=(FLOOR,),
-    )
-    measured["peak_mb"] = {name: peak(step, views) for name, step in steps.items()}
-    measured["shares"] = ours.shares(images)
-    measured["flops"] = flops
-    return measured
+    rates = alternate({name: counted(step) for name, step in steps.items()} | {FLOOR: floor}, rounds)
+    details = {
+        "peak, MB": {name: peak(step, views) for name, step in steps.items()},
+        "our time, %": ours.shares(images),
+        "GFLOP": {"a step": flops / 1e9},
+    }
+    return case(f"{METHODS[method].title}, {backbone}, {size} px", rates, bounds=(FLOOR,), details=details)
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import timm
 import torch
 from alternating import OURS, alternate, case, write
 from lightly.loss import NTXentLoss
@@ -21,6 +20,7 @@ from lightly.models.modules import SimCLRProjectionHead
 from lightly.transforms.multi_view_transform import MultiViewTransform
 from lightly.transforms.simclr_transform import SimCLRViewTransform
 from lightly.utils.benchmarking import knn_predict
+from peer_steps import encoder as peer_encoder
 from torch import nn
 from torchvision.transforms import v2
 from torchvision.transforms.functional import to_pil_image
@@ -41,6 +41,10 @@ class Job:
         self.method = get_method("simclr")
         self.recipe = choose_recipe(self.method, "small", SIZE)
         self.accuracy: dict[str, float] = {}
+        # As lightly's transforms want them, and before the clock starts.
+        self.pictures = [
+            [to_pil_image(part[i]["image"]) for i in range(len(part))] for part in (data.train, data.test)
+        ]
 
     def ours(self) -> int:
         model, _ = build_model(self.method, self.recipe, None, {}, SIZE, SEED, None)
@@ -61,16 +65,7 @@ class Job:
         recipe, views = self.recipe.training, self.recipe.processor
         batch, side = recipe["per_device_train_batch_size"], views["view_size"](SIZE)
         hidden, out = self.recipe.config["projection_sizes"]
-        encoder = timm.create_model(
-            "vit_tiny_patch16_224",
-            num_classes=0,
-            img_size=SIZE,
-            patch_size=4,
-            embed_dim=96,
-            depth=3,
-            num_heads=3,
-            dynamic_img_size=True,
-        )
+        encoder = peer_encoder("vit-tiny", SIZE, embed_dim=96, depth=3, num_heads=3)
         model = nn.Sequential(encoder, SimCLRProjectionHead(96, hidden, out)).train()
         brightness, contrast, saturation, hue = views["color_jitter"]
         view = SimCLRViewTransform(
@@ -84,7 +79,9 @@ class Job:
             rr_prob=views["rotate_probability"],
             rr_degrees=(-180, 180),
         )
-        dataset = Pictures(self.data.train, MultiViewTransform([view] * views["views_per_image"]))
+        dataset = Pictures(
+            self.pictures[0], self.data.train.labels, MultiViewTransform([view] * views["views_per_image"])
+        )
         loader = torch.utils.data.DataLoader(
             dataset, batch, shuffle=True, drop_last=True, num_workers=self.threads, persistent_workers=True
         )
@@ -119,8 +116,8 @@ class Job:
             ]
         )
         features = []
-        for part in (self.data.train, self.data.test):
-            batches = torch.utils.data.DataLoader(Pictures(part, plain), 256)
+        for pictures, part in zip(self.pictures, (self.data.train, self.data.test), strict=True):
+            batches = torch.utils.data.DataLoader(Pictures(pictures, part.labels, plain), 256)
             x, y = zip(*[(encoder(images), labels) for images, labels in batches], strict=True)
             features.append((nn.functional.normalize(torch.cat(x), dim=1), torch.cat(y)))
         (bank, labels), (queries, truth) = features
@@ -129,11 +126,10 @@ class Job:
 
 
 class Pictures(torch.utils.data.Dataset):
-    """PIL images, as lightly's transforms want them, made beforehand."""
+    """PIL images under a transform, and their labels."""
 
-    def __init__(self, images, transform):
-        self.pictures = [to_pil_image(images[i]["image"]) for i in range(len(images))]
-        self.labels, self.transform = images.labels, transform
+    def __init__(self, pictures, labels, transform):
+        self.pictures, self.labels, self.transform = pictures, labels, transform
 
     def __len__(self):
         return len(self.pictures)
@@ -152,11 +148,8 @@ def main() -> None:
     started = time.perf_counter()
     job = Job(load_data("photo-patches", seed=SEED), args.epochs, args.threads)
     print(f"Data: {time.perf_counter() - started:.1f} s, once for both.")
-    measured = case(
-        f"SimCLR, {args.epochs:g} epochs", alternate({OURS: job.ours, "lightly": job.by_lightly}, args.rounds)
-    )
-    measured["knn"] = job.accuracy
-    print(job.accuracy)
+    rates = alternate({OURS: job.ours, "lightly": job.by_lightly}, args.rounds)
+    measured = case(f"SimCLR, {args.epochs:g} epochs", rates, details={"kNN, %": job.accuracy})
     command = (
         f"python benchmarks/whole_job.py --epochs {args.epochs:g} --rounds {args.rounds} --threads {args.threads}"
     )

@@ -31,7 +31,7 @@ def knn_predict(
         k (`int`): in `[1, bank]`. The papers use 20 and 200.
         temperature (`float`): above 0.
         chunk_size (`int` or `(int, int)`): test images and bank images at a time. A chunk takes 4 bytes for each pair
-            and 20 KB for each test image: 45 MB by default.
+            and 1 KB for each test image and neighbour: 45 MB by default.
 
     Returns:
         `torch.LongTensor` of shape `(tests,)`, on the device of the embeddings.
