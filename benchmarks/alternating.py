@@ -64,13 +64,6 @@ def machine() -> str:
 
 def write(name: str, title: str, unit: str, command: str, cases: list[dict], packages: list[str]) -> None:
     """`benchmarks/speed/NAME.json` and the same as Markdown."""
-    versions = {}
-    for package in packages:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    value = {"title": title, "command": command, "machine": machine(), "versions": versions, "cases": cases}
     contestants = list(dict.fromkeys(contestant for c in cases for contestant in c["rates"]))
     head = ["", *contestants, "ratio to the best other", "range", *cases[0]["details"]]
     rows = []
@@ -79,11 +72,29 @@ def write(name: str, title: str, unit: str, command: str, cases: list[dict], pac
         low, high = c["ratio_range"]
         details = [", ".join(f"{n} {value:,.3g}" for n, value in d.items()) for d in c["details"].values()]
         rows.append([c["case"], *rates, f"**{c['ratio']:.2f}**", f"{low:.2f} to {high:.2f}", *details])
-    lines = [f"# {title}", "", f"`{command}` on {value['machine']}.", ""]
-    lines += [", ".join(f"{p} {v}" for p, v in versions.items()) + ".", "", f"{unit}; medians over the rounds.", ""]
+    page(
+        name, title, command, packages, {"cases": cases}, [f"{unit}; medians over the rounds.", "", *table(head, rows)]
+    )
+
+
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Lines of a Markdown table, whose first column is text."""
     rule = ["---", *["---:"] * (len(head) - 1)]
-    lines += [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
-    text = "\n".join(lines) + "\n"
+    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
+
+
+def page(name: str, title: str, command: str, packages: list[str], values: dict[str, Any], lines: list[str]) -> None:
+    """`benchmarks/speed/NAME.json` with `values`, `benchmarks/speed/NAME.md` with `lines`: how and where measured."""
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    value = {"title": title, "command": command, "machine": machine(), "versions": versions, **values}
+    head = [f"# {title}", "", f"`{command}` on {value['machine']}.", ""]
+    head += [", ".join(f"{p} {v}" for p, v in versions.items()) + ".", ""]
+    text = "\n".join(head + lines) + "\n"
     SPEED.mkdir(exist_ok=True)
     (SPEED / f"{name}.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     (SPEED / f"{name}.md").write_text(text, encoding="utf-8")

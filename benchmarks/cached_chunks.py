@@ -49,28 +49,29 @@ class PeakBytes(TorchDispatchMode):
         self.now -= self.alive.pop(key)
 
 
-def step(model, views: torch.Tensor) -> None:
-    model(pixel_values=views).loss.backward()
+def step(model, views: dict[str, torch.Tensor]) -> None:
+    model(**views).loss.backward()
 
 
-def measure(model, views: torch.Tensor, repeats: int) -> tuple[int, float]:
+def measure(model, views: dict[str, torch.Tensor], repeats: int) -> tuple[int, float]:
     """Peak bytes and seconds of a step."""
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
-    if views.is_cuda:
+    on_gpu = next(iter(views.values())).is_cuda
+    if on_gpu:
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
         step(model, views)
         peak = torch.cuda.max_memory_allocated() - before
     else:
-        with PeakBytes([views, *model.parameters(), *model.buffers()]) as memory:
+        with PeakBytes([*views.values(), *model.parameters(), *model.buffers()]) as memory:
             step(model, views)
         peak = memory.peak
     seconds = []
     for _ in range(repeats):
         started = time.perf_counter()
         step(model, views)
-        if views.is_cuda:
+        if on_gpu:
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - started)
     return peak, min(seconds)
@@ -93,7 +94,8 @@ def main() -> None:
     model = row.pretraining_class(row.config_class(backbone_config=native)).to(args.device)
     print("| batch | chunk | peak, MB | time |\n| ---: | ---: | ---: | ---: |")
     for batch in args.batches:
-        views = torch.randn(batch, 2, native.num_channels, args.image_size, args.image_size, device=args.device)
+        shape = (batch, 2, native.num_channels, args.image_size, args.image_size)
+        views = {"pixel_values": torch.randn(shape, device=args.device)}
         whole = None
         for chunk in (None, *args.chunks):
             set_chunk_size(model, chunk)

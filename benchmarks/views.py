@@ -126,8 +126,8 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     cases = [
         ("SimCLR, 32 px", simclr(32, photographs(256, 32))),
-        ("SimCLR, 224 px", simclr(224, photographs(32, 256))),
-        ("DINO, 2 x 224 + 8 x 96 px", dino(224, photographs(16, 256))),
+        ("SimCLR, 224 px", simclr(224, photographs(64, 256))),
+        ("DINO, 2 x 224 + 8 x 96 px", dino(224, photographs(32, 256))),
     ]
     measured = [case(name, alternate(functions, args.rounds)) for name, functions in cases]
     command = f"python benchmarks/views.py --rounds {args.rounds} --threads {args.threads}"

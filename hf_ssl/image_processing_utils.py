@@ -9,6 +9,7 @@ from transformers.image_processing_backends import PilBackend
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, PILImageResampling
 
 from .augment import ViewPolicy, make_view
+from .augment.resize import one_by_one
 from .configuration_utils import closest
 
 # Written by transformers into every preprocessor_config.json.
@@ -73,30 +74,28 @@ class SSLImageProcessor(PilBackend):
             `BatchFeature`: normalised float32 views of shape `(batch, views, channels, size, size)` under each name of
             `policies()`, on the device of the images.
         """
-        return BatchFeature(
-            {
-                name: torch.cat([self._alike(images, p, len(list(g)), generator) for p, g in groupby(policies)], dim=1)
-                for name, policies in self.policies().items()
-            }
-        )
+        return BatchFeature({name: self._draw(images, p, generator) for name, p in self.policies().items()})
 
-    def _alike(self, images, policy: ViewPolicy, count: int, generator: torch.Generator | None) -> torch.Tensor:
-        """Views under one policy, in one go: of small images, the calls cost as much as the arithmetic."""
-        if count > 1:
-            tensor = isinstance(images, torch.Tensor)
-            images = images.repeat_interleave(count, 0) if tensor else [i for i in images for _ in range(count)]
-        return self.finish(make_view(images, policy, generator)).unflatten(0, (-1, count))
+    def _draw(self, images, policies: list[ViewPolicy], generator: torch.Generator | None) -> torch.Tensor:
+        """Views of one size. Those under one policy in one go: of small images, calls cost as much as arithmetic."""
+        parts = []
+        for policy, group in groupby(policies):
+            count = len(list(group))
+            if isinstance(images, torch.Tensor) and not one_by_one(images):
+                repeated = images.repeat_interleave(count, 0)
+            else:
+                repeated = [image for image in images for _ in range(count)]
+            parts.append(make_view(repeated, policy, generator, self.finish).unflatten(0, (-1, count)))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     def finish(self, view: torch.Tensor) -> torch.Tensor:
-        """Grey to RGB where the encoder wants it, then normalise: (batch, channels, size, size) in 0..1."""
+        """Grey to RGB where the encoder wants it, then normalise, in place where that is possible: (batch, channels,
+        size, size) in 0..1."""
+        if self.do_convert_rgb and view.shape[1] == 1:
+            view = view.repeat(1, 3, 1, 1)
         if self.do_normalize:
-            grey = view.shape[1] == 1
-            mean, std = (torch.tensor(v, device=view.device) for v in (self.image_mean, self.image_std))
-            if grey and self.do_convert_rgb:
-                view = view.expand(-1, len(mean), -1, -1)
-            view = (view - mean[:, None, None]) / std[:, None, None]
-        elif self.do_convert_rgb and view.shape[1] == 1:
-            view = view.expand(-1, 3, -1, -1)
+            mean, std = (torch.tensor(v, device=view.device)[:, None, None] for v in (self.image_mean, self.image_std))
+            view.sub_(mean).div_(std)
         return view
 
     @property

@@ -1,4 +1,6 @@
-"""Colour of a batch: jitter, grey, solarisation, per-sample strengths. A trailing `_` means in place, as in torch."""
+"""
+Colour of a batch: jitter, grey, solarisation, per-sample strengths. What ends in `_` may work in place: use its result.
+"""
 
 from collections.abc import Callable
 
@@ -22,24 +24,25 @@ def to_float(images: torch.Tensor) -> torch.Tensor:
     return x.div_(255) if images.dtype == torch.uint8 else x
 
 
-def on_samples_(images: torch.Tensor, samples: list[int], function: Callable, *parameters: torch.Tensor) -> None:
+def on_samples_(
+    images: torch.Tensor, samples: list[int], function: Callable, *parameters: torch.Tensor
+) -> torch.Tensor:
     """
-    Replace the chosen samples by `function(chosen images, *chosen parameters)`, at the cost of those samples only.
+    The chosen samples replaced by `function(chosen images, *chosen parameters)`, at the cost of those samples only.
 
     Args:
-        images (`torch.FloatTensor` of shape `(batch, channels, height, width)`): changed in place.
+        images (`torch.FloatTensor` of shape `(batch, channels, height, width)`): may be changed in place.
         samples (`list[int]`): increasing indices of samples.
         function: takes images and parameters of the chosen samples; may work in place; returns images of that shape.
         parameters (`torch.Tensor` of shape `(batch, ...)`)
     """
     if len(samples) == len(images):
-        result = function(images, *parameters)
-        if result is not images:
-            images.copy_(result)
-    elif samples:
+        return function(images, *parameters)
+    if samples:
         index = torch.tensor(samples, device=images.device)
         chosen = (p.index_select(0, index.to(p.device)) for p in parameters)
         images.index_copy_(0, index, function(images.index_select(0, index), *chosen))
+    return images
 
 
 def adjust_brightness(images: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
@@ -120,12 +123,12 @@ def color_jitter(
 
 
 def color_jitter_(images, brightness, contrast, saturation, hue, order: list[list[int]], samples) -> torch.Tensor:
-    """`color_jitter` in place on float32 images, on the listed `samples` only; `order` is a list of permutations."""
+    """`color_jitter` of float32 images, on the listed `samples` only; `order` is a list of permutations."""
     steps = list(enumerate(zip(_ADJUSTMENTS, (brightness, contrast, saturation, hue), strict=True)))
     for place in range(4):
         for step, (adjust, factor) in steps:
             if factor is not None:
-                on_samples_(images, [i for i in samples if order[i][place] == step], adjust, factor)
+                images = on_samples_(images, [i for i in samples if order[i][place] == step], adjust, factor)
     return images
 
 
@@ -151,13 +154,14 @@ def saturation_(x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
 
 def hue_(x: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
     """
-    HSV's hue turned without ever selecting a sextant: with the smallest channel `low`, the largest `high` and `chroma`
+    HSV's hue turned without ever selecting a sextant. With the smallest channel `low`, the largest `high` and `chroma`
     their difference, the distance of a pixel's hue from red, in sextants, is (chroma - low - r + g + b) / chroma, on
-    green's side where g > b; and each channel is a clamped linear function of the hue.
+    green's side where g > b. A channel whose own hue is d sextants away, 0 <= d <= 3, is high - chroma clamp(d - 1, 0,
+    1); and for a difference e of hues with |e| <= 6, d is 3 - ||e| - 3|.
     """
     if x.shape[1] == 1:
         return x
-    red, green, blue = x.unbind(1)  # each [B, H, W]
+    red, green, blue = x.split(1, dim=1)  # each [B, 1, H, W]
     high = torch.maximum(red, green)
     low = torch.minimum(red, green)
     torch.maximum(high, blue, out=high)
@@ -165,18 +169,13 @@ def hue_(x: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
     chroma = high - low
     hue = green + blue
     hue.sub_(red).add_(chroma).sub_(low)
-    scratch = green - blue
-    torch.copysign(hue, scratch, out=hue)
-    torch.mul(chroma, 6, out=scratch)
-    hue.div_(scratch.clamp_min_(1e-8)).add_(shift[:, None, None])  # turns; on grey pixels any finite value will do
-    hue.sub_(torch.floor(hue, out=scratch)).mul_(6)
-    low.sub_(chroma)
-    high.add_(chroma)
-    for channel, centre, base, sign in ((red, 3, low, 1), (green, 2, high, -1), (blue, 4, high, -1)):
-        torch.sub(hue, centre, out=scratch).abs_().clamp_(1, 2)
-        torch.addcmul(base, chroma, scratch, value=sign, out=scratch)
-        torch.clamp(scratch, 0, 1, out=channel)  # rounding alone can leave the range
-    return x
+    torch.copysign(hue, torch.sub(green, blue, out=low), out=hue)
+    hue.div_(torch.clamp_min(chroma, 1e-8, out=low))  # in [-3, 3]; on grey pixels any finite value will do
+    turn = 6 * shift[:, None] - shift.new_tensor([0.0, 2.0, -2.0])  # of the channels' own hues; [B, 3]
+    turn = turn - 6 * (turn / 6).round()
+    torch.add(hue, turn[..., None, None], out=x).abs_().sub_(3).abs_().clamp_(1, 2)  # 3 - d
+    torch.addcmul(high.sub_(chroma, alpha=2), chroma, x, out=x)
+    return x.clamp_(0, 1)  # rounding alone can leave the range
 
 
 _ADJUSTMENTS = (brightness_, contrast_, saturation_, hue_)
@@ -219,9 +218,8 @@ def solarize(images: torch.Tensor, threshold: float = 0.5) -> torch.Tensor:
 
 
 def solarize_(x: torch.Tensor, threshold: float) -> torch.Tensor:
-    # x + [x >= t] (1 - 2 x): arithmetic, because torch.where is slow on a CPU
-    bright = (x >= threshold).to(x.dtype)
-    return x.addcmul_(bright, 1 - 2 * x)
+    bright = x.clone().ge_(threshold)  # 0 or 1 in float: torch.where and booleans are slow on a CPU
+    return x.mul_(1 - 2 * bright).add_(bright)
 
 
 def _factor(images: torch.Tensor, factor: torch.Tensor, low: float | None = 0) -> torch.Tensor:

@@ -34,7 +34,7 @@ def gaussian_blur(images: torch.Tensor, sigma: torch.Tensor, kernel_size: int) -
 
 
 def gaussian_blur_(x: torch.Tensor, sigma: torch.Tensor, kernel_size: int) -> torch.Tensor:
-    """`gaussian_blur` in place on float32 images; `sigma` had best be on the CPU."""
+    """`gaussian_blur` of float32 images; `sigma` had best be on the CPU."""
     sigmas = sigma.tolist()
 
     def blur(images, sigma):
@@ -43,8 +43,7 @@ def gaussian_blur_(x: torch.Tensor, sigma: torch.Tensor, kernel_size: int) -> to
         columns = rows if square else _gaussian_bands(images.shape[3], sigma, kernel_size, images.device)
         return apply_bands(images, rows, columns).clamp_(0, 1)
 
-    on_samples_(x, [i for i, s in enumerate(sigmas) if s > 0], blur, sigma)
-    return x
+    return on_samples_(x, [i for i, s in enumerate(sigmas) if s > 0], blur, sigma)
 
 
 def _gaussian_bands(size: int, sigma: torch.Tensor, kernel_size: int, device: torch.device) -> Bands:
@@ -89,7 +88,7 @@ def rotate90(images: torch.Tensor, turns: torch.LongTensor) -> torch.Tensor:
 def rotate90_(x: torch.Tensor, turns: list[int]) -> torch.Tensor:
     for quarter in (1, 2, 3):
         samples = [i for i, t in enumerate(turns) if t == quarter]
-        on_samples_(x, samples, lambda images, k=quarter: torch.rot90(images, k, (2, 3)))
+        x = on_samples_(x, samples, lambda images, k=quarter: torch.rot90(images, k, (2, 3)))
     return x
 
 
@@ -174,8 +173,7 @@ def horizontal_flip(images: torch.Tensor, mask: torch.BoolTensor) -> torch.Tenso
     """
     x = to_float(images)
     _check_batch("mask", mask, x)
-    on_samples_(x, [i for i, m in enumerate(mask.tolist()) if m], lambda chosen: chosen.flip(3))
-    return x
+    return on_samples_(x, [i for i, m in enumerate(mask.tolist()) if m], lambda chosen: chosen.flip(3))
 
 
 def _check_batch(name: str, value: torch.Tensor, images: torch.Tensor) -> None:

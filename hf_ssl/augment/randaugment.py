@@ -95,7 +95,7 @@ def require_ops(name: str, ops: tuple[str, ...]) -> None:
 
 
 def randaugment_(x: torch.Tensor, ops: tuple[str, ...], draws: RandAugmentDraws) -> torch.Tensor:
-    """`randaugment` in place on float32 images; `draws` had best be on the CPU."""
+    """`randaugment` of float32 images; `draws` had best be on the CPU."""
     for op, level, bicubic in zip(*(t.unbind(1) for t in draws), strict=True):
         groups: dict[str, list[int]] = {}
         for sample, index in enumerate(op.tolist()):
@@ -105,14 +105,14 @@ def randaugment_(x: torch.Tensor, ops: tuple[str, ...], draws: RandAugmentDraws)
         moved: dict[bool, list[int]] = {False: [], True: []}
         for name, samples in groups.items():
             if name in _POINTS:
-                on_samples_(x, samples, _POINTS[name], strength)
+                x = on_samples_(x, samples, _POINTS[name], strength)
             elif name in _MOVES:
                 matrices[samples] = _MOVES[name](level[samples].float(), *x.shape[2:])
                 for sample in samples:
                     moved[filters[sample]].append(sample)
         matrices = matrices.to(x.device)
         for kind, samples in moved.items():
-            on_samples_(x, sorted(samples), partial(_transform, bicubic=kind), matrices)
+            x = on_samples_(x, sorted(samples), partial(_transform, bicubic=kind), matrices)
     return x
 
 
@@ -125,7 +125,7 @@ def _autocontrast(x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
 
 def _equalize(x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
     channels, pixels = x.shape[0] * x.shape[1], x.shape[2] * x.shape[3]
-    value = _bytes(x).view(channels, pixels).long()
+    value = _bytes(x).reshape(channels, pixels).long()
     row = torch.arange(channels, device=x.device)[:, None]
     counts = (value + 256 * row).flatten().bincount(minlength=256 * channels).view(channels, 256)
     step = (pixels - counts.gather(1, value.amax(1, keepdim=True))) // 255

@@ -27,15 +27,19 @@ class Bands(NamedTuple):
     weight: torch.Tensor
     taps: list[int]
 
+    def samples(self, block: slice) -> "Bands":
+        """The maps of some samples, with no more taps than they need."""
+        taps = self.taps[block]
+        return Bands(*(t[block, :, : max(taps)].contiguous() for t in (self.index, self.weight)), taps)
+
     def sample(self, i: int) -> "Bands":
-        """The map of sample `i` alone, with no more taps than it needs."""
-        taps = self.taps[i]
-        return Bands(*(t[i : i + 1, :, :taps].contiguous() for t in (self.index, self.weight)), [taps])
+        """The map of sample `i` alone."""
+        return self.samples(slice(i, i + 1))
 
 
-def one_by_one(images: torch.Tensor) -> bool:
-    """Whether images of shape `(batch, channels, height, width)` are better processed one at a time."""
-    return images.device.type == "cpu" and len(images) > 1 and images[0].numel() > SMALL_IMAGE
+def one_by_one(images: torch.Tensor | list[torch.Tensor]) -> bool:
+    """Whether images `(channels, height, width)` are better processed one at a time."""
+    return images[0].device.type == "cpu" and len(images) > 1 and images[0].numel() > SMALL_IMAGE
 
 
 def apply_bands(images: torch.Tensor, rows: Bands, columns: Bands) -> torch.Tensor:
@@ -43,29 +47,39 @@ def apply_bands(images: torch.Tensor, rows: Bands, columns: Bands) -> torch.Tens
     Both axes of each image through their banded maps: two sparse matrix products.
 
     A row of the output is a weighted sum of a few rows of the input, which is what `F.embedding_bag` computes: at 224
-    pixels five times faster on a CPU than dense products, transposes included.
+    pixels five times faster on a CPU than dense products. In between the image has to be transposed in memory, which
+    costs more than a product: so it stays as it is afterwards, and a second call turns it back.
 
     Args:
-        images (`torch.Tensor` of shape `(batch, channels, height, width)`): any dtype.
+        images (`torch.Tensor` of shape `(batch, channels, height, width)`): any dtype, stored row by row or column by
+            column.
 
     Returns:
-        `torch.FloatTensor` of shape `(batch, channels, rows out, columns out)`.
+        `torch.FloatTensor` of shape `(batch, channels, rows out, columns out)`, stored the other way.
     """
     if one_by_one(images):
         parts = [apply_bands(images[i : i + 1], rows.sample(i), columns.sample(i)) for i in range(len(images))]
         return torch.cat(parts)
+    if images.stride(3) == 1:
+        return _along_width(_along_height(images, rows), columns)
+    return _along_height(_along_width(images, columns), rows)
+
+
+def _along_height(images: torch.Tensor, rows: Bands) -> torch.Tensor:
     batch, channels, height, width = images.shape
-    sample = torch.arange(batch, device=images.device)
-    index = columns.index + (sample * width)[:, None, None]
-    x = _transpose(images.reshape(batch, channels * height, width)).float()
-    x = _weighted_rows(x.view(batch * width, channels * height), index, columns.weight)
-    x = _transpose(x.view(batch, -1, channels * height))  # [B, C * H, out]
-    index = rows.index[:, None] + (torch.arange(batch * channels, device=x.device) * height).view(
+    table = images.float().contiguous().view(-1, width)
+    index = rows.index[:, None] + (torch.arange(batch * channels, device=table.device) * height).view(
         batch, channels, 1, 1
     )
     weight = rows.weight[:, None].expand(-1, channels, -1, -1)
-    x = _weighted_rows(x.view(batch * channels * height, -1), index, weight)
-    return x.view(batch, channels, rows.index.shape[1], columns.index.shape[1])
+    return _weighted_rows(table, index, weight).view(batch, channels, -1, width)
+
+
+def _along_width(images: torch.Tensor, columns: Bands) -> torch.Tensor:
+    batch, channels, height, width = images.shape
+    table = images.float().permute(0, 3, 1, 2).contiguous().view(batch * width, -1)
+    index = columns.index + (torch.arange(batch, device=table.device) * width)[:, None, None]
+    return _weighted_rows(table, index, columns.weight).view(batch, -1, channels, height).permute(0, 2, 3, 1)
 
 
 def _weighted_rows(table: torch.Tensor, index: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -73,11 +87,6 @@ def _weighted_rows(table: torch.Tensor, index: torch.Tensor, weight: torch.Tenso
     return F.embedding_bag(
         index.reshape(-1, taps), table, per_sample_weights=weight.reshape(-1, taps), mode="sum"
     )  # [bags, D]
-
-
-def _transpose(x: torch.Tensor) -> torch.Tensor:
-    # PyTorch has a blocked copy for 2-D transposes only.
-    return x[0].t().contiguous()[None] if len(x) == 1 else x.transpose(1, 2).contiguous()
 
 
 def random_crop_boxes(
@@ -153,7 +162,6 @@ def image_sizes(images: torch.Tensor | list[torch.Tensor]) -> tuple[torch.LongTe
     return torch.tensor([s[1] for s in shapes]), torch.tensor([s[2] for s in shapes])
 
 
-@torch.no_grad()
 def crop_resize(
     images: torch.Tensor | list[torch.Tensor],
     boxes: torch.LongTensor,
@@ -181,34 +189,55 @@ def crop_resize(
     Raises:
         ValueError: for a box outside its image, or malformed images, boxes, flip or interpolation.
     """
-    heights, widths = image_sizes(images)
-    if interpolation not in _SUPPORT:
-        raise ValueError(f"interpolation must be one of {sorted(_SUPPORT)}, got {interpolation!r}.")
-    if boxes.shape != (len(heights), 4) or (flip is not None and flip.shape != (len(heights),)):
-        raise ValueError(f"{len(heights)} images need boxes of shape ({len(heights)}, 4) and flip ({len(heights)},).")
-    boxes = boxes.cpu()
-    top, left, height, width = boxes.unbind(1)
-    bad = (boxes < torch.tensor([0, 0, 1, 1])).any(1) | (top + height > heights) | (left + width > widths)
-    if bad.any():
-        i = int(bad.int().argmax())
-        raise ValueError(f"box {boxes[i].tolist()} of sample {i} leaves its {heights[i]}x{widths[i]} image.")
-    if not isinstance(images, torch.Tensor) and len({image.shape for image in images}) == 1:
-        images = torch.stack(list(images))
-    ragged = not isinstance(images, torch.Tensor)
-    size = (size, size) if isinstance(size, int) else size
-    device = images[0].device
-    scale = 1 / 255 if images[0].dtype == torch.uint8 else 1.0
-    support = _SUPPORT[interpolation]
-    if not ragged and not one_by_one(images):
-        rows = _resize_bands(top, height, size[0], None, support, device, scale)
-        return apply_bands(images, rows, _resize_bands(left, width, size[1], flip, support, device))
-    zero = torch.zeros_like(top)
-    rows = _resize_bands(zero, height, size[0], None, support, device, scale)
-    columns = _resize_bands(zero, width, size[1], flip, support, device)
-    out = torch.empty(len(boxes), images[0].shape[0], *size, device=device)
-    for i, (y, x, h, w) in enumerate(boxes.tolist()):
-        out[i] = apply_bands(images[i][None, :, y : y + h, x : x + w], rows.sample(i), columns.sample(i))[0]
-    return out
+    return Crops(images, boxes, size, flip, interpolation)[:].contiguous()
+
+
+class Crops:
+    """
+    `crop_resize`, made when it is asked for: `crops[start:stop]` is that part of its result, so that who goes on to
+    work on it finds it in the cache. Arguments and errors are those of `crop_resize`.
+    """
+
+    def __init__(self, images, boxes, size, flip=None, interpolation="bilinear"):
+        heights, widths = image_sizes(images)
+        if interpolation not in _SUPPORT:
+            raise ValueError(f"interpolation must be one of {sorted(_SUPPORT)}, got {interpolation!r}.")
+        if boxes.shape != (len(heights), 4) or (flip is not None and flip.shape != (len(heights),)):
+            raise ValueError(
+                f"{len(heights)} images need boxes of shape ({len(heights)}, 4) and flip ({len(heights)},)."
+            )
+        self.boxes = boxes.cpu()
+        top, left, height, width = self.boxes.unbind(1)
+        bad = (self.boxes < torch.tensor([0, 0, 1, 1])).any(1) | (top + height > heights) | (left + width > widths)
+        if bad.any():
+            i = int(bad.int().argmax())
+            raise ValueError(f"box {self.boxes[i].tolist()} of sample {i} leaves its {heights[i]}x{widths[i]} image.")
+        alike = len({image.shape for image in images}) == 1
+        self.alone = not alike or one_by_one(images)
+        if not self.alone and not isinstance(images, torch.Tensor):
+            images = torch.stack(list(images))
+        self.images, self.size = images, (size, size) if isinstance(size, int) else size
+        device = images[0].device
+        scale = 1 / 255 if images[0].dtype == torch.uint8 else 1.0
+        support = _SUPPORT[interpolation]
+        if self.alone:  # each box is cut out first
+            top = left = torch.zeros_like(top)
+        self.rows = _resize_bands(top, height, self.size[0], None, support, device, scale)
+        self.columns = _resize_bands(left, width, self.size[1], flip, support, device)
+
+    @torch.no_grad()
+    def __getitem__(self, block: slice) -> torch.Tensor:
+        if not self.alone:
+            return apply_bands(
+                self.images[block].contiguous(), self.rows.samples(block), self.columns.samples(block)
+            ).contiguous()
+        crops = [self._crop(i) for i in range(len(self.images))[block]]
+        return crops[0] if len(crops) == 1 else torch.cat(crops)
+
+    def _crop(self, i: int) -> torch.Tensor:
+        y, x, h, w = self.boxes[i].tolist()
+        crop = self.images[i][None, :, y : y + h, x : x + w].contiguous()
+        return apply_bands(crop, self.rows.sample(i), self.columns.sample(i))
 
 
 def _resize_bands(start, length, size, flip, support, device, scale=1.0) -> Bands:

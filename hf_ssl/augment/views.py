@@ -10,7 +10,7 @@ import torch
 from .color import color_jitter_, grayscale_, on_samples_, solarize_
 from .ops import cutout_, gaussian_blur_, gaussian_noise_, rotate90_, sobel
 from .randaugment import MAX_LEVEL, draw_randaugment, randaugment_, require_ops
-from .resize import crop_resize, image_sizes, random_crop_boxes, uniform
+from .resize import Crops, image_sizes, random_crop_boxes, uniform
 
 # On a CPU a view above the first number of values goes through all steps alone, in the cache; smaller ones, where the
 # overhead of a call counts, as many together as make up the second number. Measured: 2x at 224 and at 32 pixels.
@@ -125,7 +125,10 @@ class ViewPolicy:
 
 @torch.no_grad()
 def make_view(
-    images: torch.Tensor | list[torch.Tensor], policy: ViewPolicy, generator: torch.Generator | None = None
+    images: torch.Tensor | list[torch.Tensor],
+    policy: ViewPolicy,
+    generator: torch.Generator | None = None,
+    finish: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """
     Draw one view of each image.
@@ -136,9 +139,12 @@ def make_view(
         policy ([`ViewPolicy`])
         generator (`torch.Generator`, *optional*): the only source of randomness, best on the CPU. What is drawn for a
             sample does not depend on its neighbours' pixels or sizes.
+        finish (`Callable`, *optional*): a last step, such as the normalisation, from some views `(views, channels,
+            size, size)` to as many float32 tensors, while they are in the cache; may work in place.
 
     Returns:
-        `torch.FloatTensor` of shape `(batch, channels, size, size)` in [0, 1], on the device of the images.
+        `torch.FloatTensor` of shape `(batch, channels, size, size)` in [0, 1], or what `finish` makes of it, on the
+        device of the images.
 
     Raises:
         ValueError: for malformed images.
@@ -146,14 +152,20 @@ def make_view(
     heights, widths = image_sizes(images)
     boxes = _boxes(heights, widths, policy, generator)
     draws = _Draws(len(heights), policy, generator)
-    views = crop_resize(images, boxes, policy.size, draws.flip, policy.interpolation)
-    block = len(views)
-    if views.device.type == "cpu":
-        block = 1 if views[0].numel() > _ALONE else _TOGETHER // views[0].numel()
-    for start in range(0, len(views), block):
-        x = views[start : start + block]
-        x.clamp_(0, 1)  # bicubic filters overshoot
-        _distort_(x, draws, start, policy, generator)
+    crops = Crops(images, boxes, policy.size, draws.flip, policy.interpolation)
+    block, values = len(heights), images[0].shape[0] * policy.size**2
+    if images[0].device.type == "cpu":
+        block = 1 if values > _ALONE else _TOGETHER // values
+    views = None
+    for start in range(0, len(heights), block):
+        x = crops[start : start + block].clamp_(0, 1)  # bicubic filters overshoot
+        x = _distort_(x, draws, start, policy, generator)
+        x = x if finish is None else finish(x)
+        if len(x) == len(heights):
+            return x.contiguous()
+        if views is None:
+            views = x.new_empty(len(heights), *x.shape[1:])
+        views[start : start + block] = x
     return views
 
 
@@ -202,25 +214,25 @@ class _Draws:
             )
 
 
-def _distort_(x: torch.Tensor, draws: _Draws, start: int, policy: ViewPolicy, generator) -> None:
-    """Everything after the crop, in place, on the samples from `start` on."""
+def _distort_(x: torch.Tensor, draws: _Draws, start: int, policy: ViewPolicy, generator) -> torch.Tensor:
+    """Everything after the crop, on the samples from `start` on."""
     block = slice(start, start + len(x))
 
     def chosen(flags: torch.Tensor) -> list[int]:
         return [i for i, flag in enumerate(flags[block].tolist()) if flag]
 
     factors = (None if f is None else f[block].to(x.device) for f in draws.factors)
-    color_jitter_(x, *factors, draws.order[block].tolist(), chosen(draws.jitter))
-    gaussian_blur_(x, draws.sigma[block], policy.blur_taps)
+    x = color_jitter_(x, *factors, draws.order[block].tolist(), chosen(draws.jitter))
+    x = gaussian_blur_(x, draws.sigma[block], policy.blur_taps)
     if draws.randaugment is not None:
-        randaugment_(x, policy.randaugment_ops, draws.randaugment.samples(block))
-    on_samples_(x, chosen(draws.gray), grayscale_)
-    on_samples_(x, chosen(draws.solarize), partial(solarize_, threshold=policy.solarize_threshold))
-    rotate90_(x, draws.turns[block].tolist())
-    on_samples_(x, chosen(draws.cutout), cutout_, draws.cutout_boxes[block].to(x.device))
+        x = randaugment_(x, policy.randaugment_ops, draws.randaugment.samples(block))
+    x = on_samples_(x, chosen(draws.gray), grayscale_)
+    x = on_samples_(x, chosen(draws.solarize), partial(solarize_, threshold=policy.solarize_threshold))
+    x = rotate90_(x, draws.turns[block].tolist())
+    x = on_samples_(x, chosen(draws.cutout), cutout_, draws.cutout_boxes[block].to(x.device))
     std = torch.full((len(x),), policy.noise_std)
-    on_samples_(x, chosen(draws.noise), partial(gaussian_noise_, generator=generator), std)
-    on_samples_(x, chosen(draws.sobel), sobel)
+    x = on_samples_(x, chosen(draws.noise), partial(gaussian_noise_, generator=generator), std)
+    return on_samples_(x, chosen(draws.sobel), sobel)
 
 
 def _apply(images, size: int, generator: torch.Generator | None = None, **changes) -> torch.Tensor:

@@ -49,7 +49,7 @@ class OBoWImageProcessor(AugmentedImageProcessor):
         views |= super().views(images, generator)
         if self.local_crops:
             policy = self.policy(1, self.local_source_size, self.local_source_scale)
-            source = self.finish(make_view(images, policy, generator))
+            source = make_view(images, policy, generator, self.finish)
             views["local_pixel_values"] = grid_patches(
                 source, self.local_crop_size, self.local_crops, self.local_grid, self.local_jitter, generator
             )
