@@ -1,5 +1,6 @@
 """
-Colour of a batch: jitter, grey, solarisation, per-sample strengths. What ends in `_` may work in place: use its result.
+Colour of a batch: jitter, grey, solarisation, per-sample strengths. What ends in `_` may work in place: use what it
+gives back.
 """
 
 from collections.abc import Callable

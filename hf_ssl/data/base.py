@@ -135,21 +135,22 @@ class DecodedImages(ImageDataset):
         self._failed = torch.zeros(1, dtype=torch.uint8).share_memory_()
 
     def _readable(self, index: int, cell) -> dict:
-        for _ in range(len(self)):
-            if self._state[index] != UNREADABLE:
+        state = self._state.numpy()  # the same memory, ten times faster to index
+        for _ in range(len(state)):
+            if state[index] != UNREADABLE:
                 try:
                     sample = self._sample(index, self._cells([index])[0] if cell is None else cell)
                 except DataError:  # a wrong argument, not a bad image
                     raise
                 except Exception as error:  # damaged files make Pillow raise almost anything, SyntaxError included
-                    self._state[index] = UNREADABLE
+                    state[index] = UNREADABLE
                     self._failed.fill_(1)
                     self._last_error = error
                     self._check_share()
                 else:
-                    self._state[index] = READ
+                    state[index] = READ
                     return sample
-            index, cell = (index + 1) % len(self), None
+            index, cell = (index + 1) % len(state), None
         raise DataError(f"None of the {len(self)} images in {self.place} can be read: check the files.")
 
     def _check_share(self) -> None:

@@ -69,9 +69,13 @@ def _to_tensor(image: Image.Image, channels: int) -> torch.Tensor:
     elif image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert("L" if channels == 1 else "RGB")
-    array = np.array(image)  # a writable copy: `image` owns its memory
-    return torch.from_numpy(array[None] if channels == 1 else array.transpose(2, 0, 1).copy())  # [C, H, W]
+    mode = "L" if channels == 1 else "RGB"
+    if image.mode != mode:
+        image = image.convert(mode)
+    pixels = torch.empty(channels, image.height, image.width, dtype=torch.uint8)
+    for plane, band in zip(pixels.numpy(), mode, strict=True):  # half the time of an array and its transpose
+        plane[:] = np.frombuffer(image.tobytes("raw", band), np.uint8).reshape(plane.shape)
+    return pixels
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -38,14 +38,11 @@ class TensorImages(ImageDataset):
 
     def __getitems__(self, indices: list[int]) -> list[dict]:
         indices = self._positions(indices)
-        images = self.images[indices]  # one gather for the whole batch
-        if self._labels is None:
-            return [{"image": image, "index": index} for image, index in zip(images, indices, strict=True)]
-        labels = self._labels[indices].tolist()
-        return [
-            {"image": image, "index": index, "label": label}
-            for image, index, label in zip(images, indices, labels, strict=True)
-        ]
+        samples = [{"image": self.images[index], "index": index} for index in indices]  # the memory of the whole
+        if self._labels is not None:
+            for sample, label in zip(samples, self._labels[indices].tolist(), strict=True):
+                sample["label"] = label
+        return samples
 
     def subset(self, indices: Sequence[int]) -> "TensorImages":
         picked = self._picked(indices)
