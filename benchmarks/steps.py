@@ -3,9 +3,10 @@ Training steps a second: hf_ssl against lightly's building blocks, transformers'
 
     python benchmarks/steps.py
 
-Same architecture, heads, views and optimizer for all; views are made beforehand. The floor is the time that the
-matrix products of our step take at the rate of one large product, measured in turn with the others. Beside each row:
-the peak of memory, and where our time goes, with the making of the views. Needs `requirements-peers.txt`.
+Same architecture, heads, views, optimizer and settings of the allocator (those of our trainer) for all; views are made
+beforehand. The floor is the time that the matrix products of our step take at the rate of one large product, measured
+in turn with the others. Beside each row: the peak of memory, and where our time goes, with the making of the views.
+Needs `requirements-peers.txt`.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from hf_ssl.backbones import backbone_config
 from hf_ssl.nn.momentum import Twin
 from hf_ssl.registry import METHODS
+from hf_ssl.training.memory import channels_last_pays, freed_memory_kept
 
 BATCHES = {32: 64, 224: 16}
 FLOOR, SIDE = "floor", 1024
@@ -44,6 +46,8 @@ class OurStep:
         if method == "mae":
             processor["patch_size"] = native.patch_size
         self.processor = row.image_processor_class(**processor)
+        if channels_last_pays(self.model, self.processor.largest_view, torch.device("cpu")):
+            self.model.to(memory_format=torch.channels_last)
         self.parts: Counter = Counter()
         for module in self.model.children():
             for part in module.children() if isinstance(module, Twin) else [module]:
@@ -153,7 +157,8 @@ def main() -> None:
     for method, backbone, size in product(args.methods, args.backbones, args.sizes):
         if METHODS[method].batch == "masked" and not backbone.startswith("vit"):
             continue
-        cases.append(measure(method, backbone, size, args.rounds))
+        with freed_memory_kept():
+            cases.append(measure(method, backbone, size, args.rounds))
         print(cases[-1], flush=True)
     command = f"python benchmarks/steps.py --rounds {args.rounds} --threads {args.threads}"
     packages = ["torch", "hf_ssl", "transformers", "lightly", "timm", "torchvision"]

@@ -99,6 +99,12 @@ class SSLImageProcessor(PilBackend):
         return view
 
     @property
+    def largest_view(self) -> int:
+        """Side in pixels of the largest training views."""
+        sizes = (policy.size for policies in self.policies().values() for policy in policies)
+        return max(sizes, default=self.inference_size)
+
+    @property
     def inference_size(self) -> int:
         """Side in pixels of what the plain call gives."""
         return self.crop_size["height"] if self.do_center_crop else self.size["height"]

@@ -32,6 +32,9 @@ class SSLTrainingArguments(TrainingArguments):
         views_on_device (`bool`, *optional*):
             Make the views on the training device; `False`: in the workers of the data loader. By default on the
             device whenever that is not the CPU.
+        channels_last (`bool`, *optional*):
+            Keep the channels of a pixel side by side in memory. By default for encoders of many convolutions, on a GPU
+            or with views of 160 pixels and more, where they are faster so.
         online_knn (`bool`, *optional*, defaults to `True`):
             `evaluate()` also reports `eval_knn` (percent) when the training and evaluation data have labels.
         online_knn_images (`int`, *optional*, defaults to 5000): at most so many images in its bank.
@@ -62,6 +65,7 @@ class SSLTrainingArguments(TrainingArguments):
     bias_lr_ratio: float = field(default=1.0, metadata={"help": "Of biases and norms, by learning_rate."})
     cached_chunk_size: int | None = field(default=None, metadata={"help": "Views that the encoder sees at a time."})
     views_on_device: bool | None = field(default=None, metadata={"help": "Make views on the training device."})
+    channels_last: bool | None = field(default=None, metadata={"help": "Memory format of convolutions."})
     online_knn: bool = field(default=True, metadata={"help": "Report kNN accuracy when evaluating."})
     online_knn_images: int = field(default=5000, metadata={"help": "Images in the bank of the online kNN."})
     doctor: bool = field(default=True, metadata={"help": "Watch for collapse."})

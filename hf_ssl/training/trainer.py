@@ -1,6 +1,7 @@
 """transformers' Trainer, and the few things self-supervision adds."""
 
 from collections.abc import Sized
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from .arguments import SSLTrainingArguments
 from .callbacks import StepHooks, WeightDecaySchedule
 from .collators import SequentialBatches, ViewCollator, make_views
 from .doctor import Doctor
+from .memory import channels_last_pays, freed_memory_kept
 from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
 from .publishing import PublishingTrainer
 
@@ -58,6 +60,11 @@ class SSLTrainer(PublishingTrainer):
         if "labels" in model.forward_extras:
             require_labels(model, train_dataset)
         on_device = args.views_on_device if args.views_on_device is not None else args.device.type != "cpu"
+        channels_last = args.channels_last
+        if channels_last is None:
+            channels_last = channels_last_pays(model, processing_class.largest_view, args.device)
+        if channels_last:
+            model.to(memory_format=torch.channels_last)
         self._outputs: dict[str, list[torch.Tensor]] = {}
         self.doctor = Doctor() if args.doctor else None
         super().__init__(
@@ -93,6 +100,10 @@ class SSLTrainer(PublishingTrainer):
                 "per_device_train_batch_size, or set dataloader_drop_last=False."
             )
         return super().get_train_dataloader()
+
+    def train(self, *args, **kwargs):
+        with freed_memory_kept() if self.args.device.type == "cpu" else nullcontext():
+            return super().train(*args, **kwargs)
 
     def _prepare_inputs(self, inputs):
         inputs = super()._prepare_inputs(inputs)
