@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pages import lines_of, put_into_readme
 
 SPEED = Path(__file__).with_name("speed")
 OURS = "hf_ssl"
@@ -52,6 +53,7 @@ def case(
         "rates": {contestant: statistics.median(values) for contestant, values in rates.items()},
         "ratio": statistics.median(ratios),
         "ratio_range": [min(ratios), max(ratios)],
+        "bounds": list(bounds),
         "details": details or {},
     }
 
@@ -73,14 +75,13 @@ def write(name: str, title: str, unit: str, command: str, cases: list[dict], pac
         details = [", ".join(f"{n} {value:,.3g}" for n, value in d.items()) for d in c["details"].values()]
         rows.append([c["case"], *rates, f"**{c['ratio']:.2f}**", f"{low:.2f} to {high:.2f}", *details])
     page(
-        name, title, command, packages, {"cases": cases}, [f"{unit}; medians over the rounds.", "", *table(head, rows)]
+        name,
+        title,
+        command,
+        packages,
+        {"cases": cases},
+        [f"{unit}; medians over the rounds.", "", *lines_of(head, rows)],
     )
-
-
-def table(head: list[str], rows: list[list[str]]) -> list[str]:
-    """Lines of a Markdown table, whose first column is text."""
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
 
 
 def page(name: str, title: str, command: str, packages: list[str], values: dict[str, Any], lines: list[str]) -> None:
@@ -98,4 +99,18 @@ def page(name: str, title: str, command: str, packages: list[str], values: dict[
     SPEED.mkdir(exist_ok=True)
     (SPEED / f"{name}.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     (SPEED / f"{name}.md").write_text(text, encoding="utf-8")
+    put_into_readme("speed", summary())
     print(text)
+
+
+def summary() -> str:
+    """Every benchmark with ratios, for README: the cases where we are slowest and fastest beside the best other."""
+    rows = []
+    for path in sorted(SPEED.glob("*.json")):
+        value = json.loads(path.read_text(encoding="utf-8"))
+        cases = sorted(value.get("cases", ()), key=lambda case: case["ratio"])
+        if cases:
+            others = dict.fromkeys(n for c in cases for n in c["rates"] if n not in (OURS, *c["bounds"]))
+            ends = [f"{c['ratio']:.2f} ({c['case']})" for c in (cases[0], cases[-1])]
+            rows.append([f"[{value['title']}](benchmarks/speed/{path.stem}.md)", ", ".join(others), *ends])
+    return "\n".join(lines_of(["", "against", "slowest case", "fastest case"], rows, ("", "against"))) + "\n"

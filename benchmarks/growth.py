@@ -19,8 +19,9 @@ import numpy as np
 import psutil
 import torch
 import torch.nn.functional as F
-from alternating import page, table
+from alternating import page
 from cached_chunks import PeakBytes, measure
+from pages import lines_of
 from PIL import Image
 
 from hf_ssl.backbones import backbone_config
@@ -30,6 +31,7 @@ from hf_ssl.evaluation import knn_predict
 from hf_ssl.evaluation.linear import fit_logistic
 from hf_ssl.nn.kmeans import spherical_kmeans
 from hf_ssl.registry import METHODS
+from hf_ssl.training.memory import freed_memory_kept
 
 DIM, CLASSES, QUERIES, CENTROIDS, BATCH, SIDE = 96, 10, 1000, 100, 64, 32
 BUFFER = 1000
@@ -75,14 +77,13 @@ def steps() -> Iterator[dict]:
             yield {"what": what, "value": value, "ms": 1e3 * seconds, "MB": peak / 1e6}
 
 
-def timed(function: Callable) -> tuple[float, float]:
-    """Seconds and peak megabytes; the peak of a call of its own, because counting costs time."""
+def timed(function: Callable, *inputs: torch.Tensor) -> tuple[float, float]:
+    """Seconds, and the peak of megabytes beside `inputs` in a call of its own, because counting costs time."""
+    with PeakBytes(inputs) as memory:
+        function()
     started = time.perf_counter()
     function()
-    seconds = time.perf_counter() - started
-    with PeakBytes() as memory:
-        function()
-    return seconds, memory.peak / 1e6
+    return time.perf_counter() - started, memory.peak / 1e6
 
 
 def of_images(count: int, place: Path) -> Iterator[dict]:
@@ -101,7 +102,7 @@ def of_images(count: int, place: Path) -> Iterator[dict]:
         f"{BATCH} images of a memory map": lambda: collate_images(images.__getitems__(chosen)),
     }
     for what, function in functions.items():
-        seconds, peak = timed(function)
+        seconds, peak = timed(function, bank, labels, images.images)
         yield {"what": what, "value": count, "ms": 1e3 * seconds, "MB": peak}
 
 
@@ -134,7 +135,7 @@ def lines(rows: list[dict]) -> list[str]:
             grown = [f"{row[k] / before[k]:.2f}" for k in ("value", "ms", "MB")]
         cells.append([row["what"], f"{row['value']:,}", f"{row['ms']:,.1f}", f"{row['MB']:,.1f}", *grown])
         before = row
-    return table(["", "size", "ms", "MB", "size grew by", "time by", "memory by"], cells)
+    return lines_of(["", "size", "ms", "MB", "size grew by", "time by", "memory by"], cells)
 
 
 def main() -> None:
@@ -144,7 +145,8 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     streamed = list(stream(args.images))  # first, while the process is small
-    of_steps = list(steps())
+    with freed_memory_kept():
+        of_steps = list(steps())
     with tempfile.TemporaryDirectory() as name:
         of_counts = [row for count in args.images for row in of_images(count, Path(name))]
     of_counts = sorted(of_counts, key=lambda row: row["what"]) + streamed

@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
+from pages import lines_of, put_into_readme
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoModelForPreTraining
 
@@ -105,7 +106,7 @@ class Table:
         part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
         part.replace(self.path)
         self.path.with_suffix(".md").write_text(markdown(value), encoding="utf-8")
-        update_readme(self.name, value)
+        put_into_readme(self.name, summary_table(value))
 
 
 def summary(values: list[float]) -> dict[str, float]:
@@ -137,12 +138,6 @@ def scores(r: dict, *keys: str) -> list[str]:
     return [f"{r[key]['mean']:.1f} ± {r[key]['std']:.1f}" for key in keys]
 
 
-def lines_of(head: list[str], rows: list[list[str]], texts: tuple[str, ...] = ("method", "on")) -> list[str]:
-    """A Markdown table, in which all columns but `texts` are numbers."""
-    rule = ["---" if name in texts else "---:" for name in head]
-    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
-
-
 SHOWN = ["method", "kNN", "linear", "random init: kNN", "linear", "weights, M", "steps", "seeds"]
 COSTS = ["images/s", "s", "on"]
 
@@ -163,7 +158,7 @@ def summary_table(table: dict, costs: bool = False) -> str:
         for cells, r in zip(rows, ordered(table), strict=False):
             cells += [f"{r['images_per_second']:.0f}", f"{r['seconds']:.0f}", r["hardware"]]
         rows[-1] += [""] * len(COSTS)
-    return "\n".join(lines_of([*SHOWN, *(COSTS if costs else [])], rows)) + "\n"
+    return "\n".join(lines_of([*SHOWN, *(COSTS if costs else [])], rows, texts=("method", "on"))) + "\n"
 
 
 def markdown(table: dict) -> str:
@@ -183,15 +178,6 @@ def markdown(table: dict) -> str:
         summary_table(table, costs=True),
     ]
     return "\n".join(lines)
-
-
-def update_readme(name: str, table: dict) -> None:
-    """Put the table between `<!-- table NAME -->` and the next `<!-- /table -->` of README.md, if they are there."""
-    path, start = ROOT / "README.md", f"<!-- table {name} -->\n"
-    before, mark, rest = path.read_text(encoding="utf-8").partition(start)
-    if mark:
-        after = rest[rest.index("<!-- /table -->") :]
-        path.write_text(before + mark + summary_table(table) + after, encoding="utf-8")
 
 
 def write_card(method: Method, runs: dict[int, dict], folder: Path) -> None:

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from hf_ssl.cli.app import DEFAULT_METHOD
 from hf_ssl.registry import METHODS
 
 
@@ -30,11 +31,5 @@ def test_the_small_recipe_learns(method, seed, tmp_path):
     for score in ("knn", "linear"):
         assert ours[score] > random_init[score] + 4, (method, score, rows)
         assert ours[score] > raw[score] + 10, (method, score, rows)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
-def test_the_default_job_reaches_its_mark(seed, tmp_path):
-    rows = pretrain(tmp_path / "run", "simclr", seed)
-    assert rows["this encoder"]["knn"] >= 75
-    assert rows["this encoder"]["knn"] >= rows["random init"]["knn"] + 20
+    if method == DEFAULT_METHOD:
+        assert ours["knn"] >= 75 and ours["knn"] >= random_init["knn"] + 20, rows

@@ -2,17 +2,16 @@
 
 import json
 import re
-import runpy
 from pathlib import Path
-from types import SimpleNamespace
 
+import alternating
 import pytest
+import results_table
 
 from hf_ssl.hub.card import validate_card
 from hf_ssl.registry import METHODS
 
 ROOT = Path(__file__).parents[1]
-results_table = SimpleNamespace(**runpy.run_path(str(ROOT / "benchmarks" / "results_table.py")))
 CARDS = sorted((ROOT / "model_cards").glob("*.md"))
 TABLES = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
 
@@ -54,3 +53,20 @@ def test_no_method_of_a_table_is_a_passenger(path):
             assert ours > random_init + 2 and ours > raw + 10, (row["method"], score)
         assert row["knn"]["mean"] > row["random_knn"]["mean"] + 4, row["method"]
         assert len(row["seeds"]) >= 3, row["method"]
+
+
+def test_readme_says_how_fast_it_was():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"<!-- table speed -->\n{alternating.summary()}<!-- /table -->" in readme
+
+
+@pytest.mark.parametrize("path", sorted(alternating.SPEED.glob("*.json")), ids=lambda path: path.stem)
+def test_a_ratio_is_that_of_its_rates(path):
+    value = json.loads(path.read_text(encoding="utf-8"))
+    page = path.with_suffix(".md").read_text(encoding="utf-8")
+    assert value["command"] in page and value["machine"] in page
+    for case in value.get("cases", ()):
+        others = [rate for name, rate in case["rates"].items() if name not in (alternating.OURS, *case["bounds"])]
+        low, high = case["ratio_range"]
+        assert low <= case["ratio"] <= high and f"**{case['ratio']:.2f}**" in page
+        assert case["ratio"] == pytest.approx(case["rates"][alternating.OURS] / max(others), rel=0.35)

@@ -21,7 +21,7 @@ class MAEOutput(SSLOutput):
 
     Args:
         reconstruction (`torch.Tensor` of shape `(batch, channels, height, width)`): normalised pixels; under
-            `norm_pix_loss` each patch is scaled back with the mean and variance of the true patch.
+            `norm_pix_loss` each patch is scaled back with the mean and variance of the true patch. Not in training.
     """
 
     reconstruction: torch.Tensor | None = None
@@ -102,8 +102,9 @@ class MAEForPreTraining(SSLPreTrainedModel):
             scale = (variance + 1e-6).sqrt()
             target = (pixels - mean) / scale
         loss = masked_patch_mse(prediction, target, bool_masked_pos) if return_loss else None
-        with torch.no_grad():
+        reconstruction = None
+        if not self.training:
             painted = prediction * scale + mean if self.config.norm_pix_loss else prediction
-            reconstruction = unpatchify(painted, vit.patch_size, *pixel_values.shape[-2:])
+            reconstruction = unpatchify(painted.detach(), vit.patch_size, *pixel_values.shape[-2:])
         embeddings = tokens.detach()[:, 1:].mean(1) if self.config.pooling == "mean" else tokens.detach()[:, 0]
         return MAEOutput(loss=loss, embeddings=embeddings, reconstruction=reconstruction)
