@@ -58,8 +58,8 @@ def folder(images: torch.Tensor, place: Path, kind: str) -> dict[str, Callable[[
 
     return {
         OURS: ours(load_data(place / kind).train),
-        "torchvision, Pillow": contestant(ImageFolder(files.parent, pil_to_tensor), tensors),
-        "torchvision, its decoder": contestant(ImageFolder(files.parent, loader=native), tensors),
+        "torchvision with Pillow": contestant(ImageFolder(files.parent, pil_to_tensor), tensors),
+        "torchvision with its decoder": contestant(ImageFolder(files.parent, loader=native), tensors),
     }
 
 
@@ -83,7 +83,7 @@ def mapped(images: torch.Tensor, place: Path) -> dict[str, Callable[[], int]]:
     def one_by_one() -> int:
         return len(torch.stack([torch.from_numpy(array[i].copy()) for i in range(BATCH)]))
 
-    return {OURS: ours(TensorImages(torch.from_numpy(array))), "numpy, an image at a time": one_by_one}
+    return {OURS: ours(TensorImages(torch.from_numpy(array))), "numpy": one_by_one}
 
 
 def main() -> None:
