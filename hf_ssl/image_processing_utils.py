@@ -89,14 +89,13 @@ class SSLImageProcessor(PilBackend):
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     def finish(self, view: torch.Tensor) -> torch.Tensor:
-        """Grey to RGB where the encoder wants it, then normalise, in place where that is possible: (batch, channels,
-        size, size) in 0..1."""
-        if self.do_convert_rgb and view.shape[1] == 1:
-            view = view.repeat(1, 3, 1, 1)
-        if self.do_normalize:
-            mean, std = (torch.tensor(v, device=view.device)[:, None, None] for v in (self.image_mean, self.image_std))
-            view.sub_(mean).div_(std)
-        return view
+        """Normalised, and grey as RGB where the encoder wants it: (batch, channels, size, size); may overwrite it."""
+        if not self.do_normalize:
+            return view.expand(-1, 3, -1, -1) if self.do_convert_rgb and view.shape[1] == 1 else view
+        mean, std = (torch.tensor(v, device=view.device).view(-1, 1, 1) for v in (self.image_mean, self.image_std))
+        # Grey minus three means has three channels.
+        view = view.sub_(mean) if view.shape[1] == len(mean) else view - mean
+        return view.div_(std)
 
     @property
     def largest_view(self) -> int:

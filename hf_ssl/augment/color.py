@@ -134,21 +134,21 @@ def color_jitter_(images, brightness, contrast, saturation, hue, order: list[lis
 
 
 def brightness_(x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
-    return x.mul_(factor[:, None, None, None]).clamp_(max=1)
+    return x.mul_(per_sample(factor)).clamp_(max=1)
 
 
 def contrast_(x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
-    mean = x.mean((2, 3))  # [B, C]; the mean of the grey image is the grey of the mean colour
+    mean = x.mean((2, 3), keepdim=True)  # [B, C, 1, 1]
     if x.shape[1] == 3:
-        mean = (mean * mean.new_tensor(_LUMA)).sum(1, keepdim=True)
-    shift = mean[..., None, None] * (1 - factor)[:, None, None, None]
-    return x.mul_(factor[:, None, None, None]).add_(shift).clamp_(0, 1)
+        mean = _grey(mean)  # the mean of the grey image is the grey of the mean colour
+    factor = per_sample(factor)
+    return x.mul_(factor).add_(mean * (1 - factor)).clamp_(0, 1)
 
 
 def saturation_(x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
     if x.shape[1] == 1:
         return x
-    factor = factor[:, None, None, None]
+    factor = per_sample(factor)
     grey = _grey(x).mul_(1 - factor)
     return x.mul_(factor).add_(grey).clamp_(0, 1)
 
@@ -172,9 +172,9 @@ def hue_(x: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
     hue.sub_(red).add_(chroma).sub_(low)
     torch.copysign(hue, torch.sub(green, blue, out=low), out=hue)
     hue.div_(torch.clamp_min(chroma, 1e-8, out=low))  # in [-3, 3]; on grey pixels any finite value will do
-    turn = 6 * shift[:, None] - shift.new_tensor([0.0, 2.0, -2.0])  # of the channels' own hues; [B, 3]
-    turn = turn - 6 * (turn / 6).round()
-    torch.add(hue, turn[..., None, None], out=x).abs_().sub_(3).abs_().clamp_(1, 2)  # 3 - d
+    turn = 6 * per_sample(shift) - shift.new_tensor([0.0, 2.0, -2.0]).view(1, 3, 1, 1)  # of the channels' own hues
+    turn.sub_(6 * (turn / 6).round())
+    torch.add(hue, turn, out=x).abs_().sub_(3).abs_().clamp_(1, 2)  # 3 - d
     torch.addcmul(high.sub_(chroma, alpha=2), chroma, x, out=x)
     return x.clamp_(0, 1)  # rounding alone can leave the range
 
@@ -221,6 +221,11 @@ def solarize(images: torch.Tensor, threshold: float = 0.5) -> torch.Tensor:
 def solarize_(x: torch.Tensor, threshold: float) -> torch.Tensor:
     bright = x.clone().ge_(threshold)  # 0 or 1 in float: torch.where and booleans are slow on a CPU
     return x.mul_(1 - 2 * bright).add_(bright)
+
+
+def per_sample(values: torch.Tensor) -> torch.Tensor:
+    """One value a sample, `(batch,)`, to multiply images with."""
+    return values.view(-1, 1, 1, 1)
 
 
 def _factor(images: torch.Tensor, factor: torch.Tensor, low: float | None = 0) -> torch.Tensor:

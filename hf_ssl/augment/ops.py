@@ -5,7 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from .color import on_samples_, to_float
+from .color import on_samples_, per_sample, to_float
 from .resize import Bands, apply_bands
 
 
@@ -140,7 +140,7 @@ def gaussian_noise(
 
 def gaussian_noise_(x: torch.Tensor, std: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
     noise = torch.randn(x.shape, generator=generator, device="cpu" if generator is None else generator.device)
-    return x.addcmul_(noise.to(x.device), std.to(x.device, torch.float32)[:, None, None, None]).clamp_(0, 1)
+    return x.addcmul_(noise.to(x.device), per_sample(std.to(x.device, torch.float32))).clamp_(0, 1)
 
 
 def sobel(images: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import torch
 
-from .color import _LUMA, brightness_, contrast_, on_samples_, saturation_, solarize_, to_float
+from .color import _LUMA, brightness_, contrast_, on_samples_, per_sample, saturation_, solarize_, to_float
 from .resize import uniform
 
 MAX_LEVEL = 10.0
@@ -139,17 +139,17 @@ def _invert(x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
 
 
 def _posterize(x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-    step = 2 ** (8 - _column((level / MAX_LEVEL * 4).floor()))  # 0 to 4 bits are kept
+    step = 2 ** (8 - per_sample((level / MAX_LEVEL * 4).floor()))  # 0 to 4 bits are kept
     return _bytes(x).div_(step).floor_().mul_(step / 255)
 
 
 def _solarize(x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
     # half a byte lower, so that a value decides as its byte would
-    return solarize_(x, _column((level / MAX_LEVEL * 256).floor() - 0.5) / 255)
+    return solarize_(x, per_sample((level / MAX_LEVEL * 256).floor() - 0.5) / 255)
 
 
 def _solarize_add(x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-    return x.addcmul_((x < 127.5 / 255).to(x.dtype), _column((level / MAX_LEVEL * 110).floor()) / 255).clamp_(max=1)
+    return x.addcmul_((x < 127.5 / 255).to(x.dtype), per_sample((level / MAX_LEVEL * 110).floor()) / 255).clamp_(max=1)
 
 
 def _sharpness(x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
@@ -159,16 +159,12 @@ def _sharpness(x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
     sums = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
     inner = x[..., 1:-1, 1:-1]  # Pillow's filter leaves the border alone
     detail = inner.mul(9 / 13).sub_(sums, alpha=1 / 13)  # what smoothing takes away: the centre counts 5 of 13
-    inner.addcmul_(detail, _column(_factor(level)) - 1)
+    inner.addcmul_(detail, per_sample(_factor(level)) - 1)
     return x.clamp_(0, 1)
 
 
 def _bytes(x: torch.Tensor) -> torch.Tensor:
     return x.mul(255).round_()
-
-
-def _column(values: torch.Tensor) -> torch.Tensor:
-    return values[:, None, None, None]
 
 
 def _factor(level: torch.Tensor) -> torch.Tensor:

@@ -30,7 +30,7 @@ class Bands(NamedTuple):
     def samples(self, block: slice) -> "Bands":
         """The maps of some samples, with no more taps than they need."""
         taps = self.taps[block]
-        return Bands(*(t[block, :, : max(taps)].contiguous() for t in (self.index, self.weight)), taps)
+        return Bands(self.index[block, :, : max(taps)], self.weight[block, :, : max(taps)], taps)
 
     def sample(self, i: int) -> "Bands":
         """The map of sample `i` alone."""

@@ -182,25 +182,25 @@ class _Draws:
     def __init__(self, batch: int, policy: ViewPolicy, generator: torch.Generator | None):
         u = uniform((batch, 22), generator).unbind(1)
         self.flip = u[0] < policy.flip_probability
-        self.jitter = u[1] < policy.jitter_probability
+        self.jitter = (u[1] < policy.jitter_probability).tolist()
         self.factors = []
         for strength, draw in zip((policy.brightness, policy.contrast, policy.saturation), u[2:5], strict=True):
             low = max(0.0, 1 - strength)
             self.factors.append(low + (1 + strength - low) * draw if strength else None)
         self.factors.append((2 * u[5] - 1) * policy.hue if policy.hue else None)
-        self.order = torch.stack(u[6:10], dim=1).argsort(dim=1)
-        self.gray = u[10] < policy.grayscale_probability
+        self.order = torch.stack(u[6:10], dim=1).argsort(dim=1).tolist()
+        self.gray = (u[10] < policy.grayscale_probability).tolist()
         low, high = policy.blur_sigma
         self.sigma = torch.where(u[11] < policy.blur_probability, low + (high - low) * u[12], 0.0)
-        self.solarize = u[13] < policy.solarize_probability
-        self.turns = torch.where(u[14] < policy.rotate_probability, 1 + (3 * u[15]).long().clamp_max(2), 0)
-        self.cutout = u[16] < policy.cutout_probability
+        self.solarize = (u[13] < policy.solarize_probability).tolist()
+        self.turns = torch.where(u[14] < policy.rotate_probability, 1 + (3 * u[15]).long().clamp_max(2), 0).tolist()
+        self.cutout = (u[16] < policy.cutout_probability).tolist()
         low, high = policy.cutout_scale
         side = ((low + (high - low) * u[17]).sqrt() * policy.size).round()
         top, left = ((centre * policy.size - side / 2).round() for centre in u[18:20])
         self.cutout_boxes = torch.stack([top, left, side, side], dim=1).long()
-        self.noise = u[20] < policy.noise_probability
-        self.sobel = u[21] < policy.sobel_probability
+        self.noise = (u[20] < policy.noise_probability).tolist()
+        self.sobel = (u[21] < policy.sobel_probability).tolist()
         self.randaugment = None
         if policy.randaugment_ops:
             self.randaugment = draw_randaugment(
@@ -218,17 +218,17 @@ def _distort_(x: torch.Tensor, draws: _Draws, start: int, policy: ViewPolicy, ge
     """Everything after the crop, on the samples from `start` on."""
     block = slice(start, start + len(x))
 
-    def chosen(flags: torch.Tensor) -> list[int]:
-        return [i for i, flag in enumerate(flags[block].tolist()) if flag]
+    def chosen(flags: list[bool]) -> list[int]:
+        return [i for i, flag in enumerate(flags[block]) if flag]
 
     factors = (None if f is None else f[block].to(x.device) for f in draws.factors)
-    x = color_jitter_(x, *factors, draws.order[block].tolist(), chosen(draws.jitter))
+    x = color_jitter_(x, *factors, draws.order[block], chosen(draws.jitter))
     x = gaussian_blur_(x, draws.sigma[block], policy.blur_taps)
     if draws.randaugment is not None:
         x = randaugment_(x, policy.randaugment_ops, draws.randaugment.samples(block))
     x = on_samples_(x, chosen(draws.gray), grayscale_)
     x = on_samples_(x, chosen(draws.solarize), partial(solarize_, threshold=policy.solarize_threshold))
-    x = rotate90_(x, draws.turns[block].tolist())
+    x = rotate90_(x, draws.turns[block])
     x = on_samples_(x, chosen(draws.cutout), cutout_, draws.cutout_boxes[block].to(x.device))
     std = torch.full((len(x),), policy.noise_std)
     x = on_samples_(x, chosen(draws.noise), partial(gaussian_noise_, generator=generator), std)
