@@ -55,17 +55,15 @@ class BYOLForPreTraining(SSLPreTrainedModel):
             [`SSLOutput`], with the sum of equation 2 over the two directions (section 3.1).
         """
         require_views(self, pixel_values)
-        embeddings, predictions, targets = [], [], []
-        for view in pixel_values.unbind(1):
-            h = encode(self.backbone, view, self.config.pooling)
-            embeddings.append(h.detach())
-            predictions.append(self.predictor(self.projector(h)))
-            with torch.no_grad():
-                targets.append(self.target.projector(encode(self.target.backbone, view, self.config.pooling)))
+        views, pooling = pixel_values.unbind(1), self.config.pooling
+        with torch.no_grad():  # first, while no activations are kept
+            targets = [self.target.projector(encode(self.target.backbone, view, pooling)) for view in views]
+        embeddings = [encode(self.backbone, view, pooling) for view in views]
+        predictions = [self.predictor(self.projector(h)) for h in embeddings]
         pairs = [negative_cosine(predictions[i], targets[j]) for i, j in permutations(range(len(targets)), 2)]
         similarity = torch.stack(pairs).mean()
         loss = 2 * (2 + 2 * similarity) if return_loss else None
-        return SSLOutput(loss=loss, embeddings=embeddings[0])
+        return SSLOutput(loss=loss, embeddings=embeddings[0].detach())
 
     def after_optimizer_step(self, step: int, total_steps: int) -> None:
         momentum = cosine(step, total_steps, self.config.target_momentum, 1.0)

@@ -82,8 +82,7 @@ class DinoForPreTraining(SSLPreTrainedModel):
                 f"width), got {tuple(pixel_values.shape)}."
             )
         crops = [pixel_values] if local_pixel_values is None else [pixel_values, local_pixel_values]
-        student, _ = self._project(self.student, crops)  # [B, V, K]
-        with torch.no_grad():
+        with torch.no_grad():  # first, while no activations are kept
             teacher, h = self._project(self, [pixel_values])  # [B, 2, K], [B, 2, D]
             teacher = teacher.float()
             targets = ((teacher - self.center) / self.temperature).softmax(-1)
@@ -94,6 +93,7 @@ class DinoForPreTraining(SSLPreTrainedModel):
                 "mean_teacher_entropy": torch.special.entr(targets.mean((0, 1))).sum(),
                 "uniform_loss": torch.tensor(math.log(self.config.num_prototypes), device=targets.device),
             }
+        student, _ = self._project(self.student, crops)  # [B, V, K]
         log_probabilities = (student.float() / self.config.student_temperature).log_softmax(-1)
         loss = cross_view_entropy(targets, log_probabilities) if return_loss else None
         return DinoOutput(loss=loss, logs=logs, embeddings=h[:, 0])

@@ -90,14 +90,14 @@ class OBoWForPreTraining(SSLPreTrainedModel):
                 "student_pixel_values or local_pixel_values of shape (batch, crops, channels, height, width) for the "
                 f"student, got {tuple(pixel_values.shape)} and {[tuple(x.shape) for x in crops]}."
             )
-        embeddings = [encode_crops(self.backbone, [x], self.config.pooling) for x in crops]
         # The words that the targets are made of: before new ones come in.
         weights = [generator(words.rows) for generator, words in zip(self.generators, self.vocabularies, strict=True)]
-        with torch.no_grad():
+        with torch.no_grad():  # before the student, while no activations are kept
             bags = self._bags(pixel_values[:, 0])
             logs = _statistics(bags)
             uniform = len(crops) * math.log(self.config.vocabulary_size)
             logs["uniform_loss"] = torch.tensor(uniform, device=pixel_values.device)
+        embeddings = [encode_crops(self.backbone, [x], self.config.pooling) for x in crops]
         loss = None
         if return_loss:
             terms = [self._loss(h, bag, w) for h in embeddings for bag, w in zip(bags, weights, strict=True)]
