@@ -149,7 +149,7 @@ def main() -> None:
     job = Job(load_data("photo-patches", seed=SEED), args.epochs, args.threads)
     print(f"Data: {time.perf_counter() - started:.1f} s, once for both.")
     rates = alternate({OURS: job.ours, "lightly": job.by_lightly}, args.rounds)
-    measured = case(f"SimCLR, {args.epochs:g} epochs", rates, details={"kNN, %": job.accuracy})
+    measured = case(f"SimCLR, epochs: {args.epochs:g}", rates, details={"kNN, %": job.accuracy})
     command = (
         f"python benchmarks/whole_job.py --epochs {args.epochs:g} --rounds {args.rounds} --threads {args.threads}"
     )
