@@ -30,7 +30,7 @@ def gaussian_blur(images: torch.Tensor, sigma: torch.Tensor, kernel_size: int) -
             f"kernel_size must be odd and below twice the image's side {min(x.shape[2:])}, got {kernel_size}."
         )
     _check_batch("sigma", sigma, x)
-    return gaussian_blur_(x, sigma, kernel_size)
+    return gaussian_blur_(x, sigma, kernel_size).contiguous()
 
 
 def gaussian_blur_(x: torch.Tensor, sigma: torch.Tensor, kernel_size: int) -> torch.Tensor:
@@ -82,7 +82,7 @@ def rotate90(images: torch.Tensor, turns: torch.LongTensor) -> torch.Tensor:
         raise ValueError(f"turns must be in 0..3, got {sorted(set(quarters))}.")
     if x.shape[2] != x.shape[3] and any(t % 2 for t in quarters):
         raise ValueError(f"images must be square to rotate by 90 or 270 degrees, got {tuple(x.shape[2:])}.")
-    return rotate90_(x, quarters)
+    return rotate90_(x, quarters).contiguous()
 
 
 def rotate90_(x: torch.Tensor, turns: list[int]) -> torch.Tensor:

@@ -216,14 +216,15 @@ class Crops:
         self.alone = not alike or one_by_one(images)
         if not self.alone and not isinstance(images, torch.Tensor):
             images = torch.stack(list(images))
-        self.images, self.size = images, (size, size) if isinstance(size, int) else size
+        self.images = images
+        height_out, width_out = (size, size) if isinstance(size, int) else size
         device = images[0].device
         scale = 1 / 255 if images[0].dtype == torch.uint8 else 1.0
         support = _SUPPORT[interpolation]
         if self.alone:  # each box is cut out first
             top = left = torch.zeros_like(top)
-        self.rows = _resize_bands(top, height, self.size[0], None, support, device, scale)
-        self.columns = _resize_bands(left, width, self.size[1], flip, support, device)
+        self.rows = _resize_bands(top, height, height_out, None, support, device, scale)
+        self.columns = _resize_bands(left, width, width_out, flip, support, device)
 
     @torch.no_grad()
     def __getitem__(self, block: slice) -> torch.Tensor:

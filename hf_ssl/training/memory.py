@@ -28,7 +28,7 @@ def channels_last_pays(model: nn.Module, view_size: int, device: torch.device) -
 def freed_memory_kept() -> Iterator[None]:
     """
     Inside, glibc keeps what is freed for the next step. It would return large blocks to the system at once, and the
-    system hands out pages one by one, each wiped: a tenth of a step on a CPU. Elsewhere this does nothing.
+    system hands out pages one by one, each wiped: 3 to 11 % of a step on a CPU. Elsewhere this does nothing.
     """
     try:
         libc = ctypes.CDLL("libc.so.6")
