@@ -198,6 +198,36 @@ def test_gradient_checkpointing_changes_nothing_but_memory(method):
 
 
 @methods
+@pytest.mark.parametrize("backbone", ["vit", "resnet"])
+def test_one_graph_holds_the_step_and_no_schedule_makes_another(method, backbone):  # nothing waits for the device
+    if (method, backbone) not in CASES:
+        return
+    graphs = []
+
+    def count(graph, _):
+        graphs.append(graph)
+        return graph.forward
+
+    model = build_model(method, backbone).train()
+    if method == "swav":  # a queue that fills up in the middle of a run makes a second graph, once
+        model.queue.put_(torch.nn.functional.normalize(torch.randn_like(model.queue.rows), dim=-1))
+    eager = copy.deepcopy(model)
+    torch.compiler.reset()
+    compiled = torch.compile(model, backend=count, fullgraph=True)
+    for step in range(3):
+        losses = []
+        for module, forward in ((eager, eager), (model, compiled)):
+            module.on_step_begin(step, 4)
+            torch.manual_seed(step)  # of stochastic depth
+            losses.append(forward(**build_views(method, seed=step)).loss)
+            losses[-1].backward()
+            module.before_optimizer_step(step, 4)
+            module.after_optimizer_step(step, 4)
+        torch.testing.assert_close(*losses, atol=1e-6, rtol=1e-6)
+    assert len(graphs) == 1
+
+
+@methods
 def test_loss_keywords_of_the_trainer_cannot_scale_gradients(method):  # T10
     cls = METHODS[method].pretraining_class
     assert cls.accepts_loss_kwargs is False

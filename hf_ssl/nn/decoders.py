@@ -6,7 +6,7 @@ from transformers import ViTConfig
 from transformers import initialization as init
 from transformers.models.vit.modeling_vit import ViTLayer
 
-from .masking import sincos_positions, visible_indices
+from .masking import sincos_positions
 
 
 class MaskedPatchDecoder(nn.Module):
@@ -50,18 +50,18 @@ class MaskedPatchDecoder(nn.Module):
         )
         self.position_embeddings.requires_grad_(False)
 
-    def forward(self, tokens: torch.Tensor, bool_masked_pos: torch.BoolTensor) -> torch.Tensor:
+    def forward(self, tokens: torch.Tensor, visible_patches: torch.LongTensor) -> torch.Tensor:
         """
         Args:
             tokens (`torch.Tensor` of shape `(batch, 1 + visible, encoder_hidden)`): CLS and the visible patches.
-            bool_masked_pos (`torch.BoolTensor` of shape `(batch, patches)`): True = to be filled in.
+            visible_patches (`torch.LongTensor` of shape `(batch, visible)`): where these belong.
 
         Returns:
             `torch.Tensor` of shape `(batch, patches, patch_pixels)`: a prediction for every patch.
         """
         x = self.embed(tokens)
-        places = visible_indices(bool_masked_pos)[..., None].expand(-1, -1, x.shape[-1])
-        canvas = self.mask_token.to(x.dtype).expand(len(x), bool_masked_pos.shape[1], -1)
+        places = visible_patches[..., None].expand(-1, -1, x.shape[-1])
+        canvas = self.mask_token.to(x.dtype).expand(len(x), self.grid**2, -1)
         x = torch.cat([x[:, :1], canvas.scatter(1, places, x[:, 1:])], dim=1) + self.position_embeddings
         for layer in self.layers:
             x = layer(x, None)

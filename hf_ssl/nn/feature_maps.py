@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedConfig
 from transformers.modeling_outputs import BaseModelOutputWithPooling
+from transformers.utils.output_capturing import maybe_install_capturing_hooks
 
 
 def feature_levels(config: PreTrainedConfig, levels: list[int] | None = None) -> tuple[list[int], list[int]]:
@@ -43,6 +44,12 @@ def feature_arguments(config: PreTrainedConfig) -> dict[str, bool]:
     # What Swin calls the output of a stage has already been merged for the next one.
     more = {"output_hidden_states_before_downsampling": True} if config.model_type == "swin" else {}
     return {"output_hidden_states": True} | more
+
+
+def prepare_feature_maps(backbone: nn.Module) -> None:
+    """Let transformers hook the layers now, not in the first forward pass, where torch.compile cannot trace it."""
+    if backbone._can_record_outputs:
+        maybe_install_capturing_hooks(backbone)
 
 
 def feature_maps(

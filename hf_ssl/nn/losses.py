@@ -172,4 +172,4 @@ def masked_patch_mse(prediction: torch.Tensor, target: torch.Tensor, mask: torch
         `torch.Tensor`: scalar.
     """
     error = (prediction.float() - target.float()).square().mean(-1)
-    return error[mask].mean()
+    return (error * mask).sum() / mask.sum()

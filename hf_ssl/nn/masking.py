@@ -52,7 +52,7 @@ def sincos_positions(dim: int, rows: int, columns: int) -> torch.Tensor:
 
 
 def encode_tokens(
-    vit: nn.Module, pixel_values: torch.Tensor, bool_masked_pos: torch.BoolTensor | None = None, **kwargs
+    vit: nn.Module, pixel_values: torch.Tensor, visible_patches: torch.LongTensor | None = None, **kwargs
 ) -> torch.Tensor:
     """
     Run a native `ViTModel` up to, but without, its final norm; masked patches never enter the layers.
@@ -61,18 +61,17 @@ def encode_tokens(
 
     Args:
         pixel_values (`torch.Tensor` of shape `(batch, channels, height, width)`)
-        bool_masked_pos (`torch.BoolTensor` of shape `(batch, patches)`, *optional*): True = left out; the same number
-            in every row.
+        visible_patches (`torch.LongTensor` of shape `(batch, visible)`, *optional*): see `visible_indices`; the others
+            are left out.
 
     Returns:
         `torch.Tensor` of shape `(batch, 1 + visible, hidden)`: CLS, then the visible patches in image order.
     """
     resized = tuple(pixel_values.shape[-2:]) != tuple(vit.embeddings.image_size)
     tokens = vit.embeddings(pixel_values, interpolate_pos_encoding=resized)
-    if bool_masked_pos is not None:
-        visible = visible_indices(bool_masked_pos) + 1
-        cls = torch.zeros_like(visible[:, :1])
-        keep = torch.cat([cls, visible], dim=1)[..., None].expand(-1, -1, tokens.shape[-1])
+    if visible_patches is not None:
+        cls = torch.zeros_like(visible_patches[:, :1])
+        keep = torch.cat([cls, visible_patches + 1], dim=1)[..., None].expand(-1, -1, tokens.shape[-1])
         tokens = tokens.gather(1, keep)
     for layer in vit.layers:
         tokens = layer(tokens, None, **kwargs)
@@ -80,6 +79,9 @@ def encode_tokens(
 
 
 def visible_indices(bool_masked_pos: torch.BoolTensor) -> torch.LongTensor:
-    """Indices of the unmasked patches in image order, shape (batch, visible). Every row must mask equally many."""
+    """
+    Indices of the unmasked patches in image order, shape (batch, visible). Every row must mask equally many, and how
+    many has to be known: on an accelerator this waits for the device, and torch.compile cannot trace it.
+    """
     visible = int((~bool_masked_pos[0]).sum())
     return bool_masked_pos.to(torch.uint8).argsort(dim=1, stable=True)[:, :visible]

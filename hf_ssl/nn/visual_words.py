@@ -3,10 +3,9 @@
 import torch
 import torch.nn.functional as F
 
-from .distributed import gather, mean_over_ranks, world_size
+from .distributed import gather, mean_over_ranks, rank, world_size
 from .heads import MLPHead
 from .queue import Queue
-from .shuffle import own_share
 
 
 class Vocabulary(Queue):
@@ -78,9 +77,17 @@ class Vocabulary(Queue):
     def _draw(self, x: torch.Tensor) -> torch.Tensor:
         """One local mean (batch, channels) of each image, at a place that depends on the number of updates alone."""
         x = F.avg_pool2d(x, [min(3, n) for n in x.shape[2:]], stride=1).flatten(2)
-        generator = torch.Generator().manual_seed(int(self.updates))
-        places = own_share(torch.randint(x.shape[2], (len(x) * world_size(),), generator=generator))
-        return x[torch.arange(len(x), device=x.device), :, places.to(x.device)]
+        index = torch.arange(len(x), device=x.device)
+        places = scrambled(self.updates, rank() * len(x) + index) % x.shape[2]
+        return x[index, :, places]
+
+
+def scrambled(seed: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Pseudo-random integers below 2 ** 32, another for each seed and index; made where these lie, without waiting."""
+    x = (seed * 0x9E3779B1 + index) & 0xFFFFFFFF
+    for _ in range(2):  # a multiplicative hash of 32 bits; nothing overflows int64
+        x = ((x ^ (x >> 16)) * 0x45D9F3B) & 0xFFFFFFFF
+    return x ^ (x >> 16)
 
 
 def squared_distances(x: torch.Tensor, words: torch.Tensor) -> torch.Tensor:

@@ -557,9 +557,9 @@ MASK = torch.rand(3, 16, generator=torch.Generator().manual_seed(6)).argsort(1) 
 
 
 def mae():
-    from hf_ssl.nn.masking import encode_tokens
+    from hf_ssl.nn.masking import encode_tokens, visible_indices
 
-    net = drawn(MaskedAutoencoder(), 1)
+    net, visible = drawn(MaskedAutoencoder(), 1), visible_indices(MASK)
     args = argparse.Namespace(model="mae_vit_base_patch16", norm_pix_loss=False, mask_ratio=0.75)
     return Official(
         "mae",
@@ -568,7 +568,7 @@ def mae():
         {
             "pixels": (
                 net.reconstruct(SMALL, MASK),
-                lambda m, x: m.decoder(m.backbone.layernorm(encode_tokens(m.backbone, x, MASK)), MASK),
+                lambda m, x: m.decoder(m.backbone.layernorm(encode_tokens(m.backbone, x, visible)), visible),
             )
         },
         config={"norm_pix_loss": False, "decoder_hidden_size": 32, "decoder_num_hidden_layers": 2},

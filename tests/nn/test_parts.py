@@ -129,10 +129,10 @@ def test_hidden_pixels_cannot_reach_the_encoder():
     vit = tiny_vit().eval()
     x = torch.randn(2, 3, 16, 16)
     mask = random_masking(2, 16, 0.75, torch.Generator().manual_seed(0))
-    hidden = unpatchify(mask[..., None].expand(-1, -1, 48).float(), 4, 16, 16)
+    visible, hidden = visible_indices(mask), unpatchify(mask[..., None].expand(-1, -1, 48).float(), 4, 16, 16)
     with torch.no_grad():
-        assert torch.equal(encode_tokens(vit, x, mask), encode_tokens(vit, x + 100 * hidden, mask))
-        assert not torch.equal(encode_tokens(vit, x, mask), encode_tokens(vit, x + 0.1 * (1 - hidden), mask))
+        assert torch.equal(encode_tokens(vit, x, visible), encode_tokens(vit, x + 100 * hidden, visible))
+        assert not torch.equal(encode_tokens(vit, x, visible), encode_tokens(vit, x + 0.1 * (1 - hidden), visible))
 
 
 def test_drop_path_drops_whole_branches_in_training_only():

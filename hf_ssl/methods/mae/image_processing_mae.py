@@ -5,7 +5,7 @@ from transformers import BatchFeature
 
 from ...augment import ViewPolicy
 from ...image_processing_utils import SSLImageProcessor
-from ...nn.masking import random_masking
+from ...nn.masking import random_masking, visible_indices
 
 
 class MAEImageProcessor(SSLImageProcessor):
@@ -43,10 +43,11 @@ class MAEImageProcessor(SSLImageProcessor):
         self, images: torch.Tensor | list[torch.Tensor], generator: torch.Generator | None = None
     ) -> BatchFeature:
         """
-        As in the base class, with `pixel_values` of shape `(batch, channels, size, size)` and `bool_masked_pos` of
-        shape `(batch, patches)`, True = masked.
+        As in the base class, with `pixel_values` of shape `(batch, channels, size, size)`, `bool_masked_pos` of shape
+        `(batch, patches)`, True = masked, and `visible_patches` of shape `(batch, visible)`, indices of the others.
         """
         views = super().views(images, generator)
         pixel_values = views["pixel_values"][:, 0]
         mask = random_masking(len(images), (self.inference_size // self.patch_size) ** 2, self.mask_ratio, generator)
-        return BatchFeature({"pixel_values": pixel_values, "bool_masked_pos": mask.to(pixel_values.device)})
+        masks = {"bool_masked_pos": mask, "visible_patches": visible_indices(mask)}
+        return BatchFeature({"pixel_values": pixel_values, **{k: v.to(pixel_values.device) for k, v in masks.items()}})

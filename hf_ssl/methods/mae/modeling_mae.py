@@ -10,7 +10,7 @@ from transformers.utils.generic import can_return_tuple
 from ...modeling_utils import SSLForImageClassification, SSLModel, SSLOutput, SSLPreTrainedModel, build_backbone
 from ...nn.decoders import MaskedPatchDecoder
 from ...nn.losses import masked_patch_mse
-from ...nn.masking import encode_tokens, patchify, sincos_positions, unpatchify
+from ...nn.masking import encode_tokens, patchify, sincos_positions, unpatchify, visible_indices
 from .configuration_mae import MAEConfig
 
 
@@ -75,13 +75,20 @@ class MAEForPreTraining(SSLPreTrainedModel):
 
     @can_return_tuple
     def forward(
-        self, pixel_values: torch.Tensor, bool_masked_pos: torch.Tensor, return_loss: bool = True, **kwargs
+        self,
+        pixel_values: torch.Tensor,
+        bool_masked_pos: torch.Tensor,
+        visible_patches: torch.Tensor | None = None,
+        return_loss: bool = True,
+        **kwargs,
     ) -> MAEOutput:
         """
         Args:
             pixel_values (`torch.Tensor` of shape `(batch, channels, height, width)`): one view.
             bool_masked_pos (`torch.BoolTensor` of shape `(batch, patches)`): True = hidden from the encoder, equally
                 many in every row; `MAEImageProcessor.views` draws it.
+            visible_patches (`torch.LongTensor` of shape `(batch, visible)`, *optional*): indices of the others; by
+                default they are found, which makes an accelerator wait.
 
         Raises:
             ValueError: when the mask has another number of patches than the images.
@@ -94,8 +101,10 @@ class MAEForPreTraining(SSLPreTrainedModel):
                 f"under an encoder of {self.decoder.grid}x{self.decoder.grid} patches of {vit.patch_size} need "
                 f"{(len(pixel_values), self.decoder.grid**2)}: check patch_size and crop_size of the image processor."
             )
-        tokens = self.backbone.layernorm(encode_tokens(self.backbone, pixel_values, bool_masked_pos))
-        prediction = self.decoder(tokens, bool_masked_pos).float()  # [B, N, p * p * C]
+        if visible_patches is None:
+            visible_patches = visible_indices(bool_masked_pos)
+        tokens = self.backbone.layernorm(encode_tokens(self.backbone, pixel_values, visible_patches))
+        prediction = self.decoder(tokens, visible_patches).float()  # [B, N, p * p * C]
         pixels = target = patchify(pixel_values.float(), vit.patch_size)
         if self.config.norm_pix_loss:
             variance, mean = torch.var_mean(pixels, dim=-1, keepdim=True)

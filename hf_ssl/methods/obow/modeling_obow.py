@@ -17,7 +17,7 @@ from ...modeling_utils import (
     encode_crops,
     forward_backbone,
 )
-from ...nn.feature_maps import feature_arguments, feature_levels, feature_maps
+from ...nn.feature_maps import feature_arguments, feature_levels, feature_maps, prepare_feature_maps
 from ...nn.losses import soft_cross_entropy
 from ...nn.momentum import Twin, ema_
 from ...nn.schedules import cosine
@@ -52,6 +52,7 @@ class OBoWForPreTraining(SSLPreTrainedModel):
         super().__init__(config)
         self.backbone = build_backbone(config.backbone_config)
         self.teacher = Twin(backbone=self.backbone)
+        prepare_feature_maps(self.teacher.backbone)
         self.levels, widths = feature_levels(config.backbone_config, config.levels)
         width = embed_dim(config.backbone_config)
         hidden = config.generator_hidden_size or 2 * width

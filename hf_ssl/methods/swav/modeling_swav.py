@@ -57,7 +57,7 @@ class SwAVForPreTraining(SSLPreTrainedModel):
         self.queue = (
             Queue(config.queue_length, config.assigned_crops * dim, empty=True) if config.queue_length else None
         )
-        self.queue_started = config.queue_start_share == 0
+        self.queue_started, self.queue_full = config.queue_start_share == 0, False
         self.post_init()
 
     @can_return_tuple
@@ -108,7 +108,7 @@ class SwAVForPreTraining(SSLPreTrainedModel):
         """Assignments (B, A, K) of the first crops of features (B, V, D) and scores (B, V, K), one crop at a time."""
         c = self.config
         past = None
-        if self.queue is not None and self.queue_started and self.queue.is_full():
+        if self.queue_full and self.queue_started:
             rows = self.queue.rows[rank() :: world_size()]  # each process balances its share of the queue
             past = self._score(rows.unflatten(1, (c.assigned_crops, -1)))
         targets = []
@@ -119,12 +119,21 @@ class SwAVForPreTraining(SSLPreTrainedModel):
             self.queue.put_(gather(z[:, : c.assigned_crops].flatten(1)))
         return torch.stack(targets, dim=1)
 
+    def initialize_weights(self):
+        super().initialize_weights()
+        self._look_at_queue()
+
+    def _look_at_queue(self) -> None:
+        # Between steps, and no longer once it is full: an accelerator has to be waited for.
+        self.queue_full = self.queue_full or (self.queue is not None and self.queue.is_full())
+
     @torch.no_grad()
     def _normalize_prototypes(self) -> None:
         self.prototypes.weight.copy_(F.normalize(self.prototypes.weight, dim=-1))
 
     def on_step_begin(self, step: int, total_steps: int) -> None:
         self.queue_started = step >= self.config.queue_start_share * total_steps
+        self._look_at_queue()
         self._normalize_prototypes()
 
     def before_optimizer_step(self, step: int, total_steps: int) -> None:
