@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import torch
 from transformers import TrainingArguments
 
 
@@ -74,6 +75,8 @@ class SSLTrainingArguments(TrainingArguments):
         if self.min_learning_rate is not None:
             self.lr_scheduler_type = "cosine_with_min_lr"
             self.lr_scheduler_kwargs = {"min_lr": self.min_learning_rate}
+        if self.bf16 and not torch.accelerator.is_available():
+            self.use_cpu = True  # transformers would ask the user to say so
         super().__post_init__()
         if self.base_learning_rate is not None:
             batch = self.train_batch_size * self.gradient_accumulation_steps * self.world_size
