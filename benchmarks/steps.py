@@ -5,8 +5,8 @@ Training steps a second: hf_ssl against lightly's building blocks, transformers'
 
 Same architecture, heads, views, optimizer and settings of the allocator (those of our trainer) for all; views are made
 beforehand. The floor is the time that the matrix products of our step take at the rate of one large product, measured
-in turn with the others. Ours in bfloat16 (autocast) is shown, not compared. Beside each row: the peak of memory, and where our time goes, with the making of the views.
-Needs `requirements-peers.txt`.
+in turn with the others. Ours in bfloat16 (autocast) is shown, not compared. Beside each row: the peak of memory, and
+where our time goes, with the making of the views. Needs `requirements-peers.txt`.
 """
 
 import argparse

@@ -21,6 +21,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.functional import to_pil_image
 
 from hf_ssl import DinoImageProcessor, SimCLRImageProcessor
+from hf_ssl.training.memory import freed_memory_kept
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 PHOTOS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "ihc.png", "hubble_deep_field.jpg", "retina.jpg")
@@ -129,7 +130,8 @@ def main() -> None:
         ("SimCLR, 224 px", simclr(224, photographs(64, 256))),
         ("DINO, 2 x 224 + 8 x 96 px", dino(224, photographs(32, 256))),
     ]
-    measured = [case(name, alternate(functions, args.rounds)) for name, functions in cases]
+    with freed_memory_kept():  # as in our trainer, for all
+        measured = [case(name, alternate(functions, args.rounds)) for name, functions in cases]
     command = f"python benchmarks/views.py --rounds {args.rounds} --threads {args.threads}"
     packages = ["torch", "hf_ssl", "lightly", "torchvision", "kornia", "Pillow"]
     write("views", "Training views", "Images a second, all their views made", command, measured, packages)

@@ -92,10 +92,11 @@ class SSLImageProcessor(PilBackend):
         """Normalised, and grey as RGB where the encoder wants it: (batch, channels, size, size); may overwrite it."""
         if not self.do_normalize:
             return view.expand(-1, 3, -1, -1) if self.do_convert_rgb and view.shape[1] == 1 else view
-        mean, std = (torch.tensor(v, device=view.device).view(-1, 1, 1) for v in (self.image_mean, self.image_std))
+        values = torch.tensor([self.image_mean, self.image_std], device=view.device)
+        mean, std = values[..., None, None]
         # Grey minus three means has three channels.
         view = view.sub_(mean) if view.shape[1] == len(mean) else view - mean
-        return view.div_(std)
+        return view.mul_(1 / std)  # faster than a division
 
     @property
     def largest_view(self) -> int:

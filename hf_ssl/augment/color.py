@@ -84,7 +84,7 @@ def adjust_hue(images: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
     Turn the hue (of HSV) by `shift` turns, of shape `(batch,)`; one channel is left alone. Otherwise as
     `adjust_brightness`.
     """
-    return hue_(to_float(images), _factor(images, shift, low=None))
+    return hue_(to_float(images), hue_turns(_factor(images, shift, low=None)))
 
 
 def color_jitter(
@@ -116,6 +116,8 @@ def color_jitter(
     x = to_float(images)
     factors = (brightness, contrast, saturation, hue)
     factors = [f if f is None else _factor(images, f, None if i == 3 else 0) for i, f in enumerate(factors)]
+    if hue is not None:
+        factors[3] = hue_turns(factors[3])
     if order.shape != (len(x), 4) or not torch.equal(
         order.sort(dim=1).values, order.new_tensor(range(4)).expand_as(order)
     ):
@@ -124,7 +126,10 @@ def color_jitter(
 
 
 def color_jitter_(images, brightness, contrast, saturation, hue, order: list[list[int]], samples) -> torch.Tensor:
-    """`color_jitter` of float32 images, on the listed `samples` only; `order` is a list of permutations."""
+    """
+    `color_jitter` of float32 images, on the listed `samples` only; `hue` is of `hue_turns`, `order` a list of
+    permutations.
+    """
     steps = list(enumerate(zip(_ADJUSTMENTS, (brightness, contrast, saturation, hue), strict=True)))
     for place in range(4):
         for step, (adjust, factor) in steps:
@@ -153,7 +158,13 @@ def saturation_(x: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
     return x.mul_(factor).add_(grey).clamp_(0, 1)
 
 
-def hue_(x: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+def hue_turns(shift: torch.Tensor) -> torch.Tensor:
+    """What `hue_` takes, (batch, 3, 1, 1), for shifts (batch,): less each channel's own hue, sextants in [-3, 3]."""
+    turn = 6 * per_sample(shift) - shift.new_tensor([0.0, 2.0, -2.0]).view(1, 3, 1, 1)
+    return turn.sub_(6 * (turn / 6).round())
+
+
+def hue_(x: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
     """
     HSV's hue turned without ever selecting a sextant. With the smallest channel `low`, the largest `high` and `chroma`
     their difference, the distance of a pixel's hue from red, in sextants, is (chroma - low - r + g + b) / chroma, on
@@ -172,8 +183,6 @@ def hue_(x: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
     hue.sub_(red).add_(chroma).sub_(low)
     torch.copysign(hue, torch.sub(green, blue, out=low), out=hue)
     hue.div_(torch.clamp_min(chroma, 1e-8, out=low))  # in [-3, 3]; on grey pixels any finite value will do
-    turn = 6 * per_sample(shift) - shift.new_tensor([0.0, 2.0, -2.0]).view(1, 3, 1, 1)  # of the channels' own hues
-    turn.sub_(6 * (turn / 6).round())
     torch.add(hue, turn, out=x).abs_().sub_(3).abs_().clamp_(1, 2)  # 3 - d
     torch.addcmul(high.sub_(chroma, alpha=2), chroma, x, out=x)
     return x.clamp_(0, 1)  # rounding alone can leave the range

@@ -1,6 +1,7 @@
 """What remains of SimCLR's figure 4 (arXiv:2002.05709): blur, rotation, cutout, noise, Sobel, flip; per sample."""
 
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -48,17 +49,24 @@ def gaussian_blur_(x: torch.Tensor, sigma: torch.Tensor, kernel_size: int) -> to
 
 def _gaussian_bands(size: int, sigma: torch.Tensor, kernel_size: int, device: torch.device) -> Bands:
     radius = kernel_size // 2
-    # Beyond 5.5 sigma weights are below float32's resolution. Offsets go outwards (0, -1, 1, …), so that the taps left
-    # out are the last ones.
+    # Beyond 5.5 sigma weights are below float32's resolution.
     taps = [2 * min(radius, math.ceil(5.5 * s)) + 1 for s in sigma.tolist()]
+    index, exponent = _neighbours(size, kernel_size, device)
+    weight = (exponent / sigma.to(device, torch.float32)[:, None].square()).softmax(1)[:, None]  # [B, 1, taps]
+    shape = (len(taps), size, max(taps))
+    return Bands(index[:, : max(taps)].expand(shape), weight[..., : max(taps)].expand(shape), taps)
+
+
+@lru_cache
+def _neighbours(size: int, kernel_size: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """
+    Neighbours (size, kernel_size) of each place, outwards (0, -1, 1, …), mirrored at both ends, and the logarithm of
+    their weights at sigma 1.
+    """
     offset = torch.arange(kernel_size, device=device)
     offset = (offset + 1) // 2 * (1 - 2 * (offset % 2))
-    weight = (-0.5 * (offset / sigma.to(device, torch.float32)[:, None]) ** 2).exp()  # [B, taps]
-    weight = (weight / weight.sum(1, keepdim=True))[:, : max(taps)]
-    index = (torch.arange(size, device=device)[:, None] + offset[: max(taps)]).abs()
-    index = size - 1 - (size - 1 - index).abs()  # mirrored at both ends
-    shape = (len(taps), size, max(taps))
-    return Bands(index.expand(shape), weight[:, None].expand(shape), taps)
+    index = (torch.arange(size, device=device)[:, None] + offset).abs()
+    return size - 1 - (size - 1 - index).abs(), -0.5 * offset.square()
 
 
 def rotate90(images: torch.Tensor, turns: torch.LongTensor) -> torch.Tensor:

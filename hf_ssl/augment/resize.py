@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 # Up to this many values an image is small: Python's overhead decides, so the batch goes through at once. A larger
-# image goes through alone on a CPU: its working set then stays in the cache, and only the crop is read.
+# image goes through alone on a CPU, in torch's kernels for one size, of which that for uint8 is the fastest.
 SMALL_IMAGE = 2**14
 # Half-widths of the filters that `F.interpolate(antialias=True)` uses; its bicubic one has a = -0.5, as Pillow's.
 _SUPPORT = {"bilinear": 1, "bicubic": 2}
@@ -39,7 +39,7 @@ class Bands(NamedTuple):
 
 def one_by_one(images: torch.Tensor | list[torch.Tensor]) -> bool:
     """Whether images `(channels, height, width)` are better processed one at a time."""
-    return images[0].device.type == "cpu" and len(images) > 1 and images[0].numel() > SMALL_IMAGE
+    return images[0].device.type == "cpu" and images[0].numel() > SMALL_IMAGE
 
 
 def apply_bands(images: torch.Tensor, rows: Bands, columns: Bands) -> torch.Tensor:
@@ -57,7 +57,7 @@ def apply_bands(images: torch.Tensor, rows: Bands, columns: Bands) -> torch.Tens
     Returns:
         `torch.FloatTensor` of shape `(batch, channels, rows out, columns out)`, stored the other way.
     """
-    if one_by_one(images):
+    if len(images) > 1 and one_by_one(images):
         parts = [apply_bands(images[i : i + 1], rows.sample(i), columns.sample(i)) for i in range(len(images))]
         return torch.cat(parts)
     if images.stride(3) == 1:
@@ -72,21 +72,13 @@ def _along_height(images: torch.Tensor, rows: Bands) -> torch.Tensor:
         batch, channels, 1, 1
     )
     weight = rows.weight[:, None].expand(-1, channels, -1, -1)
-    return _weighted_rows(table, index, weight).view(batch, channels, -1, width)
+    index, weight = (x.reshape(-1, x.shape[-1]) for x in (index, weight))  # [batch * channels * out, taps]
+    bags = F.embedding_bag(index, table, per_sample_weights=weight, mode="sum")
+    return bags.view(batch, channels, -1, width)
 
 
 def _along_width(images: torch.Tensor, columns: Bands) -> torch.Tensor:
-    batch, channels, height, width = images.shape
-    table = images.float().permute(0, 3, 1, 2).contiguous().view(batch * width, -1)
-    index = columns.index + (torch.arange(batch, device=table.device) * width)[:, None, None]
-    return _weighted_rows(table, index, columns.weight).view(batch, -1, channels, height).permute(0, 2, 3, 1)
-
-
-def _weighted_rows(table: torch.Tensor, index: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    taps = index.shape[-1]
-    return F.embedding_bag(
-        index.reshape(-1, taps), table, per_sample_weights=weight.reshape(-1, taps), mode="sum"
-    )  # [bags, D]
+    return _along_height(images.transpose(2, 3), columns).transpose(2, 3)
 
 
 def random_crop_boxes(
@@ -173,7 +165,8 @@ def crop_resize(
     Crop each image to its box, resize with antialiasing, flip where asked: one linear map per axis.
 
     Equal to `F.interpolate(crop, size, mode=interpolation, align_corners=False, antialias=True)`, so bicubic results
-    can leave [0, 1] by some percent: clamp them yourself, as `make_view` does.
+    can leave [0, 1] by some percent: clamp them yourself, as `make_view` does. On a CPU, uint8 images of more than
+    2 ** 14 values stay uint8 until they are resized, as in Pillow: results are whole grey levels.
 
     Args:
         images (`torch.Tensor` of shape `(batch, channels, height, width)`, or a list of `(channels, height, width)` of
@@ -217,14 +210,13 @@ class Crops:
         if not self.alone and not isinstance(images, torch.Tensor):
             images = torch.stack(list(images))
         self.images = images
-        height_out, width_out = (size, size) if isinstance(size, int) else size
-        device = images[0].device
-        scale = 1 / 255 if images[0].dtype == torch.uint8 else 1.0
-        support = _SUPPORT[interpolation]
-        if self.alone:  # each box is cut out first
-            top = left = torch.zeros_like(top)
-        self.rows = _resize_bands(top, height, height_out, None, support, device, scale)
-        self.columns = _resize_bands(left, width, width_out, flip, support, device)
+        self.size = (size, size) if isinstance(size, int) else tuple(size)
+        self.interpolation, self.flip = interpolation, [False] * len(heights) if flip is None else flip.tolist()
+        if not self.alone:
+            support, device = _SUPPORT[interpolation], images[0].device
+            scale = 1 / 255 if images[0].dtype == torch.uint8 else 1.0
+            self.rows = _resize_bands(top, height, self.size[0], None, support, device, scale)
+            self.columns = _resize_bands(left, width, self.size[1], flip, support, device)
 
     @torch.no_grad()
     def __getitem__(self, block: slice) -> torch.Tensor:
@@ -237,8 +229,14 @@ class Crops:
 
     def _crop(self, i: int) -> torch.Tensor:
         y, x, h, w = self.boxes[i].tolist()
-        crop = self.images[i][None, :, y : y + h, x : x + w].contiguous()
-        return apply_bands(crop, self.rows.sample(i), self.columns.sample(i))
+        image = self.images[i][None]
+        scale = 1 / 255 if image.dtype == torch.uint8 else 1.0
+        crop = image[..., y : y + h, x : x + w]
+        if not one_by_one(image):  # as in a batch of such images
+            crop = crop.float()
+        crop = F.interpolate(crop, self.size, mode=self.interpolation, align_corners=False, antialias=True)
+        crop = crop.flip(3) if self.flip[i] else crop
+        return crop.float().contiguous().mul_(scale)
 
 
 def _resize_bands(start, length, size, flip, support, device, scale=1.0) -> Bands:

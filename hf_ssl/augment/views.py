@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 
-from .color import color_jitter_, grayscale_, on_samples_, solarize_
+from .color import color_jitter_, grayscale_, hue_turns, on_samples_, solarize_
 from .ops import cutout_, gaussian_blur_, gaussian_noise_, rotate90_, sobel
 from .randaugment import MAX_LEVEL, draw_randaugment, randaugment_, require_ops
 from .resize import Crops, image_sizes, random_crop_boxes, uniform
@@ -187,7 +187,7 @@ class _Draws:
         for strength, draw in zip((policy.brightness, policy.contrast, policy.saturation), u[2:5], strict=True):
             low = max(0.0, 1 - strength)
             self.factors.append(low + (1 + strength - low) * draw if strength else None)
-        self.factors.append((2 * u[5] - 1) * policy.hue if policy.hue else None)
+        self.factors.append(hue_turns((2 * u[5] - 1) * policy.hue) if policy.hue else None)
         self.order = torch.stack(u[6:10], dim=1).argsort(dim=1).tolist()
         self.gray = (u[10] < policy.grayscale_probability).tolist()
         low, high = policy.blur_sigma

@@ -1,7 +1,6 @@
 """transformers' Trainer, and the few things self-supervision adds."""
 
 from collections.abc import Sized
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -102,7 +101,7 @@ class SSLTrainer(PublishingTrainer):
         return super().get_train_dataloader()
 
     def train(self, *args, **kwargs):
-        with freed_memory_kept() if self.args.device.type == "cpu" else nullcontext():
+        with freed_memory_kept():
             return super().train(*args, **kwargs)
 
     def _prepare_inputs(self, inputs):

@@ -121,7 +121,8 @@ class SwAVForPreTraining(SSLPreTrainedModel):
 
     def initialize_weights(self):
         super().initialize_weights()
-        self._look_at_queue()
+        if self.queue is not None and not self.queue.rows.is_meta:
+            self._look_at_queue()
 
     def _look_at_queue(self) -> None:
         # Between steps, and no longer once it is full: an accelerator has to be waited for.
