@@ -5,6 +5,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,21 +17,30 @@ SPEED = Path(__file__).with_name("speed")
 OURS = "hf_ssl"
 
 
-def alternate(contestants: dict[str, Callable[[], int]], rounds: int) -> dict[str, list[float]]:
+def alternate(
+    contestants: dict[str, Callable[[], int]],
+    rounds: int,
+    allocator: Callable[[], AbstractContextManager] | None = None,
+) -> dict[str, list[float]]:
     """
     Items a second of each contestant in each round, after one round that does not count.
 
     Args:
         contestants: name -> a function that does its work and returns how many items that were.
         rounds (`int`): every one starts with the next contestant, so that none always runs first.
+        allocator: context of ours, which the others do without, as their users do. Every turn is then two calls, of
+            which the second counts: by then memory is as this contestant has it.
     """
     rates: dict[str, list[float]] = {name: [] for name in contestants}
     names = list(contestants)
     for i in range(rounds + 1):
         for name in names[i % len(names) :] + names[: i % len(names)]:
-            started = time.perf_counter()
-            items = contestants[name]()
-            seconds = time.perf_counter() - started
+            with allocator() if allocator and name.startswith(OURS) else nullcontext():
+                if allocator:
+                    contestants[name]()
+                started = time.perf_counter()
+                items = contestants[name]()
+                seconds = time.perf_counter() - started
             if i:
                 rates[name].append(items / seconds)
     return rates

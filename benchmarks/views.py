@@ -6,7 +6,8 @@ Training views a second on one core: hf_ssl against lightly, torchvision v2 and 
 SimCLR's two views at 32 and 224 pixels, DINO's two large and eight small crops at 224 and 96, from the photographs of
 scikit-image in memory (32 pixels, or 256), normalised float32 tensors out. lightly gets PIL images, as its data sets
 give; torchvision and we get uint8 tensors, kornia the whole batch. Crops are bicubic here and in lightly's DINO,
-bilinear elsewhere: each as its library has it. Needs `requirements-peers.txt`.
+bilinear elsewhere: each as its library has it. Ours keeps freed memory, as in our trainer; theirs as they come. Needs
+`requirements-peers.txt`.
 """
 
 import argparse
@@ -130,8 +131,7 @@ def main() -> None:
         ("SimCLR, 224 px", simclr(224, photographs(64, 256))),
         ("DINO, 2 x 224 + 8 x 96 px", dino(224, photographs(32, 256))),
     ]
-    with freed_memory_kept():  # as in our trainer, for all
-        measured = [case(name, alternate(functions, args.rounds)) for name, functions in cases]
+    measured = [case(name, alternate(functions, args.rounds, freed_memory_kept)) for name, functions in cases]
     command = f"python benchmarks/views.py --rounds {args.rounds} --threads {args.threads}"
     packages = ["torch", "hf_ssl", "lightly", "torchvision", "kornia", "Pillow"]
     write("views", "Training views", "Images a second, all their views made", command, measured, packages)
