@@ -17,10 +17,10 @@ import datasets
 import numpy as np
 import torch
 from alternating import OURS, alternate, case, write
+from photographs import photographs
 from torchvision.datasets import ImageFolder
 from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms.functional import pil_to_tensor, to_pil_image
-from views import photographs
 
 from hf_ssl.data import TensorImages, collate_images, load_data
 

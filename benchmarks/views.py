@@ -11,13 +11,12 @@ bilinear elsewhere: each as its library has it. Ours keeps freed memory, as in o
 """
 
 import argparse
-from importlib.resources import files
 
 import kornia.augmentation as K
 import torch
 from alternating import OURS, alternate, case, write
 from lightly.transforms import DINOTransform, SimCLRTransform
-from PIL import Image
+from photographs import photographs
 from torchvision.transforms import v2
 from torchvision.transforms.functional import to_pil_image
 
@@ -25,20 +24,6 @@ from hf_ssl import DinoImageProcessor, SimCLRImageProcessor
 from hf_ssl.training.memory import freed_memory_kept
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-PHOTOS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "ihc.png", "hubble_deep_field.jpg", "retina.jpg")
-
-
-def photographs(count: int, side: int) -> torch.Tensor:
-    """Crops of `side` pixels of real photographs: uint8 of shape `(count, 3, side, side)`."""
-    generator, images = torch.Generator().manual_seed(0), []
-    for i in range(count):
-        with Image.open(str(files("skimage") / "data" / PHOTOS[i % len(PHOTOS)])) as photo:
-            scale = max(side, 256) / min(photo.size)
-            photo = photo.convert("RGB").resize([round(s * scale) for s in photo.size])
-        pixels = v2.functional.pil_to_tensor(photo)
-        top, left = (torch.randint(0, s - side + 1, (), generator=generator).item() for s in pixels.shape[1:])
-        images.append(pixels[:, top : top + side, left : left + side])
-    return torch.stack(images)
 
 
 def taps(size: int) -> int:

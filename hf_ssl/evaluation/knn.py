@@ -112,15 +112,35 @@ def _nearest(
     similarity[:, len(bank) :] = -torch.inf
     torch.mm(queries, bank.T, out=similarity[:, : len(bank)])
     similarity = similarity.unflatten(1, (groups, _GROUP))
-    maxima, count = similarity.amax(2), min(k, groups)
+    maxima = similarity.amax(2)
+    new = None
     if keys.shape[1] == k:
-        count = min(count, int((maxima > _unpack(keys[:, -1:])[0]).sum(1).max()))
-    best = _largest(maxima, count).sort(1).values  # [B, count], so that candidates are in the order of the bank
-    candidates = similarity.gather(1, best[:, :, None].expand(-1, -1, _GROUP)).flatten(1)
-    place = _largest(candidates, min(k, candidates.shape[1]))
-    index = best.gather(1, place // _GROUP) * _GROUP + place % _GROUP + start
-    keys = torch.cat([keys, _sortable(candidates.gather(1, place), index)], dim=1)
+        farthest = _unpack(keys[:, -1:])[0]
+        if (maxima > farthest).sum(1).max() < k:
+            new = _nearer(similarity, maxima, farthest, start)
+    if new is None:
+        best = _largest(maxima, min(k, groups)).sort(1).values  # so that candidates are in the order of the bank
+        candidates = similarity.gather(1, best[:, :, None].expand(-1, -1, _GROUP)).flatten(1)
+        place = _largest(candidates, min(k, candidates.shape[1]))
+        index = best.gather(1, place // _GROUP) * _GROUP + place % _GROUP + start
+        new = _sortable(candidates.gather(1, place), index)
+    keys = torch.cat([keys, new], dim=1)
     return keys.topk(min(k, keys.shape[1])).values
+
+
+def _nearer(similarity: torch.Tensor, maxima: torch.Tensor, farthest: torch.Tensor, start: int) -> torch.Tensor:
+    """
+    Keys of all whose similarity (B, groups, images) is above `farthest` (B, 1), filled up with the least key.
+    """
+    row, group = (maxima > farthest).nonzero(as_tuple=True)
+    values = similarity[row, group]
+    hit, place = (values > farthest[row]).nonzero(as_tuple=True)
+    row = row[hit]
+    count = row.bincount(minlength=len(maxima))
+    column = torch.arange(len(row), device=row.device) - (count.cumsum(0) - count)[row]
+    keys = row.new_full((len(maxima), int(count.max())), torch.iinfo(torch.long).min)
+    keys[row, column] = _sortable(values[hit, place], group[hit] * _GROUP + place + start)
+    return keys
 
 
 def _largest(values: torch.Tensor, count: int) -> torch.Tensor:

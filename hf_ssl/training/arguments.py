@@ -77,6 +77,8 @@ class SSLTrainingArguments(TrainingArguments):
             self.lr_scheduler_kwargs = {"min_lr": self.min_learning_rate}
         if self.bf16 and not torch.accelerator.is_available():
             self.use_cpu = True  # transformers would ask the user to say so
+        if self.accelerator_config is None and self.dataloader_pin_memory:
+            self.accelerator_config = {"non_blocking": True}  # copies to the device do not hold up the process
         super().__post_init__()
         if self.base_learning_rate is not None:
             batch = self.train_batch_size * self.gradient_accumulation_steps * self.world_size

@@ -11,21 +11,21 @@ from ..image_processing_utils import SSLImageProcessor
 from ..nn.distributed import rank, world_size
 
 
-def batch_generator(seed: int, index: torch.Tensor) -> torch.Generator:
+def batch_seed(seed: int, index: torch.Tensor) -> int:
     """
-    The generator of a batch, from the seed and the indices of its samples in order.
+    What the randomness of a batch starts from: the seed of the run and the indices of its samples in order.
 
     A shuffled loader never gives two batches the same indices in the same order, so this needs no step counter: it is
     the same in a worker, on the device, and after a resume.
     """
-    digest = hashlib.blake2b(index.cpu().numpy().tobytes(), digest_size=8, salt=seed.to_bytes(8, "little"))
-    return torch.Generator().manual_seed(int.from_bytes(digest.digest(), "little") >> 1)
+    digest = hashlib.blake2b(index.numpy().tobytes(), digest_size=8, salt=seed.to_bytes(8, "little"))
+    return int.from_bytes(digest.digest(), "little") >> 1
 
 
-def make_views(processor: SSLImageProcessor, batch: dict, seed: int) -> dict[str, torch.Tensor]:
-    """Views of a batch of raw images `{"images", "index", ...}`; entries that it does not know are passed through."""
-    rest = {k: v for k, v in batch.items() if k not in ("images", "index")}
-    return {**processor.views(batch["images"], batch_generator(seed, batch["index"])), **rest}
+def make_views(processor: SSLImageProcessor, batch: dict) -> dict[str, torch.Tensor]:
+    """Views of a batch of raw images `{"images", "view_seed", ...}`; other entries are passed through."""
+    rest = {k: v for k, v in batch.items() if k not in ("images", "view_seed")}
+    return {**processor.views(batch["images"], torch.Generator().manual_seed(batch["view_seed"])), **rest}
 
 
 class ViewCollator:
@@ -35,7 +35,7 @@ class ViewCollator:
     Args:
         processor (`SSLImageProcessor`): draws the views.
         seed (`int`): of the run.
-        make_views (`bool`): `False` leaves the raw `images` and `index` for the Trainer to make views on its device.
+        make_views (`bool`): `False` leaves the raw `images` and `view_seed`: the Trainer makes views on its device.
         extras (`tuple[str]`): of "sample_index", for methods that keep something for each sample, and "labels", for
             supervised ones.
     """
@@ -50,9 +50,11 @@ class ViewCollator:
 
     def __call__(self, samples: list[dict]) -> dict:
         batch = collate_images(samples, with_labels="labels" in self.extras)
+        index = batch.pop("index")
         if "sample_index" in self.extras:
-            batch["sample_index"] = batch["index"]
-        return make_views(self.processor, batch, self.seed) if self.make_views else batch
+            batch["sample_index"] = index
+        batch["view_seed"] = batch_seed(self.seed, index)  # a number: a tensor would have to come back from the device
+        return make_views(self.processor, batch) if self.make_views else batch
 
 
 class SequentialBatches:

@@ -89,7 +89,8 @@ class LARS(torch.optim.Optimizer):
                 rates = [torch.where((w > 0) & (u > 0), group["trust_coefficient"] * w / u, 1.0) for w, u in norms]
                 updates = torch._foreach_mul(updates, rates)
             for p in parameters:
-                self.state[p].setdefault("momentum_buffer", torch.zeros_like(p))
+                if not self.state[p]:
+                    self.state[p]["momentum_buffer"] = torch.zeros_like(p)
             buffers = [self.state[p]["momentum_buffer"] for p in parameters]
             torch._foreach_mul_(buffers, group["momentum"])
             torch._foreach_add_(buffers, updates)

@@ -35,7 +35,8 @@ class SSLTrainer(PublishingTrainer):
         kwargs: every other argument of `Trainer`.
 
     Raises:
-        ValueError: when the batch is too small for the method, or the data for one batch.
+        ValueError: when the batch is too small for the method, or the data for one batch; for `views_on_device` with a
+            stream in several processes.
     """
 
     def __init__(
@@ -58,7 +59,13 @@ class SSLTrainer(PublishingTrainer):
             model.on_data(len(train_dataset))
         if "labels" in model.forward_extras:
             require_labels(model, train_dataset)
-        on_device = args.views_on_device if args.views_on_device is not None else args.device.type != "cpu"
+        # The first process of several reads a stream for all, and only hands tensors on.
+        shared = args.world_size > 1 and not isinstance(train_dataset, Sized)
+        if args.views_on_device and shared:
+            raise ValueError("views_on_device=True needs a data set with a length, or one process.")
+        on_device = args.views_on_device
+        if on_device is None:
+            on_device = args.device.type != "cpu" and not shared
         channels_last = args.channels_last
         if channels_last is None:
             channels_last = channels_last_pays(model, processing_class.largest_view, args.device)
@@ -106,7 +113,7 @@ class SSLTrainer(PublishingTrainer):
 
     def _prepare_inputs(self, inputs):
         inputs = super()._prepare_inputs(inputs)
-        return make_views(self.processing_class, inputs, self.args.seed) if "images" in inputs else inputs
+        return make_views(self.processing_class, inputs) if "images" in inputs else inputs
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
