@@ -4,7 +4,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from hf_ssl.evaluation import knn_accuracy, knn_predict
+from hf_ssl.evaluation import knn, knn_accuracy, knn_predict
 
 
 def naive(bank, labels, tests, classes, k, temperature):
@@ -90,3 +90,29 @@ def test_clear_errors(data):
     with pytest.raises(ValueError, match="test labels"):
         knn_accuracy(bank, labels, tests, labels)
     assert len(knn_predict(bank, labels, tests[:0], 5)) == 0
+
+
+@pytest.mark.parametrize("spread", [2.0, 0.3, 0.02])
+@pytest.mark.parametrize("k", [1, 20])
+def test_a_rough_first_look_changes_nothing(monkeypatch, spread, k):
+    """Forced, as processors without fast bfloat16 would not take it; tight clusters leave it too many candidates."""
+    generator = torch.Generator().manual_seed(0)
+    centres = torch.randn(30, 64, generator=generator)
+    bank = centres.repeat(200, 1) + spread * torch.randn(6000, 64, generator=generator)
+    tests = centres[:20] + spread * torch.randn(20, 64, generator=generator)
+    labels = torch.randint(500, (6000,), generator=generator)
+    seen = []
+
+    def look(*arguments):
+        seen.append(nearer(*arguments))
+        return seen[-1]
+
+    nearer = knn._nearer_by_a_rough_product
+    monkeypatch.setattr(knn, "_nearer_by_a_rough_product", look)
+    monkeypatch.setattr(knn, "_fast_in_bfloat16", lambda device: False)
+    arguments = {"k": k, "temperature": 10.0, "chunk_size": (7, 2800)}
+    expected = knn_predict(bank, labels, tests, 500, **arguments)
+    assert not seen
+    monkeypatch.setattr(knn, "_fast_in_bfloat16", lambda device: True)
+    assert torch.equal(knn_predict(bank, labels, tests, 500, **arguments), expected)
+    assert [keys is None for keys in seen] == [spread < 0.1] * 3 + [False] * 3
