@@ -27,7 +27,7 @@ from hf_ssl.data.adapt import as_image_dataset
 # backbone, pixels of a view, images a step
 CPU_CASES = [("vit-nano", 32, 64), ("resnet-18", 224, 16), ("vit-small", 224, 16)]
 GPU_CASES = [("vit-small", 224, 256), ("resnet-50", 224, 256)]
-ALONE, SIDE = "step alone", 4096
+ALONE, SIDE = "our step alone", 4096
 
 
 def encoded(count: int, side: int) -> list[bytes]:

@@ -5,9 +5,9 @@ Training views a second on one core: hf_ssl against lightly, torchvision v2 and 
 
 SimCLR's two views at 32 and 224 pixels, DINO's two large and eight small crops at 224 and 96, from the photographs of
 scikit-image in memory (32 pixels, or 256), normalised float32 tensors out. lightly gets PIL images, as its data sets
-give; torchvision and we get uint8 tensors, kornia the whole batch. Crops are bicubic here and in lightly's DINO,
-bilinear elsewhere: each as its library has it. Ours keeps freed memory, as in our trainer; theirs as they come. Needs
-`requirements-peers.txt`.
+give; torchvision and we get uint8 tensors as their and our decoders give them, kornia the whole batch. Crops are
+bicubic here and in lightly's DINO, bilinear elsewhere: each as its library has it. Ours keeps freed memory, as in our
+trainer; theirs as they come. Needs `requirements-peers.txt`.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.functional import to_pil_image
 
 from hf_ssl import DinoImageProcessor, SimCLRImageProcessor
+from hf_ssl.data import decode_image
 from hf_ssl.training.memory import freed_memory_kept
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -79,10 +80,11 @@ def dino(size: int, images: torch.Tensor):
 def contestants(images, processor, lightly, policies):
     """The same views of `images` by every library; each returns how many images that were."""
     pictures, generator = [to_pil_image(image) for image in images], torch.Generator().manual_seed(0)
+    decoded = torch.stack([decode_image(picture, 3) for picture in pictures])
     each, batched = [of_torchvision(*p) for p in policies], [of_kornia(*p) for p in policies]
 
     def ours():
-        processor.views(images, generator)
+        processor.views(decoded, generator)
         return len(images)
 
     def by_lightly():

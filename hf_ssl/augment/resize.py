@@ -235,8 +235,8 @@ class Crops:
         if not one_by_one(image):  # as in a batch of such images
             crop = crop.float()
         crop = F.interpolate(crop, self.size, mode=self.interpolation, align_corners=False, antialias=True)
-        crop = crop.flip(3) if self.flip[i] else crop
-        return crop.float().contiguous().mul_(scale)
+        crop = crop.to(torch.float, memory_format=torch.contiguous_format).mul_(scale)
+        return crop.flip(3) if self.flip[i] else crop
 
 
 def _resize_bands(start, length, size, flip, support, device, scale=1.0) -> Bands:

@@ -27,7 +27,7 @@ def decode_image(image, channels: int = 3) -> torch.Tensor:
         channels (`int`, *optional*, defaults to 3): 3 for RGB, 1 for grey.
 
     Returns:
-        `torch.Tensor` of dtype uint8 and shape `(channels, height, width)`.
+        `torch.Tensor` of dtype uint8 and shape `(channels, height, width)`, in memory pixel by pixel.
 
     Raises:
         Exception: whatever Pillow raises on a damaged file, or `ValueError` for an array that is no image.
@@ -72,10 +72,9 @@ def _to_tensor(image: Image.Image, channels: int) -> torch.Tensor:
     mode = "L" if channels == 1 else "RGB"
     if image.mode != mode:
         image = image.convert(mode)
-    pixels = torch.empty(channels, image.height, image.width, dtype=torch.uint8)
-    for plane, band in zip(pixels.numpy(), mode, strict=True):  # half the time of an array and its transpose
-        plane[:] = np.frombuffer(image.tobytes("raw", band), np.uint8).reshape(plane.shape)
-    return pixels
+    pixels = torch.from_numpy(np.array(image))
+    # So torch's kernel for uint8 resizes them, at half the time of planes.
+    return pixels[None] if channels == 1 else pixels.permute(2, 0, 1)
 
 
 def _upright(image: Image.Image) -> Image.Image:
