@@ -21,7 +21,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.functional import to_pil_image
 
 from hf_ssl import DinoImageProcessor, SimCLRImageProcessor
-from hf_ssl.data import decode_image
+from hf_ssl.data import collate_images, decode_image
 from hf_ssl.training.memory import freed_memory_kept
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -80,7 +80,8 @@ def dino(size: int, images: torch.Tensor):
 def contestants(images, processor, lightly, policies):
     """The same views of `images` by every library; each returns how many images that were."""
     pictures, generator = [to_pil_image(image) for image in images], torch.Generator().manual_seed(0)
-    decoded = torch.stack([decode_image(picture, 3) for picture in pictures])
+    samples = [{"image": decode_image(picture, 3), "index": i} for i, picture in enumerate(pictures)]
+    decoded = collate_images(samples)["images"]
     each, batched = [of_torchvision(*p) for p in policies], [of_kornia(*p) for p in policies]
 
     def ours():

@@ -23,7 +23,7 @@ def collate_images(samples: list[dict], with_labels: bool = False) -> dict:
     images = [sample["image"] for sample in samples]
     same = all(image.shape == images[0].shape for image in images)
     batch = {
-        "images": torch.stack(images) if same else images,
+        "images": _stacked(images) if same else images,
         "index": torch.tensor([sample["index"] for sample in samples], dtype=torch.long),
     }
     if with_labels:
@@ -31,3 +31,10 @@ def collate_images(samples: list[dict], with_labels: bool = False) -> dict:
             raise DataError("with_labels=True, but the data set has no labels: give a labelled one, or label_column.")
         batch["labels"] = torch.tensor([sample["label"] for sample in samples], dtype=torch.long)
     return batch
+
+
+def _stacked(images: list[torch.Tensor]) -> torch.Tensor:
+    """`torch.stack`, which would rearrange images that are stored pixel by pixel, at five times the cost of a copy."""
+    if images[0].is_contiguous():
+        return torch.stack(images)
+    return torch.stack([image.permute(1, 2, 0) for image in images]).permute(0, 3, 1, 2)

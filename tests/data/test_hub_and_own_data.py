@@ -214,6 +214,14 @@ def test_tensor_images():
         TensorImages(pixels, [0])
 
 
+def test_batches_are_stored_as_their_images_are():
+    pixels = torch.randint(0, 256, (4, 5, 6, 3), dtype=torch.uint8)
+    for planes in (False, True):
+        images = [image.contiguous() if planes else image for image in pixels.permute(0, 3, 1, 2)]
+        batch = collate_images([{"image": image, "index": 0} for image in images])["images"]
+        assert torch.equal(batch, pixels.permute(0, 3, 1, 2)) and batch[0].stride() == images[0].stride()
+
+
 def test_batches_have_no_labels_unless_asked():
     images = TensorImages(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), [0, 1, 2, 3])
     batch = next(iter(DataLoader(images, 4, collate_fn=collate_images)))
