@@ -160,8 +160,8 @@ def main() -> None:
         if torch.cuda.is_available():
             details["device"] = run.train(run.data, profile=True)[1].idle()
         cases.append(case(f"SimCLR, {backbone}, {size} px, batch {batch}", rates, details=details))
-    command = f"python benchmarks/end_to_end.py --steps {args.steps} --workers {args.workers} --threads {args.threads}"
-    command += " --compile" * args.compile
+    command = f"python benchmarks/end_to_end.py --steps {args.steps} --warm-up {args.warm_up} --rounds {args.rounds}"
+    command += f" --workers {args.workers} --threads {args.threads}" + " --compile" * args.compile
     write("end_to_end", "End to end", "Images a second", command, cases, ["torch", "hf_ssl", "transformers", "Pillow"])
 
 
