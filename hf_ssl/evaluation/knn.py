@@ -105,7 +105,10 @@ def knn_accuracy(
 
 def _fast_in_bfloat16(device: torch.device) -> bool:
     """Whether products in bfloat16 take a fraction of the time of those in float32: on a CPU with AMX, 8 times."""
-    return device.type == "cpu" and getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16", False)
+    try:
+        return device.type == "cpu" and torch.cpu.get_capabilities().get("amx_bf16", False)
+    except AttributeError:  # of an older torch
+        return False
 
 
 def _nearest(
