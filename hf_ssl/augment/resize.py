@@ -232,7 +232,7 @@ class Crops:
         image = self.images[i][None]
         scale = 1 / 255 if image.dtype == torch.uint8 else 1.0
         crop = image[..., y : y + h, x : x + w]
-        if not one_by_one(image):  # as in a batch of such images
+        if crop.dtype != torch.uint8 or not one_by_one(image):  # as in a batch of such images
             crop = crop.float()
         crop = F.interpolate(crop, self.size, mode=self.interpolation, align_corners=False, antialias=True)
         crop = crop.to(torch.float, memory_format=torch.contiguous_format).mul_(scale)

@@ -68,6 +68,16 @@ def test_list_of_one_size_equals_a_tensor(side):
     assert torch.equal(crop_resize(list(images), boxes, 16), crop_resize(images, boxes, 16))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("side", [30, 130])
+def test_half_precision(dtype, side):
+    images = (pictures(2, 3, side, side) / 255).to(dtype)
+    boxes = torch.tensor([[1, 2, 20, 25]] * 2)
+    out = crop_resize(images, boxes, 16)
+    assert out.dtype == torch.float32
+    torch.testing.assert_close(out, crop_resize(images.float(), boxes, 16), atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_float_equals_uint8(dtype):
     images = pictures(4, 3, 30, 30)

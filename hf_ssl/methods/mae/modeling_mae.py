@@ -78,8 +78,8 @@ class MAEForPreTraining(SSLPreTrainedModel):
         self,
         pixel_values: torch.Tensor,
         bool_masked_pos: torch.Tensor,
-        visible_patches: torch.Tensor | None = None,
         return_loss: bool = True,
+        visible_patches: torch.Tensor | None = None,
         **kwargs,
     ) -> MAEOutput:
         """
