@@ -172,9 +172,9 @@ def _nearer_by_a_rough_product(
     """
     product = similarity.view(-1).view(torch.bfloat16)[: len(queries) * len(bank)].view(len(queries), len(bank))
     torch.mm(queries.bfloat16(), rough.T, out=product)
-    # Of unit vectors: both factors are off by _ROUNDOFF at most, then the product and this bound by theirs; the
-    # hundredth is for sums in float32.
-    bound = farthest - 2.01 * _ROUNDOFF
+    # Of unit vectors: both factors are off by _ROUNDOFF at most, then the product and this bound by theirs; the tenth
+    # is for sums in float32, of up to 6000 dimensions even at their worst.
+    bound = farthest - 2.1 * _ROUNDOFF
     maybe = product >= (bound - 2 * _ROUNDOFF * bound.abs()).bfloat16()
     if maybe.count_nonzero() > _MANY * len(queries):
         return None
