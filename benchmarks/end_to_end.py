@@ -44,7 +44,7 @@ class Clock(TrainerCallback):
     """Seconds from the end of step `start` to the end of the last one; a profile of the steps in between if asked."""
 
     def __init__(self, start: int, profile: bool = False):
-        self.start, self.seconds = start, 0.0
+        self.start, self.began, self.seconds = start, 0.0, 0.0
         self.profiler = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) if profile else None
 
     def on_step_end(self, args, state, control, **kwargs):
@@ -52,10 +52,13 @@ class Clock(TrainerCallback):
             return
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        last = state.global_step == state.max_steps
+        last, now = state.global_step == state.max_steps, time.perf_counter()
         if self.profiler is not None:
             (self.profiler.stop if last else self.profiler.start)()
-        self.seconds = time.perf_counter() - self.seconds
+        if last:
+            self.seconds = now - self.began
+        else:
+            self.began = now
 
     def idle(self) -> dict[str, float]:
         """Share of the time in which no kernel ran, and the three longest gaps in ms, with the kernels after them."""
