@@ -27,7 +27,8 @@ def decode_image(image, channels: int = 3) -> torch.Tensor:
         channels (`int`, *optional*, defaults to 3): 3 for RGB, 1 for grey.
 
     Returns:
-        `torch.Tensor` of dtype uint8 and shape `(channels, height, width)`, in memory pixel by pixel.
+        `torch.Tensor` of dtype uint8 and shape `(channels, height, width)`, in memory pixel by pixel, or by
+        planes where `image` is such a tensor already.
 
     Raises:
         Exception: whatever Pillow raises on a damaged file, or `ValueError` for an array that is no image.

@@ -37,7 +37,7 @@ def knn_predict(
         temperature (`float`): above 0.
         chunk_size (`int` or `(int, int)`): test images and bank images at a time. A chunk takes 4 bytes for each pair
             and each value of the bank's part, and about 300 for each test image and neighbour: 37 MB by default at 512
-            dimensions.
+            dimensions, and 50 MB where bfloat16 is fast.
 
     Returns:
         `torch.LongTensor` of shape `(tests,)`, on the device of the embeddings.

@@ -32,7 +32,7 @@ class SSLTrainingArguments(TrainingArguments):
             numbers than without chunks.
         views_on_device (`bool`, *optional*):
             Make the views on the training device; `False`: in the workers of the data loader. By default on the
-            device whenever that is not the CPU.
+            device whenever that is not the CPU, except for a stream that several processes share.
         channels_last (`bool`, *optional*):
             Keep the channels of a pixel side by side in memory. By default for encoders of many convolutions, on a GPU
             or with views of 160 pixels and more, where they are faster so.

@@ -121,12 +121,12 @@ class SwAVForPreTraining(SSLPreTrainedModel):
 
     def initialize_weights(self):
         super().initialize_weights()
-        if self.queue is not None and not self.queue.rows.is_meta:
-            self._look_at_queue()
+        self._look_at_queue()
 
     def _look_at_queue(self) -> None:
         # Between steps, and no longer once it is full: an accelerator has to be waited for.
-        self.queue_full = self.queue_full or (self.queue is not None and self.queue.is_full())
+        if self.queue is not None and not self.queue_full and not self.queue.rows.is_meta:
+            self.queue_full = self.queue.is_full()
 
     @torch.no_grad()
     def _normalize_prototypes(self) -> None:
