@@ -30,13 +30,18 @@ _RESNET = {
 BACKBONES = (*_VIT, *_RESNET)
 
 
+def patch_size(image_size: int) -> int:
+    """Side in pixels of the patches of a ViT: 4 for images of up to 40 pixels, 8 of up to 96, 16 above."""
+    return 4 if image_size <= 40 else 8 if image_size <= 96 else 16
+
+
 def backbone_config(name: str, image_size: int, num_channels: int = 3) -> PreTrainedConfig | None:
     """
     Configuration of a named encoder; `None` when `name` is a folder or a Hub id instead.
 
     Args:
         name (`str`): one of `BACKBONES`.
-        image_size (`int`): side in pixels. ViT patches are 4 pixels up to 64 pixels, 16 above.
+        image_size (`int`): side in pixels; the patches of a ViT grow with it, see `patch_size`.
 
     Raises:
         ValueError: for a name that is neither, with the nearest known one.
@@ -52,7 +57,7 @@ def backbone_config(name: str, image_size: int, num_channels: int = 3) -> PreTra
             layer_norm_eps=1e-6,  # of the official SSL code
             initializer_range=spread,
             image_size=image_size,
-            patch_size=16 if image_size > 64 else 4,
+            patch_size=patch_size(image_size),
             num_channels=num_channels,
         )
     if name in _RESNET:

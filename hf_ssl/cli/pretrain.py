@@ -7,7 +7,6 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Sized
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,13 @@ from ..evaluation import EvaluationReport, evaluate_encoder
 from ..hub import PRETRAINING, build_card, embedding_check, export_pretrained, push_folder
 from ..registry import get_method
 from ..training import SSLTrainer, SSLTrainingArguments
-from .assemble import build_model, build_processor, build_training_arguments, choose_image_size, choose_recipe
+from .assemble import assemble
 from .env import hardware, version
 from .files import write_json, write_text
+from .messages import announcement, why_little
 from .pictures import draw
+
+_PLAN = "plan.json"
 
 
 @dataclass
@@ -38,10 +40,15 @@ class Request:
     output_dir: Path
     recipe: str | None
     image_size: int | None
+    minutes: float | None
     config: dict[str, str]
     processor: dict[str, str]
     image_column: str | None
     label_column: str | None
+    label_level: int | None
+    split: str | None
+    test_split: str | None
+    data_seed: int
     max_unreadable: float
     overwrite: bool
     evaluate: bool
@@ -73,51 +80,53 @@ def run(request: Request) -> None:
 
 
 def pretrain(request: Request, checkpoints: Path) -> None:
+    began = time.perf_counter()
     method = get_method(request.method)
-    seed = request.training.get("seed", 42)
+    output_dir = request.output_dir
     data = load_data(
         request.data,
-        seed=seed,
+        seed=request.data_seed,
         image_column=request.image_column,
         label_column=request.label_column,
+        label_level=request.label_level,
+        split=request.split,
+        test_split=request.test_split,
         max_unreadable=request.max_unreadable,
+        exclude=[output_dir],
     )
-    image_size = choose_image_size(data.train, request.image_size)
-    recipe = choose_recipe(method, request.recipe, image_size)
-    args = build_training_arguments(recipe, request.training, checkpoints, data)
-    names = data.train.label_names
-    model, base_model = build_model(method, recipe, request.backbone, request.config, image_size, args.seed, names)
-    processor = build_processor(method, recipe, request.processor, image_size, model)
-    images = f"{len(data.train)} images" if isinstance(data.train, Sized) else "a stream of images"
-    typer.echo(
-        f"{method.title} on {data.name}: {images} at {image_size} pixels, "
-        f"{model.backbone.num_parameters() / 1e6:.2f} M parameters in the encoder ({recipe.description})."
-    )
-
-    trainer = SSLTrainer(model, args, processor, train_dataset=data.train, eval_dataset=data.test)
-    started = time.perf_counter()
     last = get_last_checkpoint(checkpoints) if any_in(checkpoints) else None
+    decided = json.loads((output_dir / _PLAN).read_text(encoding="utf-8")) if last else {}
+    run = assemble(request, method, data, checkpoints, decided, began)
+    args, model, processor = run.args, run.model, run.processor
+    trainer = SSLTrainer(model, args, processor, train_dataset=run.train, eval_dataset=data.test)
+    if trainer.is_world_process_zero():
+        write_json(output_dir / _PLAN, run.decided())
+        typer.echo(announcement(method, data, run, args.effective(trainer)))
+
+    started = time.perf_counter()
     resumed_from = int(last.rpartition("-")[2]) if last else 0
     result = trainer.train(resume_from_checkpoint=last)
     seconds = time.perf_counter() - started
     if not trainer.is_world_process_zero():
         return
 
-    output_dir = request.output_dir
     export_pretrained(model.eval(), processor, output_dir)
     # What a user will load.
     encoder, native = AutoModel.from_pretrained(output_dir), AutoImageProcessor.from_pretrained(output_dir)
-    report = evaluate_labelled(encoder, native, data, args.seed) if request.evaluate else None
+    report = evaluate_labelled(encoder, native, run) if request.evaluate else None
     check = embedding_check(encoder, native)
     log = trainer.state.log_history
     figures = draw(output_dir / "figures", model, processor, data, log, report)
-    batch = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+    batch = run.images_a_step
     summary = {
         "command": shown_command(sys.argv[1:]),
         "method": method.name,
         "dataset": data.name,
         "dataset_description": data.description,
-        "base_model": base_model,
+        "split": data.split,
+        "base_model": run.base_model,
+        "recipe": run.recipe_name,
+        "effective": args.effective(trainer),
         "parameters": model.backbone.num_parameters(),
         "seed": args.seed,
         "steps": result.global_step,
@@ -149,6 +158,8 @@ def pretrain(request: Request, checkpoints: Path) -> None:
     report_unreadable(data)
     if report:
         typer.echo(f"\n{report.table()}\n{report.verdict()}")
+        if advice := why_little(run, report):
+            typer.echo(advice)
     typer.echo(
         f"\nWrote {output_dir}: AutoModel.from_pretrained({str(output_dir)!r}) gives the encoder; the card is "
         f"README.md, the pictures are in figures/, the whole method is in {PRETRAINING}/."

@@ -15,7 +15,7 @@ PHOTOS = (
 ).split()
 
 DESCRIPTION = (
-    "Grey 32-pixel patches of the 16 photographs and micrographs inside the scikit-image wheel; left halves to "
+    "{} 32-pixel patches of the 16 photographs and micrographs inside the scikit-image wheel; left halves to "
     "train, right halves to test. A texture protocol ('which picture is this patch from, unseen half'), not "
     "object recognition."
 )
@@ -29,7 +29,9 @@ LONGEST_SIDE = 600  # pixels; larger photographs are reduced first, so that a cr
 LARGEST_CROP = 190  # pixels; `page` is 191 high
 
 
-def photo_patches(n: int, split: str, crop: int = 40, size: int = 32, seed: int = 0) -> TensorImages:
+def photo_patches(
+    n: int, split: str, crop: int = 40, size: int = 32, seed: int = 0, channels: int = 1
+) -> TensorImages:
     """
     Random patches of each photograph, in memory.
 
@@ -39,9 +41,10 @@ def photo_patches(n: int, split: str, crop: int = 40, size: int = 32, seed: int 
         crop (`int`, *optional*, defaults to 40): side of the square cut out, in pixels of the photograph.
         size (`int`, *optional*, defaults to 32): side of the patch it is resized to, in pixels.
         seed (`int`, *optional*, defaults to 0): where the crops are; the splits draw from separate streams.
+        channels (`int`, *optional*, defaults to 1): 1 for gray, 3 for RGB, eight of the pictures have no colours.
 
     Returns:
-        [`TensorImages`]: 16 * n images `(1, size, size)`, class by class.
+        [`TensorImages`]: 16 * n images `(channels, size, size)`, class by class.
 
     Raises:
         DataError: without scikit-image, or on an argument that makes no sense.
@@ -53,20 +56,21 @@ def photo_patches(n: int, split: str, crop: int = 40, size: int = 32, seed: int 
             f"n={n}, seed={seed}, crop={crop}, size={size}: give n, size >= 1, seed >= 0, crop 1 to {LARGEST_CROP}."
         )
     generator = np.random.default_rng(seed if split == "train" else [seed, 1])
-    patches = np.empty((len(PHOTOS), n, size, size), dtype=np.uint8)
+    patches = np.empty((len(PHOTOS), n, size, size, channels), dtype=np.uint8)
     for label, name in enumerate(PHOTOS):
-        photo = _photo(name)
+        photo = _photo(name, "L" if channels == 1 else "RGB")
         width, height = photo.size
         low, high = (0, width // 2 - crop) if split == "train" else (width // 2, width - crop)
         for i in range(n):
             x, y = generator.integers(low, high), generator.integers(0, height - crop)
             # Crop, then resize: `resize(box=...)` would let the filter see pixels of the other half.
-            patches[label, i] = photo.crop((x, y, x + crop, y + crop)).resize((size, size))
-    images = torch.from_numpy(patches).view(-1, 1, size, size)
+            patch = photo.crop((x, y, x + crop, y + crop)).resize((size, size))
+            patches[label, i] = np.asarray(patch).reshape(size, size, channels)
+    images = torch.from_numpy(patches).flatten(0, 1).permute(0, 3, 1, 2).contiguous()
     return TensorImages(images, torch.arange(len(PHOTOS)).repeat_interleave(n), PHOTOS)
 
 
-def _photo(name: str) -> Image.Image:
+def _photo(name: str, mode: str) -> Image.Image:
     try:
         folder = resources.files("skimage") / "data"
     except ModuleNotFoundError as error:
@@ -75,7 +79,7 @@ def _photo(name: str) -> Image.Image:
         file = folder / (name + extension)
         if file.is_file():
             with file.open("rb") as opened:
-                photo = Image.open(opened).convert("L")
+                photo = Image.open(opened).convert(mode)
             photo.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
             return photo
     raise DataError(

@@ -1,6 +1,16 @@
 """How Barlow Twins is trained."""
 
-from ...recipe_utils import SMALL_TRAINING, SMALL_VIEWS, Recipe
+from dataclasses import replace
+
+from ...recipe_utils import PHOTO_VIEWS, PHOTOS, SMALL, SMALL_TRAINING, SMALL_VIEWS, Recipe
+
+_SMALL = Recipe(
+    description=SMALL,
+    backbone="vit-nano",
+    config={"projection_sizes": [512, 512], "redundancy_weight": 0.01},
+    processor=SMALL_VIEWS | {"views_per_image": 4},
+    training=SMALL_TRAINING,
+)
 
 RECIPES = {
     "paper": Recipe(
@@ -18,11 +28,6 @@ RECIPES = {
             "per_device_train_batch_size": 128,
         },
     ),
-    "small": Recipe(
-        description="images up to 64 pixels on a few CPU cores, minutes",
-        backbone="vit-nano",
-        config={"projection_sizes": [512, 512], "redundancy_weight": 0.01},
-        processor=SMALL_VIEWS | {"views_per_image": 4},
-        training=SMALL_TRAINING,
-    ),
+    "small": _SMALL,
+    "photos": replace(_SMALL, description=PHOTOS, processor=PHOTO_VIEWS),
 }

@@ -1,6 +1,21 @@
 """How BYOL is trained."""
 
-from ...recipe_utils import SMALL_TRAINING, SMALL_VIEWS, Recipe
+from dataclasses import replace
+
+from ...recipe_utils import PHOTO_VIEWS, PHOTOS, SMALL, SMALL_TRAINING, SMALL_VIEWS, Recipe
+
+_SMALL = Recipe(
+    description=SMALL,
+    backbone="vit-nano",
+    config={
+        "pooling": "mean",
+        "projection_sizes": [512, 128],
+        "prediction_sizes": [512, 128],
+        "target_momentum": 0.99,
+    },
+    processor=SMALL_VIEWS,
+    training=SMALL_TRAINING | {"per_device_train_batch_size": 32},
+)
 
 RECIPES = {
     "paper": Recipe(
@@ -15,16 +30,6 @@ RECIPES = {
             "per_device_train_batch_size": 256,
         },
     ),
-    "small": Recipe(
-        description="images up to 64 pixels on a few CPU cores, minutes",
-        backbone="vit-nano",
-        config={
-            "pooling": "mean",
-            "projection_sizes": [512, 128],
-            "prediction_sizes": [512, 128],
-            "target_momentum": 0.99,
-        },
-        processor=SMALL_VIEWS,
-        training=SMALL_TRAINING | {"per_device_train_batch_size": 32},
-    ),
+    "small": _SMALL,
+    "photos": replace(_SMALL, description=PHOTOS, processor=PHOTO_VIEWS),
 }

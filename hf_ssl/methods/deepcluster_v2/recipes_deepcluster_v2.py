@@ -1,6 +1,16 @@
 """How DeepCluster v2 is trained."""
 
-from ...recipe_utils import SMALL_CROPS, SMALL_TRAINING, Recipe
+from dataclasses import replace
+
+from ...recipe_utils import PHOTO_CROPS, PHOTOS, SMALL, SMALL_CROPS, SMALL_TRAINING, Recipe
+
+_SMALL = Recipe(
+    description=SMALL,
+    backbone="vit-nano",
+    config={"projection_sizes": [512, 128], "num_prototypes": lambda images: [min(256, max(images // 8, 2))] * 3},
+    processor=SMALL_CROPS,
+    training=SMALL_TRAINING | {"per_device_train_batch_size": 32},
+)
 
 RECIPES = {
     "paper": Recipe(
@@ -17,11 +27,6 @@ RECIPES = {
             "per_device_train_batch_size": 64,
         },
     ),
-    "small": Recipe(
-        description="images up to 64 pixels on a few CPU cores, minutes",
-        backbone="vit-nano",
-        config={"projection_sizes": [512, 128], "num_prototypes": [256, 256, 256]},
-        processor=SMALL_CROPS,
-        training=SMALL_TRAINING | {"per_device_train_batch_size": 32},
-    ),
+    "small": _SMALL,
+    "photos": replace(_SMALL, description=PHOTOS, processor=PHOTO_CROPS),
 }

@@ -1,6 +1,24 @@
 """How DINO is trained."""
 
-from ...recipe_utils import SMALL_CROPS, SMALL_TRAINING, Recipe
+from dataclasses import replace
+
+from ...recipe_utils import PHOTO_CROPS, PHOTOS, SMALL, SMALL_CROPS, SMALL_TRAINING, Recipe
+
+# Without BatchNorm in the head the targets of so short a run stay those of the random teacher.
+_SMALL = Recipe(
+    description=SMALL,
+    backbone="vit-nano",
+    config={
+        "head_sizes": [512, 512, 128],
+        "head_batch_norm": True,
+        "num_prototypes": 512,
+        "teacher_momentum": 0.95,
+        "teacher_temperature": 0.04,
+        "student_drop_path_rate": 0.0,
+    },
+    processor=SMALL_CROPS,
+    training=SMALL_TRAINING | {"min_learning_rate": 1e-6, "weight_decay": 0.04, "max_parameter_grad_norm": 3.0},
+)
 
 RECIPES = {
     "paper": Recipe(
@@ -18,19 +36,6 @@ RECIPES = {
             "per_device_train_batch_size": 64,
         },
     ),
-    # Without BatchNorm in the head the targets of so short a run stay those of the random teacher.
-    "small": Recipe(
-        description="images up to 64 pixels on a few CPU cores, minutes",
-        backbone="vit-nano",
-        config={
-            "head_sizes": [512, 512, 128],
-            "head_batch_norm": True,
-            "num_prototypes": 512,
-            "teacher_momentum": 0.95,
-            "teacher_temperature": 0.04,
-            "student_drop_path_rate": 0.0,
-        },
-        processor=SMALL_CROPS,
-        training=SMALL_TRAINING | {"min_learning_rate": 1e-6, "weight_decay": 0.04, "max_parameter_grad_norm": 3.0},
-    ),
+    "small": _SMALL,
+    "photos": replace(_SMALL, description=PHOTOS, processor=PHOTO_CROPS),
 }

@@ -1,6 +1,8 @@
 """How InfoMin is trained."""
 
-from ...recipe_utils import SMALL_TRAINING, SMALL_VIEWS, Recipe
+from dataclasses import replace
+
+from ...recipe_utils import PHOTO_VIEWS, PHOTOS, SMALL, SMALL_TRAINING, SMALL_VIEWS, Recipe, at_most
 
 _PAPER_TRAINING = {
     "optim": "sgd",
@@ -11,6 +13,23 @@ _PAPER_TRAINING = {
     "num_train_epochs": 200,
     "per_device_train_batch_size": 32,
 }
+
+_JIGSAW = {"jigsaw_size": lambda size: size, "jigsaw_patch_size": lambda size: max(size // 4, 4)}
+
+# A short queue: in so short a run the encoder changes fast, and old keys are told apart by their age alone.
+# The third crop is the whole image, so that patches keep their pixels too; of RandAugment, what keeps texture.
+_SMALL = Recipe(
+    description=SMALL,
+    backbone="vit-nano",
+    config={"projection_sizes": [512, 128], "queue_length": at_most(512), "target_momentum": 0.99},
+    processor=SMALL_VIEWS
+    | _JIGSAW
+    | {
+        "randaugment_ops": ["autocontrast", "rotate", "contrast", "brightness", "sharpness"],
+        "jigsaw_scale": [1.0, 1.0],
+    },
+    training=SMALL_TRAINING | {"learning_rate": 5e-4, "per_device_train_batch_size": 32},
+)
 
 RECIPES = {
     "paper": Recipe(
@@ -23,19 +42,6 @@ RECIPES = {
         backbone="resnet-50",
         training=_PAPER_TRAINING | {"num_train_epochs": 800},
     ),
-    # A short queue: in so short a run the encoder changes fast, and old keys are told apart by their age alone.
-    # The third crop is the whole image, so that patches keep their pixels too; of RandAugment, what keeps texture.
-    "small": Recipe(
-        description="images up to 64 pixels on a few CPU cores, minutes",
-        backbone="vit-nano",
-        config={"projection_sizes": [512, 128], "queue_length": 512, "target_momentum": 0.99},
-        processor=SMALL_VIEWS
-        | {
-            "randaugment_ops": ["autocontrast", "rotate", "contrast", "brightness", "sharpness"],
-            "jigsaw_size": lambda size: size,
-            "jigsaw_patch_size": lambda size: max(size // 4, 4),
-            "jigsaw_scale": [1.0, 1.0],
-        },
-        training=SMALL_TRAINING | {"learning_rate": 5e-4, "per_device_train_batch_size": 32},
-    ),
+    "small": _SMALL,
+    "photos": replace(_SMALL, description=PHOTOS, processor=PHOTO_VIEWS | _JIGSAW | {"jigsaw_scale": [0.6, 1.0]}),
 }

@@ -1,6 +1,30 @@
 """How MAE is trained."""
 
-from ...recipe_utils import Recipe
+from dataclasses import replace
+
+from ...recipe_utils import PHOTOS, SMALL, Recipe
+
+_SMALL = Recipe(
+    description=SMALL,
+    backbone="vit-nano",
+    config={
+        "decoder_hidden_size": 96,
+        "decoder_num_hidden_layers": 2,
+        "decoder_num_attention_heads": 3,
+        "decoder_intermediate_size": 384,
+    },
+    processor={"mask_ratio": 0.6},
+    training={
+        "learning_rate": 1.5e-3,
+        "weight_decay": 0.05,
+        "adam_beta2": 0.95,
+        "num_train_epochs": 20,
+        "warmup_epochs": 1,
+        "per_device_train_batch_size": 128,
+        "eval_strategy": "steps",
+        "eval_steps": 0.25,
+    },
+)
 
 RECIPES = {
     "paper": Recipe(
@@ -15,25 +39,6 @@ RECIPES = {
             "per_device_train_batch_size": 256,
         },
     ),
-    "small": Recipe(
-        description="images up to 64 pixels on a few CPU cores, minutes",
-        backbone="vit-nano",
-        config={
-            "decoder_hidden_size": 96,
-            "decoder_num_hidden_layers": 2,
-            "decoder_num_attention_heads": 3,
-            "decoder_intermediate_size": 384,
-        },
-        processor={"mask_ratio": 0.6},
-        training={
-            "learning_rate": 1.5e-3,
-            "weight_decay": 0.05,
-            "adam_beta2": 0.95,
-            "num_train_epochs": 20,
-            "warmup_epochs": 1,
-            "per_device_train_batch_size": 128,
-            "eval_strategy": "steps",
-            "eval_steps": 0.25,
-        },
-    ),
+    "small": _SMALL,
+    "photos": replace(_SMALL, description=PHOTOS),
 }

@@ -1,6 +1,21 @@
 """How MoCo v2 is trained."""
 
-from ...recipe_utils import SMALL_TRAINING, SMALL_VIEWS, Recipe
+from dataclasses import replace
+
+from ...recipe_utils import PHOTO_VIEWS, PHOTOS, SMALL, SMALL_TRAINING, SMALL_VIEWS, Recipe, at_most
+
+_SMALL = Recipe(
+    description=SMALL,
+    backbone="vit-nano",
+    config={
+        "projection_sizes": [512, 128],
+        "queue_length": at_most(512),
+        "target_momentum": 0.99,
+        "symmetric_loss": True,
+    },
+    processor=SMALL_VIEWS,
+    training=SMALL_TRAINING | {"per_device_train_batch_size": 32},
+)
 
 RECIPES = {
     "paper": Recipe(
@@ -15,11 +30,6 @@ RECIPES = {
             "per_device_train_batch_size": 32,
         },
     ),
-    "small": Recipe(
-        description="images up to 64 pixels on a few CPU cores, minutes",
-        backbone="vit-nano",
-        config={"projection_sizes": [512, 128], "queue_length": 512, "target_momentum": 0.99, "symmetric_loss": True},
-        processor=SMALL_VIEWS,
-        training=SMALL_TRAINING | {"per_device_train_batch_size": 32},
-    ),
+    "small": _SMALL,
+    "photos": replace(_SMALL, description=PHOTOS, processor=PHOTO_VIEWS),
 }

@@ -1,6 +1,30 @@
 """How OBoW is trained."""
 
-from ...recipe_utils import SMALL_TRAINING, SMALL_VIEWS, Recipe
+from dataclasses import replace
+
+from ...recipe_utils import PHOTO_VIEWS, PHOTOS, SMALL, SMALL_TRAINING, SMALL_VIEWS, Recipe
+
+# Crops cover a quarter of the image, as the patches do: those would only be more of the same.
+_SMALL = Recipe(
+    description=SMALL,
+    backbone="vit-nano",
+    config={"vocabulary_size": 1024, "kappa": 2.0, "teacher_momentum": 0.95, "border": 0},
+    processor={
+        "student_crop_size": lambda size: size // 2,
+        "student_crop_scale": [0.25, 0.25],
+        "student_crops": 4,
+        "local_crops": 0,
+    }
+    | {k: v for k, v in SMALL_VIEWS.items() if k not in ("view_size", "crop_scale")},
+    training=SMALL_TRAINING,
+)
+
+_PHOTO_CROPS = {
+    "student_crop_size": lambda size: max(size // 2 // 16 * 16, 16),
+    "student_crop_scale": [0.1, 0.6],
+    "student_crops": 4,
+    "local_crops": 0,
+} | {k: v for k, v in PHOTO_VIEWS.items() if k != "crop_scale"}
 
 RECIPES = {
     "paper": Recipe(
@@ -31,18 +55,6 @@ RECIPES = {
             "per_device_train_batch_size": 64,
         },
     ),
-    # Crops cover a quarter of the image, as the patches do: those would only be more of the same.
-    "small": Recipe(
-        description="images up to 64 pixels on a few CPU cores, minutes",
-        backbone="vit-nano",
-        config={"vocabulary_size": 1024, "kappa": 2.0, "teacher_momentum": 0.95, "border": 0},
-        processor={
-            "student_crop_size": lambda size: size // 2,
-            "student_crop_scale": [0.25, 0.25],
-            "student_crops": 4,
-            "local_crops": 0,
-        }
-        | {k: v for k, v in SMALL_VIEWS.items() if k not in ("view_size", "crop_scale")},
-        training=SMALL_TRAINING,
-    ),
+    "small": _SMALL,
+    "photos": replace(_SMALL, description=PHOTOS, processor=_PHOTO_CROPS),
 }

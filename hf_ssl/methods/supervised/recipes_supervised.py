@@ -1,6 +1,15 @@
 """How the supervised row is trained."""
 
-from ...recipe_utils import SMALL_TRAINING, SMALL_VIEWS, Recipe
+from dataclasses import replace
+
+from ...recipe_utils import PHOTO_VIEWS, PHOTOS, SMALL, SMALL_TRAINING, SMALL_VIEWS, Recipe
+
+_SMALL = Recipe(
+    description=SMALL,
+    backbone="vit-nano",
+    processor=SMALL_VIEWS | {"views_per_image": 2, "color_jitter_probability": 0.8, "grayscale_probability": 0.2},
+    training=SMALL_TRAINING,
+)
 
 RECIPES = {
     "paper": Recipe(
@@ -29,10 +38,6 @@ RECIPES = {
             "per_device_train_batch_size": 128,
         },
     ),
-    "small": Recipe(
-        description="images up to 64 pixels on a few CPU cores, minutes",
-        backbone="vit-nano",
-        processor=SMALL_VIEWS | {"views_per_image": 2, "color_jitter_probability": 0.8, "grayscale_probability": 0.2},
-        training=SMALL_TRAINING,
-    ),
+    "small": _SMALL,
+    "photos": replace(_SMALL, description=PHOTOS, processor=PHOTO_VIEWS),
 }

@@ -1,6 +1,21 @@
 """How SwAV is trained."""
 
-from ...recipe_utils import SMALL_CROPS, SMALL_TRAINING, Recipe
+from dataclasses import replace
+
+from ...recipe_utils import PHOTO_CROPS, PHOTOS, SMALL, SMALL_CROPS, SMALL_TRAINING, Recipe
+
+_SMALL = Recipe(
+    description=SMALL,
+    backbone="vit-nano",
+    config={
+        "projection_sizes": [512, 128],
+        "num_prototypes": 64,
+        "sinkhorn_epsilon": 0.03,
+        "freeze_prototypes_share": 0.02,
+    },
+    processor=SMALL_CROPS,
+    training=SMALL_TRAINING,
+)
 
 # The official LARC, without clipping, is LARS but for two things: it divides by |g| + wd |w| in place of |g + wd w|,
 # which at this weight decay is the same to 1e-5, and it also adapts and decays biases and norms, which LARS leaves to
@@ -34,16 +49,6 @@ RECIPES = {
             "per_device_train_batch_size": 64,
         },
     ),
-    "small": Recipe(
-        description="images up to 64 pixels on a few CPU cores, minutes",
-        backbone="vit-nano",
-        config={
-            "projection_sizes": [512, 128],
-            "num_prototypes": 64,
-            "sinkhorn_epsilon": 0.03,
-            "freeze_prototypes_share": 0.02,
-        },
-        processor=SMALL_CROPS,
-        training=SMALL_TRAINING,
-    ),
+    "small": _SMALL,
+    "photos": replace(_SMALL, description=PHOTOS, processor=PHOTO_CROPS),
 }

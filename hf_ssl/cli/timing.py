@@ -1,0 +1,87 @@
+"""How long a step takes, and how many images of a batch fit into the memory: by trying."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+
+from ..data import ImageDataset
+from ..evaluation.features import frozen_embedder, num_channels_of, pixel_batches
+from ..image_processing_utils import SSLImageProcessor
+from ..modeling_utils import SSLPreTrainedModel
+from ..training import SSLTrainingArguments, ViewCollator
+from ..training.collators import make_views
+
+T = TypeVar("T")
+_TIMED_STEPS = 2
+_TIMED_IMAGES = 32
+
+
+def seconds_per_step(
+    model: SSLPreTrainedModel, processor: SSLImageProcessor, dataset: ImageDataset, args: SSLTrainingArguments
+) -> tuple[float, float]:
+    """
+    Seconds that an optimizer step takes with these arguments, and seconds that reading one image takes, from two steps
+    after a first one that does not count. The model, its buffers, and the random state are afterwards as they were.
+    """
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    collator = ViewCollator(processor, args.seed, make_views=False, extras=model.forward_extras)
+    chosen = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(args.seed)).tolist()
+    batch, model = args.per_device_train_batch_size, model.to(args.device).train()
+    cuda = args.device.type == "cuda"
+    reading, computing = [], []
+    with torch.random.fork_rng(devices=[args.device] if cuda else []):
+        for step in range(1 + _TIMED_STEPS):
+            started = time.perf_counter()
+            samples = dataset.__getitems__([chosen[(step * batch + i) % len(chosen)] for i in range(batch)])
+            read = time.perf_counter()
+            inputs = {name: _moved(value, args.device) for name, value in collator(samples).items()}
+            with torch.autocast(args.device.type, torch.bfloat16, enabled=bool(args.bf16)):
+                model(**make_views(processor, inputs)).loss.backward()
+            if cuda:
+                torch.cuda.synchronize(args.device)
+            reading.append(read - started)
+            computing.append(time.perf_counter() - read)
+    model.zero_grad(set_to_none=True)
+    model.load_state_dict(before)
+    read, compute = (sum(times[1:]) / _TIMED_STEPS for times in (reading, computing))
+    return args.gradient_accumulation_steps * compute, read / batch / max(args.dataloader_num_workers, 1)
+
+
+def seconds_per_evaluated_image(
+    model: SSLPreTrainedModel, processor: SSLImageProcessor, dataset: ImageDataset, args: SSLTrainingArguments
+) -> float:
+    """Seconds that the final evaluation takes for each image: reading, and two encoders, trained and at random."""
+    sample = dataset.subset(range(min(len(dataset), _TIMED_IMAGES)))
+    encoder = model.encoder()
+    started = time.perf_counter()
+    with frozen_embedder(encoder, args.device) as embed:
+        for pixels, _ in pixel_batches(processor, sample, _TIMED_IMAGES, num_channels_of(encoder)):
+            embed(pixels)
+            embed(pixels)
+    return (time.perf_counter() - started) / len(sample)
+
+
+def largest_batch(batch: int, smallest: int, attempt: Callable[[int], T]) -> tuple[int, T]:
+    """
+    The batch, halved until it fits into the memory of the device, and what `attempt` gives for it.
+
+    Raises:
+        ValueError: when not even the smallest batch fits.
+    """
+    while True:
+        try:
+            return batch, attempt(batch)
+        except torch.OutOfMemoryError:
+            if batch // 2 < smallest:
+                raise ValueError(
+                    f"Not even a batch of {batch} fits into the memory of the device: choose a smaller --image-size "
+                    "or --backbone, or --gradient_checkpointing."
+                ) from None
+            batch //= 2
+            torch.cuda.empty_cache()
+
+
+def _moved(value, device: torch.device):
+    return value.to(device) if isinstance(value, torch.Tensor) else value
