@@ -188,6 +188,7 @@ def time_it(run: Assembly, smallest_batch: int | None) -> None:
 
     def attempt(batch: int) -> tuple[float, float]:
         args.per_device_train_batch_size = batch
+        args.scale_learning_rate()
         return seconds_per_step(run.model, run.processor, run.train, args)
 
     batch = args.per_device_train_batch_size
@@ -197,7 +198,8 @@ def time_it(run: Assembly, smallest_batch: int | None) -> None:
         fits, (step, image) = largest_batch(batch, smallest_batch, attempt)
         if fits < batch:
             run.choices["batch"] = Choice(fits, f"as {batch} do not fit into the memory of the device")
-    evaluated = seconds_per_evaluated_image(run.model, run.processor, run.data.train, args)
+    classes = len(run.data.label_names or ())
+    evaluated = seconds_per_evaluated_image(run.model, run.processor, run.data.train, args, classes)
     run.costs = Costs(step, image, evaluated, keeps_images=isinstance(run.train, KeptImages))
 
 
@@ -235,6 +237,7 @@ def build_training_arguments(
     # Pinned memory is for accelerators; transformers would only warn.
     values.setdefault("dataloader_pin_memory", not on_cpu)
     if not on_cpu:  # the CPU's cores have nothing else to do; on a CPU they train
+        values.setdefault("bf16", not values.get("fp16") and torch.cuda.is_available() and torch.cuda.is_bf16_supported())
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         values.setdefault("dataloader_num_workers", min(16, max((os.cpu_count() or 1) // processes - 1, 0)))
     return SSLTrainingArguments(**values)

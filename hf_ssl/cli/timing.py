@@ -7,6 +7,8 @@ from typing import TypeVar
 import torch
 
 from ..data import ImageDataset
+from ..evaluation.baselines import raw_pixels
+from ..evaluation.evaluate import RAW_PIXELS_SIDE
 from ..evaluation.features import frozen_embedder, num_channels_of, pixel_batches
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
@@ -16,6 +18,8 @@ from ..training.collators import make_views
 T = TypeVar("T")
 _TIMED_STEPS = 2
 _TIMED_IMAGES = 32
+# Of a linear probe, for each image, dimension and class: two CPU cores, benchmarks/linear.py.
+_PROBE_SECONDS = 3e-7
 
 
 def seconds_per_step(
@@ -50,17 +54,26 @@ def seconds_per_step(
 
 
 def seconds_per_evaluated_image(
-    model: SSLPreTrainedModel, processor: SSLImageProcessor, dataset: ImageDataset, args: SSLTrainingArguments
+    model: SSLPreTrainedModel,
+    processor: SSLImageProcessor,
+    dataset: ImageDataset,
+    args: SSLTrainingArguments,
+    classes: int,
 ) -> float:
-    """Seconds that the final evaluation takes for each image: reading, and two encoders, trained and at random."""
+    """
+    Seconds that the final evaluation takes for each image: reading it, two encoders, trained and at random, and the
+    linear probes of their embeddings and of the raw pixels.
+    """
     sample = dataset.subset(range(min(len(dataset), _TIMED_IMAGES)))
     encoder = model.encoder()
     started = time.perf_counter()
     with frozen_embedder(encoder, args.device) as embed:
         for pixels, _ in pixel_batches(processor, sample, _TIMED_IMAGES, num_channels_of(encoder)):
             embed(pixels)
-            embed(pixels)
-    return (time.perf_counter() - started) / len(sample)
+            width = embed(pixels).shape[1]
+            raw = raw_pixels(pixels, RAW_PIXELS_SIDE).shape[1]
+    seconds = (time.perf_counter() - started) / len(sample)
+    return seconds + (raw + 2 * width) * classes * _PROBE_SECONDS
 
 
 def largest_batch(batch: int, smallest: int, attempt: Callable[[int], T]) -> tuple[int, T]:
