@@ -2,12 +2,13 @@
 
 from .baselines import random_init_like, raw_pixels
 from .collapse import effective_rank, feature_std
-from .evaluate import EvaluationReport, EvaluationRow, evaluate_encoder
+from .evaluate import evaluate_encoder
 from .features import Features, embedding_of, extract_features, preprocess
 from .knn import knn_accuracy, knn_predict
 from .linear import LinearResult, fit_logistic, linear_probe
 from .loading import load_encoder, load_image_processor
 from .low_label import LowLabelResult, low_label_probe
+from .report import EvaluationReport, EvaluationRow
 
 __all__ = [
     "EvaluationReport",

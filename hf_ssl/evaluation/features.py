@@ -21,7 +21,8 @@ class Features:
 
     Args:
         embeddings (`torch.FloatTensor` of shape `(samples, dim)`): float32, as the encoder gave them (not normalised).
-        labels (`torch.LongTensor` of shape `(samples,)`, *optional*): class indices from 0; None without labels.
+        labels (`torch.LongTensor` of shape `(samples,)`, *optional*): class indices from 0, -1 for an image without a
+            label; None where no image has one.
 
     Raises:
         ValueError: when the shapes do not fit each other.
@@ -38,6 +39,11 @@ class Features:
 
     def __len__(self) -> int:
         return len(self.embeddings)
+
+    def labelled(self) -> "Features":
+        """Those that have a label."""
+        known = self.labels >= 0
+        return self if known.all() else Features(self.embeddings[known], self.labels[known])
 
 
 def embedding_of(outputs: Mapping[str, Any], has_cls_token: bool = False) -> torch.Tensor:
@@ -222,15 +228,15 @@ def frozen_embedder(model: PreTrainedModel, device: torch.device | str | None = 
 
 
 def extract_all(embedders: Mapping[str, Callable], batches: Iterable) -> dict[str, Features]:
-    """Features of several embedders in one pass over `(pixel_values, labels)` batches; labels only if all have one."""
+    """Features of several embedders in one pass over `(pixel_values, labels)` batches."""
     parts: dict[str, list[torch.Tensor]] = {name: [] for name in embedders}
     labels: list[int | None] = []
     for pixels, batch_labels in batches:
         for name, embed in embedders.items():
             parts[name].append(embed(pixels))
         labels += batch_labels or [None] * len(pixels)
-    known = all(label is not None and label >= 0 for label in labels)
-    targets = torch.tensor([int(label) for label in labels]) if known else None
+    targets = torch.tensor([-1 if label is None else int(label) for label in labels])
+    targets = targets if targets.max() >= 0 else None
     # Concatenated outside of inference mode, so that a probe can save the embeddings for its backward pass.
     return {name: Features(torch.cat(tensors), targets) for name, tensors in parts.items()}
 
