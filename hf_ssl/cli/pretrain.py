@@ -18,7 +18,7 @@ from transformers import AutoImageProcessor, AutoModel
 from transformers.trainer_utils import get_last_checkpoint
 
 from ..data import Data, DecodedImages, ImageStream, load_data
-from ..evaluation import EvaluationReport, evaluate_encoder
+from ..evaluation import EvaluationReport, evaluate_encoder, load_encoder
 from ..hub import PRETRAINING, build_card, embedding_check, export_pretrained, push_folder
 from ..registry import get_method
 from ..training import SSLTrainer, SSLTrainingArguments
@@ -107,7 +107,7 @@ def pretrain(request: Request, checkpoints: Path) -> None:
     export_pretrained(model.eval(), processor, output_dir)
     # What a user will load.
     encoder, native = AutoModel.from_pretrained(output_dir), AutoImageProcessor.from_pretrained(output_dir)
-    report = evaluate_labelled(encoder, native, data, args.seed) if request.evaluate else None
+    report = evaluate_labelled(encoder, native, data, args.seed, base_model) if request.evaluate else None
     check = embedding_check(encoder, native)
     log = trainer.state.log_history
     figures = draw(output_dir / "figures", model, processor, data, log, report)
@@ -212,11 +212,23 @@ def any_in(folder: Path) -> bool:
     return folder.is_dir() and any(folder.iterdir())
 
 
-def evaluate_labelled(encoder, processor, data: Data, seed: int) -> EvaluationReport | None:
-    """`None` without labels."""
+def evaluate_labelled(encoder, processor, data: Data, seed: int, base_model: str | None) -> EvaluationReport | None:
+    """
+    Beside the encoder that training started from, where there is one. `None` without labels, or where it cannot be
+    done: the run is finished, and the reason is only printed.
+    """
     if data.test is None or data.train.labels is None:
         return None
-    return evaluate_encoder(encoder, processor, data.train, data.test, seed=seed)
+    before = None
+    try:
+        before = load_encoder(base_model) if base_model else None
+    except (ValueError, OSError) as error:
+        typer.echo(f"Evaluated without {base_model}, from which training started: {error}", err=True)
+    try:
+        return evaluate_encoder(encoder, processor, data.train, data.test, before=before, seed=seed)
+    except ValueError as error:
+        typer.echo(f"Not evaluated: {error}", err=True)
+        return None
 
 
 def report_unreadable(data: Data) -> None:

@@ -66,7 +66,9 @@ def evaluate_encoder(
     if k is None:
         k = min(DEFAULT_K, len(train))
         if k < DEFAULT_K:
-            notes.append(f"There are {k} labelled training images, so that all are neighbours, instead of {DEFAULT_K}.")
+            notes.append(
+                f"There are {k} labelled training images, so that all are neighbours, instead of {DEFAULT_K}."
+            )
     if not 1 <= k <= len(train):
         raise ValueError(f"k = {k} neighbours, but the training set has {len(train)} images: use 1 to {len(train)}.")
     if not temperature > 0:

@@ -198,8 +198,7 @@ def frozen_embedder(model: PreTrainedModel, device: torch.device | str | None = 
     parameters = inspect.signature(forward).parameters
     resizes = "interpolate_pos_encoding" in parameters
     patch = _search(config, "patch_size")
-    size = _search(config, "image_size")
-    size = (size, size) if isinstance(size, int) else size
+    size = input_size_of(model)
     has_cls = any(name.endswith(("cls_token", "class_embedding")) for name, _ in model.named_parameters())
     home, modes = model.device, [(module, module.training) for module in model.modules()]
     target = torch.device(device) if device is not None else home
@@ -207,7 +206,7 @@ def frozen_embedder(model: PreTrainedModel, device: torch.device | str | None = 
     def embed(pixel_values: torch.Tensor) -> torch.Tensor:
         # Positions are interpolated where the processor's crop is not the size that the encoder was built for.
         extra = (
-            {"interpolate_pos_encoding": True} if resizes and size and tuple(size) != pixel_values.shape[2:] else {}
+            {"interpolate_pos_encoding": True} if resizes and size and size != tuple(pixel_values.shape[2:]) else {}
         )
         if "noise" in parameters and config.get("mask_ratio") == 0:
             # ViTMAEModel shuffles the patches that it keeps; in order, the embeddings are the same every time.
@@ -246,6 +245,12 @@ def num_channels_of(model: PreTrainedModel) -> int | None:
     config = model.config.to_dict()
     input_size = _search(config, "input_size")  # timm: (channels, height, width)
     return _search(config, "num_channels") or (input_size[0] if input_size else None)
+
+
+def input_size_of(model: PreTrainedModel) -> tuple[int, int] | None:
+    """Height and width that the encoder was built for, read from its config; None where the config does not say."""
+    size = _search(model.config.to_dict(), "image_size")
+    return (size, size) if isinstance(size, int) else size and tuple(size)
 
 
 def _search(config: Mapping[str, Any], key: str) -> Any:
