@@ -35,7 +35,8 @@ class SSLOutput(ModelOutput):
 
 def build_backbone(config: PreTrainedConfig) -> PreTrainedModel:
     """The native encoder of `config`, freshly initialised, without a pooler that has weights of its own."""
-    backbone = AutoModel.from_config(config)
+    # In the dtype that models are being made in: an encoder whose config says float16 trains in float32, too.
+    backbone = AutoModel.from_config(config, dtype=torch.get_default_dtype())
     # A learnt pooler (ViT's tanh layer) would be a random projection behind the embedding: nobody trains it here.
     if has_learnt_pooler(backbone):
         backbone.pooler = None
@@ -186,13 +187,22 @@ class SSLPreTrainedModel(PreTrainedModel):
         return super().from_pretrained(pretrained_model_name_or_path, *args, use_safetensors=use_safetensors, **kwargs)
 
     @classmethod
-    def from_backbone(cls, backbone: str | PreTrainedModel, config: SSLConfig | Mapping | None = None, **kwargs):
+    def from_backbone(
+        cls,
+        backbone: str | PreTrainedModel,
+        config: SSLConfig | Mapping | None = None,
+        *,
+        dtype: torch.dtype | str = torch.float32,
+        **kwargs,
+    ):
         """
         A method around a published encoder, with fresh heads.
 
         Args:
             backbone (`str` or `PreTrainedModel`): repository id, folder, or a loaded encoder.
             config (`SSLConfig` or `dict`, *optional*): fields of the method; its `backbone_config` is replaced.
+            dtype (`torch.dtype` or `str`, *optional*, defaults to `torch.float32`): of all weights, however the
+                encoder is stored: updates of half-precision weights would be lost in rounding. `"auto"` keeps its own.
             kwargs: further arguments of `AutoModel.from_pretrained`, such as `revision`.
 
         Raises:
@@ -200,8 +210,8 @@ class SSLPreTrainedModel(PreTrainedModel):
         """
         if isinstance(backbone, str):
             require_own_weights(backbone, kwargs.get("revision"), kwargs.get("subfolder", ""))
-            safe = {"use_safetensors": True, "trust_remote_code": False}
-            native, info = AutoModel.from_pretrained(backbone, output_loading_info=True, **{**safe, **kwargs})
+            safe = {"use_safetensors": True, "trust_remote_code": False, "output_loading_info": True}
+            native, info = AutoModel.from_pretrained(backbone, dtype=dtype, **{**safe, **kwargs})
             gone = sorted(name for name in info["missing_keys"] if "pooler" not in name)
             if gone:
                 raise ValueError(f"{backbone} lacks {len(gone)} weights of its encoder, such as {gone[0]}.")
@@ -218,7 +228,9 @@ class SSLPreTrainedModel(PreTrainedModel):
         for child in model.children():
             if isinstance(child, Twin):
                 child.start_from(model)
-        return model
+        if isinstance(dtype, str):
+            dtype = native.dtype if dtype == "auto" else vars(torch)[dtype]
+        return model.to(dtype)
 
     def encoder(self) -> "SSLModel":
         """What will be published, as an [`SSLModel`] that shares the weights of `backbone`."""

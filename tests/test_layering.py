@@ -19,7 +19,7 @@ ALLOWED = {
     "nn": set(),
     "augment": set(),
     "data": set(),
-    "evaluation": {"nn", "checkpoint_utils"},
+    "evaluation": {"nn", "checkpoint_utils", "data"},
     "backbones": {"configuration_utils"},
     "modeling_utils": {"nn", "checkpoint_utils", "configuration_utils"},
     "image_processing_utils": {"augment", "configuration_utils"},

@@ -95,7 +95,10 @@ def evaluate(
         str | None, typer.Option(help="Folder or Hub id to take the image processor from. [default: the encoder's]")
     ] = None,
     linear: Annotated[bool, typer.Option(help="Linear probe too.")] = True,
-    k: Annotated[int, typer.Option(help="Neighbours of the kNN classifier.")] = 20,
+    k: Annotated[
+        int | None,
+        typer.Option(help="Neighbours of the kNN classifier. [default: 20, or all where there are fewer images]"),
+    ] = None,
     temperature: Annotated[float, typer.Option(help="Of the votes of the neighbours.")] = 0.07,
     batch_size: Annotated[int, typer.Option(help="Images at a time.")] = 256,
     device: Annotated[
@@ -104,6 +107,15 @@ def evaluate(
     dtype: Annotated[str, typer.Option(help="Of the encoder: float32, bfloat16 or float16.")] = "float32",
     image_column: Annotated[str | None, typer.Option(help="Column of a Hub data set.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of a Hub data set.")] = None,
+    data_seed: Annotated[
+        int | None,
+        typer.Option(help="Of the split of the data. [default: that of the run the encoder comes from, or 0]"),
+    ] = None,
+    label_level: Annotated[
+        int | None, typer.Option(help="Level of folders that names the classes, from 1. [default: found]")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Split, or subfolder, whose images are the neighbours.")] = None,
+    test_split: Annotated[str | None, typer.Option(help="Split, or subfolder, whose images are classified.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random initialisation and the probe's validation part.")] = 0,
     json_file: Annotated[Path | None, typer.Option(help="Write the report here too.")] = None,
 ) -> None:
@@ -129,6 +141,10 @@ def evaluate(
             dtype=dtype,
             image_column=image_column,
             label_column=label_column,
+            data_seed=data_seed,
+            label_level=label_level,
+            split=split,
+            test_split=test_split,
             seed=seed,
             json_file=json_file,
         )

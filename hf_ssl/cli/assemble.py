@@ -237,7 +237,9 @@ def build_training_arguments(
     # Pinned memory is for accelerators; transformers would only warn.
     values.setdefault("dataloader_pin_memory", not on_cpu)
     if not on_cpu:  # the CPU's cores have nothing else to do; on a CPU they train
-        values.setdefault("bf16", not values.get("fp16") and torch.cuda.is_available() and torch.cuda.is_bf16_supported())
+        values.setdefault(
+            "bf16", not values.get("fp16") and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+        )
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         values.setdefault("dataloader_num_workers", min(16, max((os.cpu_count() or 1) // processes - 1, 0)))
     return SSLTrainingArguments(**values)

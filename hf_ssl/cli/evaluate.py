@@ -1,17 +1,27 @@
 """`hf-ssl evaluate`: any encoder beside raw pixels and its random initialisation."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import typer
+from transformers.utils import cached_file
 
 from ..configuration_utils import closest
 from ..data import load_data
-from ..evaluation import evaluate_encoder, load_encoder, load_image_processor
+from ..evaluation import evaluate_encoder, find_image_processor, load_encoder, load_image_processor
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+# What decides which images are for training: argument of `load_data` -> option.
+_SPLIT = {
+    "seed": "--data-seed",
+    "label_level": "--label-level",
+    "split": "--split",
+    "test_split": "--test-split",
+}
 
 
 @dataclass
@@ -24,13 +34,17 @@ class Request:
     subfolder: str
     image_processor: str | None
     linear: bool
-    k: int
+    k: int | None
     temperature: float
     batch_size: int
     device: str | None
     dtype: str
     image_column: str | None
     label_column: str | None
+    data_seed: int | None
+    label_level: int | None
+    split: str | None
+    test_split: str | None
     seed: int
     json_file: Path | None
 
@@ -49,14 +63,20 @@ def run(request: Request) -> None:
     where = {"revision": request.revision, "subfolder": request.subfolder}
     model = load_encoder(request.encoder, dtype=_DTYPES[request.dtype], **where)
     if request.image_processor is None:
-        processor = load_image_processor(request.encoder, **where)
+        processor, assumed = find_image_processor(model, request.encoder, **where)
+        if assumed:
+            typer.echo(assumed, err=True)
     else:
         processor = load_image_processor(request.image_processor)
-    source = load_data(
-        request.data, seed=request.seed, image_column=request.image_column, label_column=request.label_column
-    )
-    if source.train.labels is None or source.test is None:
-        raise ValueError(f"{source.name} has no labels or no test part; evaluation needs both.")
+    columns = {"image_column": request.image_column, "label_column": request.label_column}
+    source = load_data(request.data, **columns, **split_settings(request))
+    if source.train.labels is None:
+        raise ValueError(
+            f"{source.name} has no labels, which evaluation needs: give images in one subfolder a class, or a data set "
+            "and its --label-column."
+        )
+    if source.test is None:
+        raise ValueError(f"{source.name} has no test part: give another --data, or its --split and --test-split.")
     report = evaluate_encoder(
         model,
         processor,
@@ -73,6 +93,54 @@ def run(request: Request) -> None:
     typer.echo(report.verdict())
     if request.json_file is not None:
         request.json_file.write_text(json.dumps(report.to_dict(), indent=2) + "\n", encoding="utf-8")
+
+
+def split_settings(request: Request) -> dict[str, Any]:
+    """
+    How to split the data, as arguments of `load_data`: as the user said, else as the run that the encoder comes from
+    did, where it was trained on these data.
+
+    Raises:
+        ValueError: where the user asks for another split than that of the run.
+    """
+    asked = {
+        "seed": request.data_seed,
+        "label_level": request.label_level,
+        "split": request.split,
+        "test_split": request.test_split,
+    }
+    folder = Path(request.data).expanduser()
+    name = folder.resolve().name if folder.is_dir() else request.data
+    run = run_of(request.encoder, request.revision)
+    used = run.get("split") if run.get("dataset") == name else None
+    settings = {}
+    for argument, option in _SPLIT.items():
+        value = asked[argument]
+        if used and value is not None and argument in used and value != used[argument]:
+            raise ValueError(
+                f"{request.encoder} was trained on {name} with {option} {used[argument]}, so that {option} {value} "
+                f"would evaluate it on images that it was trained on: leave {option} out."
+            )
+        value = (used or {}).get(argument) if value is None else value
+        if value is not None:
+            settings[argument] = value
+    return settings
+
+
+def run_of(encoder: str, revision: str | None) -> Mapping[str, Any]:
+    """What results.json says of the run that an encoder comes from; nothing where it comes from no run of ours."""
+    folder = Path(encoder)
+    if folder.is_dir():  # the repository, its pretraining/ or one of its checkpoints
+        places = [place / "results.json" for place in (folder.resolve(), *folder.resolve().parents[:2])]
+    else:
+        quiet = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
+        places = [Path(file) for file in [cached_file(encoder, "results.json", revision=revision, **quiet)] if file]
+    for place in places:
+        if place.is_file():
+            found = json.loads(place.read_text(encoding="utf-8"))
+            run = found.get("run") if isinstance(found, Mapping) else None
+            return run if isinstance(run, Mapping) else {}
+    return {}
 
 
 def usable_device(name: str | None) -> torch.device:

@@ -1,6 +1,7 @@
 """`hf-ssl pretrain`: from a request to a trained, evaluated and exported encoder."""
 
 import json
+import math
 import os
 import platform
 import shlex
@@ -17,7 +18,8 @@ from transformers import AutoImageProcessor, AutoModel
 from transformers.trainer_utils import get_last_checkpoint
 
 from ..data import Data, DecodedImages, ImageStream, load_data
-from ..evaluation import EvaluationReport, evaluate_encoder
+from ..data.splits import few_indices
+from ..evaluation import EvaluationReport, evaluate_encoder, load_encoder
 from ..hub import PRETRAINING, build_card, embedding_check, export_pretrained, push_folder
 from ..registry import get_method
 from ..training import SSLTrainer, SSLTrainingArguments
@@ -223,11 +225,29 @@ def any_in(folder: Path) -> bool:
     return folder.is_dir() and any(folder.iterdir())
 
 
-def evaluate_labelled(encoder, processor, data: Data, seed: int) -> EvaluationReport | None:
-    """`None` without labels."""
-    if data.test is None or data.train.labels is None:
+def evaluate_labelled(encoder, processor, run: Assembly) -> EvaluationReport | None:
+    """
+    Beside the encoder that training started from, where there is one, on as many images as there is time for. `None`
+    without labels, or where it cannot be done: the run is finished, and the reason is only printed.
+    """
+    train, test = run.data.train, run.data.test
+    if test is None or train.labels is None:
         return None
-    return evaluate_encoder(encoder, processor, data.train, data.test, seed=seed)
+    if run.images_to_evaluate is not None:
+        share = run.images_to_evaluate / (len(train) + len(test))
+        train, test = (
+            part.subset(few_indices(len(part), part.labels, math.ceil(share * len(part)), 0)) for part in (train, test)
+        )
+    before = None
+    try:
+        before = load_encoder(run.base_model) if run.base_model else None
+    except (ValueError, OSError) as error:
+        typer.echo(f"Evaluated without {run.base_model}, from which training started: {error}", err=True)
+    try:
+        return evaluate_encoder(encoder, processor, train, test, before=before, seed=run.args.seed)
+    except ValueError as error:
+        typer.echo(f"Not evaluated: {error}", err=True)
+        return None
 
 
 def report_unreadable(data: Data) -> None:

@@ -2,12 +2,14 @@
 
 from .baselines import random_init_like, raw_pixels
 from .collapse import effective_rank, feature_std
-from .evaluate import EvaluationReport, EvaluationRow, evaluate_encoder
+from .evaluate import evaluate_encoder
 from .features import Features, embedding_of, extract_features, preprocess
+from .image_processors import find_image_processor, load_image_processor
 from .knn import knn_accuracy, knn_predict
 from .linear import LinearResult, fit_logistic, linear_probe
-from .loading import load_encoder, load_image_processor
+from .loading import load_encoder
 from .low_label import LowLabelResult, low_label_probe
+from .report import EvaluationReport, EvaluationRow
 
 __all__ = [
     "EvaluationReport",
@@ -20,6 +22,7 @@ __all__ = [
     "evaluate_encoder",
     "extract_features",
     "feature_std",
+    "find_image_processor",
     "fit_logistic",
     "knn_accuracy",
     "knn_predict",

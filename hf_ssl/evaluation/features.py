@@ -21,7 +21,8 @@ class Features:
 
     Args:
         embeddings (`torch.FloatTensor` of shape `(samples, dim)`): float32, as the encoder gave them (not normalised).
-        labels (`torch.LongTensor` of shape `(samples,)`, *optional*): class indices from 0; None without labels.
+        labels (`torch.LongTensor` of shape `(samples,)`, *optional*): class indices from 0, -1 for an image without a
+            label; None where no image has one.
 
     Raises:
         ValueError: when the shapes do not fit each other.
@@ -38,6 +39,11 @@ class Features:
 
     def __len__(self) -> int:
         return len(self.embeddings)
+
+    def labelled(self) -> "Features":
+        """Those that have a label."""
+        known = self.labels >= 0
+        return self if known.all() else Features(self.embeddings[known], self.labels[known])
 
 
 def embedding_of(outputs: Mapping[str, Any], has_cls_token: bool = False) -> torch.Tensor:
@@ -192,8 +198,7 @@ def frozen_embedder(model: PreTrainedModel, device: torch.device | str | None = 
     parameters = inspect.signature(forward).parameters
     resizes = "interpolate_pos_encoding" in parameters
     patch = _search(config, "patch_size")
-    size = _search(config, "image_size")
-    size = (size, size) if isinstance(size, int) else size
+    size = input_size_of(model)
     has_cls = any(name.endswith(("cls_token", "class_embedding")) for name, _ in model.named_parameters())
     home, modes = model.device, [(module, module.training) for module in model.modules()]
     target = torch.device(device) if device is not None else home
@@ -201,7 +206,7 @@ def frozen_embedder(model: PreTrainedModel, device: torch.device | str | None = 
     def embed(pixel_values: torch.Tensor) -> torch.Tensor:
         # Positions are interpolated where the processor's crop is not the size that the encoder was built for.
         extra = (
-            {"interpolate_pos_encoding": True} if resizes and size and tuple(size) != pixel_values.shape[2:] else {}
+            {"interpolate_pos_encoding": True} if resizes and size and size != tuple(pixel_values.shape[2:]) else {}
         )
         if "noise" in parameters and config.get("mask_ratio") == 0:
             # ViTMAEModel shuffles the patches that it keeps; in order, the embeddings are the same every time.
@@ -222,15 +227,15 @@ def frozen_embedder(model: PreTrainedModel, device: torch.device | str | None = 
 
 
 def extract_all(embedders: Mapping[str, Callable], batches: Iterable) -> dict[str, Features]:
-    """Features of several embedders in one pass over `(pixel_values, labels)` batches; labels only if all have one."""
+    """Features of several embedders in one pass over `(pixel_values, labels)` batches."""
     parts: dict[str, list[torch.Tensor]] = {name: [] for name in embedders}
     labels: list[int | None] = []
     for pixels, batch_labels in batches:
         for name, embed in embedders.items():
             parts[name].append(embed(pixels))
         labels += batch_labels or [None] * len(pixels)
-    known = all(label is not None and label >= 0 for label in labels)
-    targets = torch.tensor([int(label) for label in labels]) if known else None
+    targets = torch.tensor([-1 if label is None else int(label) for label in labels])
+    targets = targets if targets.max() >= 0 else None
     # Concatenated outside of inference mode, so that a probe can save the embeddings for its backward pass.
     return {name: Features(torch.cat(tensors), targets) for name, tensors in parts.items()}
 
@@ -240,6 +245,12 @@ def num_channels_of(model: PreTrainedModel) -> int | None:
     config = model.config.to_dict()
     input_size = _search(config, "input_size")  # timm: (channels, height, width)
     return _search(config, "num_channels") or (input_size[0] if input_size else None)
+
+
+def input_size_of(model: PreTrainedModel) -> tuple[int, int] | None:
+    """Height and width that the encoder was built for, read from its config; None where the config does not say."""
+    size = _search(model.config.to_dict(), "image_size")
+    return (size, size) if isinstance(size, int) else size and tuple(size)
 
 
 def _search(config: Mapping[str, Any], key: str) -> Any:

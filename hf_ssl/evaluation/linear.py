@@ -10,6 +10,7 @@ from .labels import check_labels, stratified_split
 
 # Above this many dimensions (raw pixels of large images) the eigenvectors would cost more than they save.
 _MAX_ROTATED_DIM = 4096
+VALIDATION_FRACTION = 0.2
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def linear_probe(
     num_strengths: int = 45,
     coarse_step: int = 4,
     standardize: bool = True,
-    validation_fraction: float = 0.2,
+    validation_fraction: float = VALIDATION_FRACTION,
     max_iter: int = 200,
     seed: int = 0,
     device: torch.device | str | None = None,

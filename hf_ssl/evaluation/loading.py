@@ -1,7 +1,7 @@
-"""An encoder and its image processor from any repository, or one sentence that says why not; nothing of it is run."""
+"""An encoder from any repository, or one sentence that says why not; nothing of it is run."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ from safetensors import SafetensorError
 from transformers import (
     MODEL_MAPPING,
     AutoConfig,
-    AutoImageProcessor,
     AutoModel,
     PreTrainedConfig,
     PreTrainedModel,
@@ -83,26 +82,6 @@ def load_encoder(
             "random."
         )
     return model.eval()
-
-
-def load_image_processor(repository: str, *, revision: str | None = None, subfolder: str = "") -> Callable:
-    """
-    The image processor of a repository; code that comes with it is not run.
-
-    Raises:
-        ValueError: where there is none, or none that runs here.
-    """
-    where: dict[str, Any] = {"revision": revision, "subfolder": subfolder, "trust_remote_code": False}
-    try:
-        return AutoImageProcessor.from_pretrained(repository, **where)
-    except OSError:
-        reason = "it has no preprocessor_config.json"
-    except (ValueError, ImportError, AttributeError, TypeError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200]
-    raise ValueError(
-        f"{repository} has no image processor that can be used here ({reason}): take that of another repository, "
-        "--image-processor on the command line."
-    )
 
 
 def _load_config(encoder: str, where: Mapping[str, Any]) -> PreTrainedConfig:

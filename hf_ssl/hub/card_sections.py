@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from huggingface_hub import EvalResult
 
-from ..evaluation.evaluate import ENCODER, EvaluationReport
+from ..evaluation.report import BEFORE, BEFORE_MEANS, ENCODER, EvaluationReport
 from .card_check import check_code
 from .card_text import fenced, hub_id, is_number, label, plain
 from .card_validation import is_inside
@@ -78,8 +78,12 @@ def results_table(results: Mapping[str, Any]) -> str:
     parts = ["## Results", "Accuracy of classifiers on the frozen embedding" + (f": {counts}." if counts else ".")]
     parts.append("\n".join(f"| {' | '.join(row)} |" for row in table))
     parts += [f"Protocol: {settings}."] if settings else []
+    meaning = [BEFORE_MEANS] if any(row["name"] == BEFORE for row in results["rows"]) else []
+    remarks = " ".join([*meaning, *map(plain, results.get("notes") or ())])
+    parts += [remarks] if remarks else []
     known = {field.name: results[field.name] for field in fields(EvaluationReport) if field.name in results}
-    if len(known) == len(fields(EvaluationReport)) and _ours(results):
+    needed = {field.name for field in fields(EvaluationReport) if field.name not in ("protocol", "notes")}
+    if needed <= known.keys() and _ours(results):
         parts.append(f"**Verdict:** {plain(EvaluationReport.from_dict(known).verdict())}.")
     return "\n\n".join(parts)
 

@@ -1,0 +1,103 @@
+"""The image processor of an encoder: its own, that of the run it comes from, or one that follows from its config."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoImageProcessor, PreTrainedModel
+from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, PILImageResampling
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+from transformers.utils import IMAGE_PROCESSOR_NAME, PROCESSOR_NAME, cached_file
+
+from .features import input_size_of, num_channels_of
+
+_PRETRAINING = "pretraining"
+_USUAL_SIDE = 224  # where a config names none, as that of a ResNet
+
+
+def load_image_processor(repository: str, *, revision: str | None = None, subfolder: str = "") -> Callable:
+    """
+    The image processor of a repository; code that comes with it is not run.
+
+    Raises:
+        ValueError: where there is none, or none that runs here.
+    """
+    where: dict[str, Any] = {"revision": revision, "subfolder": subfolder, "trust_remote_code": False}
+    try:
+        return AutoImageProcessor.from_pretrained(repository, **where)
+    except OSError:
+        reason = f"it has no {IMAGE_PROCESSOR_NAME}"
+    except (ValueError, ImportError, AttributeError, TypeError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+    raise ValueError(
+        f"{repository} has no image processor that can be used here ({reason}): take that of another repository, "
+        "--image-processor on the command line."
+    )
+
+
+def find_image_processor(
+    model: PreTrainedModel, repository: str, *, revision: str | None = None, subfolder: str = ""
+) -> tuple[Callable, str | None]:
+    """
+    The image processor that belongs to an encoder, or else one that fits it.
+
+    Where the repository has none, that of `pretraining/` inside of it is taken, or of the folder around it; else one
+    is made from the config of the encoder: its image size and channels, with the mean and standard deviation of
+    ImageNet.
+
+    Args:
+        model (`PreTrainedModel`): the encoder, from `load_encoder`.
+        repository, revision, subfolder: where it comes from.
+
+    Returns:
+        `(callable, str or None)`: the image processor, and one sentence on what was assumed, `None` where it is the
+        encoder's own.
+
+    Raises:
+        ValueError: where there is one that does not run here.
+    """
+    # What timm keeps in the config of the encoder, `pretrained_cfg`, is all that its image processor needs.
+    if model.config.model_type == "timm_wrapper" or _has_processor(repository, revision, subfolder):
+        return load_image_processor(repository, revision=revision, subfolder=subfolder), None
+    place = Path(repository, subfolder)
+    if Path(repository).is_dir():
+        relatives = [(str(place / _PRETRAINING), ""), (str(place.parent), "")]
+    else:
+        relatives = [(repository, "" if subfolder else _PRETRAINING)]
+    for relative, folder in relatives:
+        if _has_processor(relative, revision, folder):
+            found = load_image_processor(relative, revision=revision, subfolder=folder)
+            return found, f"{place} has no image processor: that of {Path(relative, folder)} is taken."
+    processor, assumed = _processor_for(model)
+    return processor, f"{place} has no image processor, so it is assumed: {assumed} (--image-processor takes another)."
+
+
+def _has_processor(repository: str, revision: str | None, subfolder: str) -> bool:
+    """Whether one is stored there; a Hub that cannot be asked has said that it has none."""
+    quiet = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
+    names = (IMAGE_PROCESSOR_NAME, PROCESSOR_NAME)
+    where = {"revision": revision, "subfolder": subfolder}
+    return any(cached_file(repository, name, **where, **quiet) is not None for name in names)
+
+
+def _processor_for(model: PreTrainedModel) -> tuple[Callable, str]:
+    """An image processor that fits a config, and what it does, in words."""
+    channels = num_channels_of(model) or 3
+    height, width = input_size_of(model) or (_USUAL_SIDE, _USUAL_SIDE)
+    mean, std = IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+    if channels != 3:
+        mean, std = ([sum(values) / 3] * channels for values in (mean, std))
+    processor = ViTImageProcessorPil(
+        size={"shortest_edge": max(height, width)},
+        crop_size={"height": height, "width": width},
+        do_center_crop=True,
+        do_convert_rgb=channels == 3,
+        resample=PILImageResampling.BICUBIC,
+        image_mean=list(mean),
+        image_std=list(std),
+    )
+    kind = {1: "gray", 3: "RGB"}.get(channels, f"{channels}-channel")
+    return (
+        processor,
+        f"{kind} images, resized and cropped to {height}x{width} pixels, and the mean and deviation of ImageNet",
+    )
