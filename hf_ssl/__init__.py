@@ -1,24 +1,79 @@
 """Self-supervised vision for Hugging Face: images in, a native transformers encoder out."""
 
-from . import registry
+# ruff: noqa: F401, F403 (the names under TYPE_CHECKING)
+
+import importlib
+from functools import partial
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
 from ._version import __version__
-from .hub import push_folder, push_model
-from .modeling_utils import SSLOutput, SSLPreTrainedModel
-from .registry import METHODS
-from .training import SSLTrainer, SSLTrainingArguments
+from .after_import import after_import
+from .auto_classes import announce_methods
+from .registry import METHODS, Method
 
-globals().update(registry.register_all())
-# What is published is more than the model's own checkpoint, and the layer of the Hub stands above that of models.
+if TYPE_CHECKING:  # what `__getattr__` gives, for whoever reads without running
+    from .hub import push_folder
+    from .methods.barlow_twins import *
+    from .methods.byol import *
+    from .methods.deepcluster_v2 import *
+    from .methods.dino import *
+    from .methods.infomin import *
+    from .methods.mae import *
+    from .methods.moco_v2 import *
+    from .methods.obow import *
+    from .methods.simclr import *
+    from .methods.simsiam import *
+    from .methods.supervised import *
+    from .methods.swav import *
+    from .methods.vicreg import *
+    from .modeling_utils import SSLOutput, SSLPreTrainedModel
+    from .training import SSLTrainer, SSLTrainingArguments
+
+# torch and transformers take seconds to import, so that every name is imported from its module when it is first used.
+_HOME = {
+    "SSLOutput": "modeling_utils",
+    "SSLPreTrainedModel": "modeling_utils",
+    "SSLTrainer": "training",
+    "SSLTrainingArguments": "training",
+    "push_folder": "hub",
+} | {name: f"methods.{method.name}" for method in METHODS.values() for name in method.public_names}
+_MODULES = (
+    "augment",
+    "data",
+    "evaluation",
+    "hub",
+    "image_processing_utils",
+    "methods",
+    "modeling_utils",
+    "nn",
+    "training",
+)
+
+__all__ = ["METHODS", "__version__", *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = vars(importlib.import_module(f".{_HOME[name]}", __name__))[name]
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})
+
+
+def _publish_all_of_it(method: Method, module: ModuleType) -> None:
+    """What is published is more than a model's own checkpoint; the layer of the Hub stands above that of models."""
+    from .hub import push_model
+
+    vars(module)[f"{method.stem}ForPreTraining"].push_to_hub = push_model
+
+
 for _method in METHODS.values():
-    _method.pretraining_class.push_to_hub = push_model
-
-__all__ = [
-    "METHODS",
-    "SSLOutput",
-    "SSLPreTrainedModel",
-    "SSLTrainer",
-    "SSLTrainingArguments",
-    "__version__",
-    "push_folder",
-]
-__all__ += [name for method in METHODS.values() for name in method.module.__all__ if name != "RECIPES"]
+    after_import(_method.module_name, partial(_publish_all_of_it, _method))
+announce_methods()

@@ -1,12 +1,13 @@
 """What every method's configuration shares: a native encoder inside, strict types, and no silent typos."""
 
-import difflib
 from dataclasses import fields
 from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
+
+from .spelling import closest
 
 # Keywords that transformers itself passes to every config, or (`use_cache`, the Trainer) writes into it, although no
 # field has them.
@@ -18,12 +19,6 @@ _TRANSFORMERS_KEYWORDS = {
     "torch_dtype",
     "use_cache",
 }
-
-
-def closest(name: str, known) -> str:
-    """`" Did you mean 'x'?"` for the name in `known` nearest to `name`, or an empty string when none is near."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 @strict
