@@ -1,14 +1,16 @@
 """Images to train and test on: the embedded default, folders, idx files, Hub data sets, streams, and your own."""
 
 from .adapt import as_image_dataset
-from .base import DecodedImages, ImageDataset
+from .base import ImageDataset
 from .collate import collate_images
+from .decoded import DecodedImages
 from .errors import DataError
 from .folder import ImageFolder
 from .hub import HubImages
 from .images import decode_image
-from .loading import Data, load_data
+from .loading import load_data
 from .stream import HubStream, ImageStream
+from .summary import Data
 from .tensors import TensorImages
 
 __all__ = [

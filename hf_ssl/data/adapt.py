@@ -1,21 +1,24 @@
 """Data sets that a Python user already has."""
 
+import os
 from collections.abc import Sequence
 
 import datasets
 import numpy as np
 import torch
-from torch.utils.data import Dataset, IterableDataset, Subset
+from torch.utils.data import Dataset, IterableDataset
 
-from .base import DecodedImages, ImageDataset
+from .base import ImageDataset
+from .classes import number_classes
+from .decoded import DecodedImages
 from .errors import DataError
-from .hub import HubImages
-from .images import decode_image
+from .folder import ImageFolder
+from .hub import IMAGE_KEYS, HubImages
 from .stream import AdaptedStream, HubStream, ImageStream
+from .unreadable import spread
 
-IMAGE_KEYS = ("image", "images", "img", "pixel_values", "jpg", "png")
-LABEL_KEYS = ("label", "labels")
-PROBES = 20  # items tried before giving up on finding out what they look like
+LABEL_KEYS = ("label", "labels", "cls")
+PROBES = 64  # evenly spread items that are looked at to find out what they are
 
 
 def as_image_dataset(
@@ -26,24 +29,25 @@ def as_image_dataset(
     labels=None,
     label_names: Sequence[str] | None = None,
     channels: int = 3,
-    max_unreadable: float = 0.1,
+    max_unreadable: float | None = None,
 ) -> ImageDataset | ImageStream:
     """
     Any data set as one of ours.
 
     Args:
-        dataset: a `datasets.Dataset` or `IterableDataset`, or a `torch.utils.data.Dataset` or a list whose items are
-            images, pairs (image, label) or dicts. An image is whatever [`decode_image`] takes. Data sets of ours are
-            returned as they are.
+        dataset: a `datasets.Dataset` or `IterableDataset`; the path of a folder of images, as `str` or `Path`; or a
+            `torch.utils.data.Dataset` or a list whose items are images, pairs (image, label) or dicts. An image is
+            whatever [`decode_image`] takes, also the name of a file; a label is an integer, a string or None. Data
+            sets of ours are returned as they are.
         image_column, label_column (`str`, *optional*): keys of the dicts, or columns. By default the usual names.
         labels (`torch.Tensor` of shape `(N,)`, *optional*): for torch data sets and lists only. Without it, the
             `labels` attribute is filled by one pass over the items when it is first read.
         label_names (`list[str]`, *optional*): for torch data sets and lists only.
         channels (`int`, *optional*, defaults to 3): 3 turns every image into RGB, 1 into grey.
-        max_unreadable (`float`, *optional*, defaults to 0.1): share of unreadable images that is accepted.
+        max_unreadable (`float`, *optional*): share of unreadable images that is accepted, see [`DecodedImages`].
 
     Raises:
-        DataError: if the data set is of another type or empty, or its items hold no image.
+        DataError: if the data set is of another type or empty, its items hold no image, or too many are unreadable.
     """
     options = {"channels": channels, "max_unreadable": max_unreadable}
     if isinstance(dataset, (ImageDataset, ImageStream)):
@@ -52,16 +56,24 @@ def as_image_dataset(
         raise DataError(
             f"A dict of splits is not one data set: give one of its splits ({', '.join(map(str, dataset))})."
         )
-    if isinstance(dataset, datasets.Dataset):
-        return HubImages(dataset, image_column, label_column, **options)
     if isinstance(dataset, datasets.IterableDataset):
         return HubStream(dataset, image_column, label_column, **options)
     item_reader = ItemReader(image_column, label_column)
     if isinstance(dataset, IterableDataset):
         return AdaptedStream(dataset, item_reader, label_names=label_names, **options)
-    if isinstance(dataset, (Dataset, list, tuple)):
-        return AdaptedImages(dataset, item_reader, labels, label_names, **options)
-    raise DataError(f"{type(dataset).__name__} is no data set: give a datasets.Dataset, a torch Dataset or a list.")
+    if isinstance(dataset, datasets.Dataset):
+        images = HubImages(dataset, image_column, label_column, **options)
+    elif isinstance(dataset, (str, os.PathLike)):
+        images = ImageFolder(dataset, label_column=label_column, **options)
+    elif isinstance(dataset, (Dataset, list, tuple)):
+        images = AdaptedImages(dataset, item_reader, labels, label_names, **options)
+    else:
+        raise DataError(
+            f"{type(dataset).__name__} is no data set: give a datasets.Dataset, a torch Dataset, a list of images or "
+            "files, or the path of a folder."
+        )
+    images.check()
+    return images
 
 
 class ItemReader:
@@ -89,20 +101,29 @@ class ItemReader:
             raise DataError(f"{argument}={wanted!r} does not exist: the keys are {', '.join(map(str, item))}.")
         return wanted
 
-    def _label(self, label) -> int | None:
-        if isinstance(label, (torch.Tensor, np.ndarray)) and label.ndim == 0:
+    def _label(self, label) -> int | str | None:
+        if isinstance(label, (torch.Tensor, np.ndarray, np.generic)) and label.ndim == 0:
             label = label.item()
-        if isinstance(label, (int, np.integer)):
-            return int(label)
+        if label is None or isinstance(label, str):
+            return label
+        if isinstance(label, (int, float)) and (label != label or label == int(label)):
+            return int(label) if label >= 0 else None  # -1 and NaN: not known
         if self.label_column is not None:
-            raise DataError(f"label_column={self.label_column!r} holds {type(label).__name__}: give integer labels.")
-        return None  # a caption, a box, a mask: nothing to classify
+            raise DataError(
+                f"label_column={self.label_column!r} holds a {type(label).__name__}, which names no class: give "
+                "integers or strings."
+            )
+        return None  # a box, a mask: nothing to classify
 
 
 class AdaptedImages(DecodedImages):
     """A torch data set or a list, item by item. See [`as_image_dataset`]."""
 
-    def __init__(self, dataset, item_reader: ItemReader, labels, label_names, *, channels: int, max_unreadable: float):
+    _headers_read = PROBES  # an item may be decoded when it is asked for
+
+    def __init__(
+        self, dataset, item_reader: ItemReader, labels, label_names, *, channels: int, max_unreadable: float | None
+    ):
         if not len(dataset):
             raise DataError("The data set is empty: give one with images.")
         if labels is not None and len(labels) != len(dataset):
@@ -112,54 +133,44 @@ class AdaptedImages(DecodedImages):
             len(dataset), labels, label_names, channels=channels, max_unreadable=max_unreadable, place=place
         )
         self._dataset, self._item_reader = dataset, item_reader
-        self._labels_in_items = labels is None and self._probe()
+        self._labels_in_items = False
+        if labels is None:
+            self._find_labels()
 
     @property
     def labels(self) -> torch.Tensor | None:
         if self._labels is None and self._labels_in_items:
-            self._labels = torch.tensor([self._label(index) for index in range(len(self))])
+            found = [self._label(row) for row in self._rows.tolist()]
+            self._labels = torch.tensor([-1 if label is None else label for label in found])
         return self._labels
 
-    def subset(self, indices: Sequence[int]) -> "AdaptedImages":
-        picked = self._picked(indices)
-        picked._dataset = Subset(self._dataset, [int(index) for index in indices])
-        picked._forget(len(picked._dataset))
-        return picked
+    def _cells(self, rows: list[int]) -> list[int]:
+        return rows  # read one by one, so that one bad item costs one item
 
-    def _cells(self, indices: list[int]) -> list[int]:
-        return indices  # read one by one in `_sample`, so that one bad item costs one item
+    def _name(self, row: int) -> str:
+        item = self._dataset[row] if isinstance(self._dataset, (list, tuple)) else None
+        file = item[0] if isinstance(item, tuple) and item else item
+        return f"item {row}" + (f" ({os.path.basename(file)})" if isinstance(file, (str, os.PathLike)) else "")
 
-    def _name(self, index: int) -> str:
-        return f"item {index}"
+    def _image(self, row: int, cell: int) -> tuple:
+        image, label = self._item_reader(self._dataset[row])
+        if not self._labels_in_items:
+            return image, None
+        return image, -1 if label is None else label
 
-    def _sample(self, index: int, cell: int) -> dict:
-        image, label = self._item_reader(self._dataset[index])
-        if self._labels is not None:
-            label = int(self._labels[index])
-        sample = {"image": decode_image(image, self.channels), "index": index}
-        return sample if label is None else {**sample, "label": label}
-
-    def _label(self, index: int) -> int:
+    def _label(self, row: int) -> int | str | None:
         try:
-            label = self._item_reader(self._dataset[index])[1]
+            return self._item_reader(self._dataset[row])[1]
         except DataError:
             raise
         except Exception:  # an unreadable item, which is never served
-            label = None
-        return -1 if label is None else label
+            return None
 
-    def _probe(self) -> bool:
-        """Whether items carry labels. Raises where the first readable one holds something that is no image."""
-        last = None
-        for index in range(min(PROBES, len(self))):
-            try:
-                image, label = self._item_reader(self._dataset[index])
-                decode_image(image, self.channels)
-                return label is not None
-            except DataError:
-                raise
-            except (ValueError, TypeError) as error:
-                raise DataError(f"Item {index} of {self.place} is no image: {error}.") from error
-            except Exception as error:  # a damaged file: the next one may tell
-                last = error
-        raise DataError(f"The first items of {self.place} cannot be read: {last}.") from last
+    def _find_labels(self) -> None:
+        """Integers are collected when `labels` is first read; strings have to be numbered before the first batch."""
+        probed = [label for i in spread(len(self), PROBES) if (label := self._label(i)) is not None]
+        if not any(isinstance(label, str) for label in probed):
+            self._labels_in_items = bool(probed)
+        elif self._item_reader.label_column is not None or len(set(probed)) < len(probed):  # else captions
+            labels = [self._label(row) for row in range(len(self))]
+            self._labels, self.label_names = number_classes(labels, self._item_reader.label_column or "label")

@@ -1,17 +1,13 @@
-"""What every map-style image data set is, and how images that cannot be read are replaced and reported."""
+"""What every map-style image data set is."""
 
 import copy
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from .errors import DataError
-from .images import decode_image
-
-UNSEEN, READ, UNREADABLE = 0, 1, 2
-ENOUGH_SEEN = 20  # images to look at before the share of unreadable ones means anything
-NAMES_SHOWN = 10
+from .unreadable import DECODED, spread
 
 
 class ImageDataset(Dataset):
@@ -23,6 +19,8 @@ class ImageDataset(Dataset):
         labels (`torch.LongTensor` of shape `(N,)`, *optional*): class of every image, -1 where unknown.
         label_names (`list[str]`, *optional*): name of every class.
     """
+
+    _rows: np.ndarray | None = None  # image i is row `_rows[i]` of the source; None where it is row i
 
     def __init__(self, labels: torch.Tensor | Sequence[int] | None = None, label_names: Sequence[str] | None = None):
         self._labels = None if labels is None else torch.as_tensor(labels, dtype=torch.long)
@@ -42,6 +40,20 @@ class ImageDataset(Dataset):
         """The same kind of data set with only these images, numbered from 0 in this order."""
         raise NotImplementedError
 
+    def sizes(self) -> list[tuple[int, int]]:
+        """(width, height) in pixels of evenly spread images, upright, without decoding them where that is possible."""
+        return [tuple(self[i]["image"].shape[:0:-1]) for i in spread(len(self), DECODED)]
+
+    def keys(self) -> list[bytes]:
+        """What tells every image from the others in every run: its number in the source, or the name of its file."""
+        return [b"%d" % row for row in (range(len(self)) if self._rows is None else self._rows)]
+
+    def with_labels(self, labels: torch.Tensor | None, label_names: Sequence[str] | None) -> "ImageDataset":
+        """The same images with other labels, a LongTensor `(N,)` with -1 where the class is not known."""
+        labelled = copy.copy(self)
+        ImageDataset.__init__(labelled, labels, label_names)
+        return labelled
+
     def relabel(self, label_names: list[str]) -> None:
         """Number the classes by their place in `label_names`, which must hold all of them. Unknown (-1) stays."""
         mapping = torch.tensor([label_names.index(name) for name in self.label_names] + [-1])
@@ -55,7 +67,14 @@ class ImageDataset(Dataset):
     def _picked(self, indices: Sequence[int]) -> "ImageDataset":
         picked = copy.copy(self)
         picked._labels = None if self._labels is None else self._labels[torch.as_tensor(indices, dtype=torch.long)]
+        indices = np.asarray(indices, dtype=np.int64)
+        picked._rows = indices if self._rows is None else self._rows[indices]
         return picked
+
+
+def is_labelled(dataset) -> bool:
+    """Whether at least two classes are known among the images of `dataset`."""
+    return dataset.labels is not None and len(dataset.labels[dataset.labels >= 0].unique()) > 1
 
 
 def share_label_names(train: ImageDataset, test: ImageDataset) -> None:
@@ -64,109 +83,3 @@ def share_label_names(train: ImageDataset, test: ImageDataset) -> None:
         new = sorted(set(test.label_names) - set(train.label_names))
         train.relabel(train.label_names + new)
         test.relabel(train.label_names)
-
-
-class DecodedImages(ImageDataset):
-    """
-    Images that are decoded when they are asked for.
-
-    One that cannot be read never stops a run: the next readable image takes its place, with its own index and label,
-    and the failure is recorded in shared memory, so that `report()` in the main process knows what its DataLoader
-    workers saw. Only when more than `max_unreadable` of the images seen are bad does it raise `DataError`.
-
-    Subclasses give `_cells` (what to decode) and `_name` (what to call image `index` in a message).
-
-    Args:
-        count (`int`): number of images.
-        channels (`int`): 3 (RGB) or 1 (grey).
-        max_unreadable (`float`): share of unreadable images that is still accepted, in [0, 1].
-        place (`str`): where the images are, for messages.
-    """
-
-    def __init__(self, count: int, labels, label_names, *, channels: int, max_unreadable: float, place: str):
-        super().__init__(labels, label_names)
-        if channels not in (1, 3):
-            raise DataError(f"channels={channels!r}: give 3 for RGB or 1 for grey.")
-        if not 0 <= max_unreadable <= 1:
-            raise DataError(f"max_unreadable={max_unreadable!r} is a share: give a number from 0 to 1.")
-        self.channels, self.max_unreadable, self.place = channels, max_unreadable, place
-        self._forget(count)
-
-    def __len__(self) -> int:
-        return len(self._state)
-
-    def __getitems__(self, indices: list[int]) -> list[dict]:
-        indices = self._positions(indices)
-        samples = [self._readable(index, cell) for index, cell in zip(indices, self._cells(indices), strict=True)]
-        if self._failed:  # the share also has to be checked when the 20th image, a good one, has been seen
-            self._check_share()
-        return samples
-
-    def unreadable_indices(self) -> list[int]:
-        """Indices of the images that could not be read so far, in this process and in all workers."""
-        return (self._state == UNREADABLE).nonzero().flatten().tolist()
-
-    def report(self) -> str | None:
-        """One sentence on the images that could not be read so far, or None."""
-        bad = self.unreadable_indices()
-        if not bad:
-            return None
-        return (
-            f"{len(bad)} of {len(self)} images in {self.place} could not be read and were replaced by the next "
-            f"readable one: {self._names(bad)}."
-        )
-
-    def _cells(self, indices: list[int]) -> list:
-        raise NotImplementedError
-
-    def _name(self, index: int) -> str:
-        raise NotImplementedError
-
-    def _sample(self, index: int, cell) -> dict:
-        sample = {"image": decode_image(cell, self.channels), "index": index}
-        if self._labels is not None:
-            sample["label"] = int(self._labels[index])
-        return sample
-
-    def _forget(self, count: int) -> None:
-        # One byte an image: workers write single bytes, so no lock is needed.
-        self._state = torch.zeros(count, dtype=torch.uint8).share_memory_()
-        self._last_error = None  # in this process
-        self._failed = torch.zeros(1, dtype=torch.uint8).share_memory_()
-
-    def _readable(self, index: int, cell) -> dict:
-        state = self._state.numpy()  # the same memory, ten times faster to index
-        for _ in range(len(state)):
-            if state[index] != UNREADABLE:
-                try:
-                    sample = self._sample(index, self._cells([index])[0] if cell is None else cell)
-                except DataError:  # a wrong argument, not a bad image
-                    raise
-                except Exception as error:  # damaged files make Pillow raise almost anything, SyntaxError included
-                    state[index] = UNREADABLE
-                    self._failed.fill_(1)
-                    self._last_error = error
-                    self._check_share()
-                else:
-                    state[index] = READ
-                    return sample
-            index, cell = (index + 1) % len(state), None
-        raise DataError(f"None of the {len(self)} images in {self.place} can be read: check the files.")
-
-    def _check_share(self) -> None:
-        seen = int(torch.count_nonzero(self._state))
-        if seen < min(ENOUGH_SEEN, len(self)):
-            return
-        count = int((self._state == UNREADABLE).sum())
-        if count > self.max_unreadable * seen:
-            names = self._names(self.unreadable_indices())
-            reason = f" (the last: {self._last_error})" if self._last_error else ""
-            raise DataError(
-                f"{count} of the first {seen} images seen in {self.place} cannot be read, "
-                f"{count / seen:.0%} and more than max_unreadable={self.max_unreadable:g}: "
-                f"{names}{reason}; remove or repair these files, or raise max_unreadable."
-            ) from self._last_error
-
-    def _names(self, indices: list[int]) -> str:
-        names = [self._name(index) for index in indices[:NAMES_SHOWN]]
-        return ", ".join(names) + (f" and {len(indices) - NAMES_SHOWN} more" if len(indices) > NAMES_SHOWN else "")

@@ -1,15 +1,18 @@
 """Data sets of the `datasets` library, from the Hub, from disk or from memory."""
 
 import os
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import datasets
 import torch
 
-from .base import DecodedImages
+from .classes import find_label_name, number_classes
+from .decoded import DecodedImages
 from .errors import DataError
 
-TEST_SPLITS = ("test", "validation", "valid", "val")
+TRAIN_SPLITS = ("train", "training")
+TEST_SPLITS = ("test", "testing", "val", "valid", "validation")  # in the order in which they are taken
+IMAGE_KEYS = ("image", "images", "img", "pixel_values", "jpg", "jpeg", "png", "webp")
 
 
 class HubImages(DecodedImages):
@@ -20,10 +23,11 @@ class HubImages(DecodedImages):
     Args:
         dataset (`datasets.Dataset`).
         image_column (`str`, *optional*): by default the first column of type `datasets.Image`.
-        label_column (`str`, *optional*): by default the `ClassLabel` column named `label`, or else the first one.
-            Named explicitly, it may also hold integers, strings or booleans.
+        label_column (`str`, *optional*): of type `ClassLabel`, integers, strings, booleans or whole numbers; a field
+            of a column of records is written `json.label`. By default the `ClassLabel` column named `label`, or else the
+            first one, or else a column with a usual name (label, class, category, target, cls).
         channels (`int`, *optional*, defaults to 3): 3 turns every image into RGB, 1 into grey.
-        max_unreadable (`float`, *optional*, defaults to 0.1): share of unreadable images that is accepted.
+        max_unreadable (`float`, *optional*): share of unreadable images that is accepted, see [`DecodedImages`].
 
     Raises:
         DataError: if a column does not exist or there is no image column.
@@ -36,57 +40,79 @@ class HubImages(DecodedImages):
         label_column: str | None = None,
         *,
         channels: int = 3,
-        max_unreadable: float = 0.1,
+        max_unreadable: float | None = None,
     ):
         self.image_column = find_image_column(dataset, image_column)
         self.label_column = find_label_column(dataset, label_column)
         if not len(dataset):
             raise DataError("The data set has no rows: give another split.")
         labels, label_names = _labels(dataset, self.label_column)
+        if label_column is None and label_names is not None and len(label_names) == len(dataset):
+            labels = label_names = self.label_column = None  # another text for every image is no class
         place = dataset.info.dataset_name or "the data set"
         super().__init__(
             len(dataset), labels, label_names, channels=channels, max_unreadable=max_unreadable, place=place
         )
-        self._rows = undecoded(dataset.with_format(None).select_columns([self.image_column]), self.image_column)
+        self._table = undecoded(dataset.with_format(None).select_columns([self.image_column]), self.image_column)
 
-    def subset(self, indices: Sequence[int]) -> "HubImages":
-        picked = self._picked(indices)
-        picked._rows = self._rows.select(indices)
-        picked._forget(len(picked._rows))
-        return picked
+    def _cells(self, rows: list[int]) -> list:
+        return [image_cell(cell) for cell in self._table[rows][self.image_column]]
 
-    def _cells(self, indices: list[int]) -> list:
-        return [image_cell(cell) for cell in self._rows[indices][self.image_column]]
-
-    def _name(self, index: int) -> str:
-        cell = self._rows[index][self.image_column]
+    def _name(self, row: int) -> str:
+        cell = self._table[row][self.image_column]
         path = cell.get("path") if isinstance(cell, dict) else None
-        return f"row {index}" + (f" ({os.path.basename(path)})" if path else "")
+        return f"row {row}" + (f" ({os.path.basename(path)})" if path else "")
 
 
 def find_image_column(dataset: datasets.Dataset | datasets.IterableDataset, name: str | None) -> str:
-    """The column that holds the images: `name` if given, else the first one of type `datasets.Image`."""
-    columns = _columns(dataset)
+    """The column that holds the images: `name`, or the first of type `datasets.Image`, or files under a usual name."""
+    columns = list(dataset.column_names or [])
     if name is not None:
         if columns and name not in columns:
             raise DataError(f"image_column={name!r} does not exist: the columns are {', '.join(columns)}.")
         return name
-    for column, feature in (dataset.features or {}).items():
+    features = dataset.features or {}
+    for column, feature in features.items():
         if isinstance(feature, datasets.Image):
+            return column
+    for column in IMAGE_KEYS:
+        if column in features and _holds_files(features[column]):
             return column
     known = f"the columns are {', '.join(columns)}" if columns else "its columns are not known before it is read"
     raise DataError(f"No column has the type datasets.Image ({known}): name the one with images in image_column.")
 
 
-def find_label_column(dataset: datasets.Dataset | datasets.IterableDataset, name: str | None) -> str | None:
-    """The column that holds the labels: `name` if given, else the `ClassLabel` named label(s), else the first one."""
-    columns = _columns(dataset)
+def find_label_column(
+    dataset: datasets.Dataset | datasets.IterableDataset, name: str | None, integers_only: bool = False
+) -> str | None:
+    """
+    The column that holds the labels: `name`, or the `ClassLabel` named label(s), or the first one, or a usual name.
+
+    Args:
+        integers_only (`bool`, *optional*, defaults to `False`): take no other type of value by the name of its column.
+    """
+    columns = list(dataset.column_names or [])
+    features = _scalars(dataset.features or {})
     if name is not None:
-        if columns and name not in columns:
+        if columns and name not in columns and name not in features:
             raise DataError(f"label_column={name!r} does not exist: the columns are {', '.join(columns)}.")
         return name
-    found = [c for c, feature in (dataset.features or {}).items() if isinstance(feature, datasets.ClassLabel)]
-    return next((column for column in found if column in ("label", "labels")), found[0] if found else None)
+    found = [column for column, feature in features.items() if isinstance(feature, datasets.ClassLabel)]
+    if found:
+        return next((column for column in found if column in ("label", "labels")), found[0])
+    kinds = ("int", "uint") if integers_only else ("int", "uint", "string", "large_string", "bool")
+    names = {
+        column.rpartition(".")[2]: column for column, feature in features.items() if feature.dtype.startswith(kinds)
+    }
+    return names.get(find_label_name(names))
+
+
+def label_value(row: dict, column: str):
+    """The value of a column in one row, where `column` may be a field of a record (`json.label`)."""
+    if column in row:
+        return row[column]
+    record, _, field = column.partition(".")
+    return (row[record] or {}).get(field)
 
 
 def image_cell(cell):
@@ -98,17 +124,34 @@ def image_cell(cell):
     return cell
 
 
-def load_hub(name: str, *, split: str | None, test_split: str | None, streaming: bool) -> tuple:
+@dataclass
+class HubSplits:
     """
-    The raw training and test splits of a data set that `datasets.load_dataset` or `load_from_disk` can read.
+    Attributes:
+        train_name (`str`), train: the split to train on.
+        tests (`dict`): the splits that can be tested on, by name, best first.
+        asked (`bool`): the user named the one in `tests`.
+    """
+
+    train_name: str
+    train: "datasets.Dataset | datasets.IterableDataset"
+    tests: dict
+    asked: bool = False
+
+
+def load_hub(name: str, *, split: str | None, test_split: str | None, streaming: bool) -> HubSplits:
+    """
+    The raw splits of a data set that `datasets.load_dataset` or `load_from_disk` can read.
 
     Args:
         name (`str`): a Hub id, with `:configuration` after it if it has several, or a local folder.
         split, test_split (`str`, *optional*): by default `train` (or the only split), and `test` or `validation`.
 
     Raises:
-        DataError: if it cannot be loaded, or a split does not exist.
+        DataError: if it cannot be loaded, or a split does not exist or is named twice.
     """
+    if split is not None and split == test_split:
+        raise DataError(f"split and test_split are both {split!r}: name another split to test on.")
     path, configuration = (name, None) if os.path.isdir(name) else _configuration(name)
     try:
         if os.path.isdir(path) and is_saved(path):
@@ -118,7 +161,8 @@ def load_hub(name: str, *, split: str | None, test_split: str | None, streaming:
             # Only what was asked for is downloaded; slices such as "train[:10%]" work too.
             asked = {s: datasets.load_dataset(path, configuration, split=s, streaming=streaming)
                      for s in (split, test_split) if s is not None}  # fmt: skip
-            return asked[split], asked.get(test_split)
+            train = asked.pop(split)
+            return HubSplits(split, train, asked, asked=True)
         else:
             found = datasets.load_dataset(path, configuration, streaming=streaming)
     except Exception as error:  # the Hub client, the builders and the network raise unrelated types
@@ -133,11 +177,14 @@ def load_hub(name: str, *, split: str | None, test_split: str | None, streaming:
     for argument, value in (("split", split), ("test_split", test_split)):
         if value is not None and value not in found:
             raise DataError(f"{argument}={value!r} is no split of {name!r}: it has {', '.join(found)}.")
+    lower = {s.lower(): s for s in found}
+    usual = [lower[s] for s in TRAIN_SPLITS if s in lower]
+    others = [s for s in found if s.lower() not in TEST_SPLITS and s != test_split]
+    split = split or next(iter([*usual, *others, *(s for s in found if s != test_split)]), None)
     if split is None:
-        split = "train" if "train" in found else next((s for s in found if s not in TEST_SPLITS), next(iter(found)))
-    if test_split is None:
-        test_split = next((s for s in TEST_SPLITS if s in found and s != split), None)
-    return found[split], None if test_split is None else found[test_split]
+        raise DataError(f"{test_split!r} is the only split of {name!r}: nothing is left to train on.")
+    tests = [test_split] if test_split else [lower[s] for s in TEST_SPLITS if s in lower and lower[s] != split]
+    return HubSplits(split, found[split], {s: found[s] for s in tests}, asked=test_split is not None)
 
 
 def _configuration(name: str) -> tuple[str, str | None]:
@@ -150,10 +197,6 @@ def is_saved(folder: str | os.PathLike) -> bool:
     return any(os.path.isfile(os.path.join(folder, file)) for file in ("dataset_dict.json", "state.json"))
 
 
-def _columns(dataset) -> list[str]:
-    return list(dataset.column_names or [])
-
-
 def undecoded(dataset, image_column: str):
     """The same data set with files instead of PIL images in `image_column`, where it has that type."""
     if dataset.features is not None and isinstance(dataset.features[image_column], datasets.Image):
@@ -161,22 +204,31 @@ def undecoded(dataset, image_column: str):
     return dataset
 
 
+def _holds_files(feature) -> bool:
+    """Whether a column holds bytes, or records of bytes and a path, as tables made without `datasets` do."""
+    return "bytes" in feature if isinstance(feature, dict) else feature.dtype in ("binary", "large_binary")
+
+
+def _scalars(features: dict) -> dict:
+    """The columns of single values, and the fields of records as `column.field`, with their types."""
+    found = {}
+    for column, feature in features.items():
+        fields = {f"{column}.{k}": v for k, v in feature.items()} if isinstance(feature, dict) else {column: feature}
+        found |= {k: v for k, v in fields.items() if isinstance(v, (datasets.Value, datasets.ClassLabel))}
+    return found
+
+
 def _labels(dataset: datasets.Dataset, column: str | None) -> tuple[torch.Tensor | None, list[str] | None]:
     if column is None:
         return None, None
-    feature = dataset.features[column]
-    values = dataset.with_format(None).select_columns([column])[:][column]
-    if isinstance(feature, datasets.ClassLabel):
-        names = feature.names
-        labels = [-1 if value is None else value for value in values]
-        if max(labels) < 0:  # a test split whose labels are kept secret
-            return None, None
-        return torch.tensor(labels), names
-    try:
-        classes = sorted({value for value in values if value is not None})
-        number = {value: i for i, value in enumerate(classes)}
-    except TypeError as error:
-        raise DataError(f"label_column={column!r} holds {feature}: name a column of classes.") from error
-    if not all(isinstance(value, (int, str)) for value in classes):
-        raise DataError(f"label_column={column!r} holds {feature}: name a column of integers, strings or classes.")
-    return torch.tensor([number.get(value, -1) for value in values]), [str(value) for value in classes]
+    record = column if column in dataset.column_names else column.partition(".")[0]
+    feature = dataset.features[record]
+    if isinstance(feature, datasets.Image):
+        raise DataError(f"label_column={column!r} holds images, which name no class: name a column of classes.")
+    values = dataset.with_format(None).select_columns([record])[:][record]
+    if record != column:
+        values = [label_value({record: value}, column) for value in values]
+    if not isinstance(feature, datasets.ClassLabel):
+        return number_classes(values, column)
+    labels = torch.tensor([-1 if value is None else value for value in values])
+    return (None, None) if labels.max() < 0 else (labels, feature.names)  # a test split may keep its labels secret

@@ -3,45 +3,26 @@
 import difflib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .base import ImageDataset, share_label_names
+from .base import ImageDataset, is_labelled, share_label_names
+from .decoded import DecodedImages
 from .errors import DataError
-from .folder import existing_folder, find_images, folder_splits
+from .folder import ImageFolder, existing_folder
+from .folder_splits import split_folder
 from .hub import HubImages, is_saved, load_hub
 from .idx import FASHION_MNIST, fashion_mnist_folder, idx_split, is_idx_folder
+from .listing import list_images
 from .photo_patches import DESCRIPTION, LICENCE, photo_patches
-from .splits import few_indices, split_indices
-from .stream import HubStream, ImageStream
-from .tensors import TensorImages
+from .splits import check_split, few_indices, split_indices
+from .stream import HubStream
+from .summary import Data
 
 PATCHES_PER_PHOTO = {"train": 400, "test": 100}
 SHUFFLE_BUFFER = 1000  # files, not pixels: about 100 MB of photographs
 OWN_LICENCE = "Not stated: the licence is whatever the images of this folder came with."
-
-
-@dataclass
-class Data:
-    """
-    What to train on and what to test on.
-
-    Attributes:
-        name (`str`): the source, as a short name.
-        train ([`ImageDataset`] or [`ImageStream`]).
-        test ([`ImageDataset`], [`ImageStream`] or `None`): None where there is nothing to score on.
-        label_names (`list[str]` or `None`): names of the classes of `train`.
-        description (`str`): what the images are and what the labels mean, for model cards.
-        licence (`str`): under which terms, as far as it is known.
-    """
-
-    name: str
-    train: ImageDataset | ImageStream
-    test: ImageDataset | ImageStream | None
-    label_names: list[str] | None
-    description: str
-    licence: str
 
 
 @dataclass
@@ -55,7 +36,9 @@ class _Request:
     label_column: str | None
     split: str | None
     test_split: str | None
-    max_unreadable: float
+    label_level: int | None
+    exclude: Sequence[str | os.PathLike]
+    max_unreadable: float | None
     streaming: bool
     limit: int | None
     channels: int | None
@@ -63,7 +46,7 @@ class _Request:
     def reject(self, what: str, *arguments: str) -> None:
         """Raise if an argument was given that this kind of source has no use for."""
         for argument in arguments:
-            if vars(self)[argument]:
+            if vars(self)[argument] not in (None, False):
                 raise DataError(f"{argument}={vars(self)[argument]!r} means nothing for {what}: leave it out.")
 
 
@@ -76,7 +59,9 @@ def load_data(
     label_column: str | None = None,
     split: str | None = None,
     test_split: str | None = None,
-    max_unreadable: float = 0.1,
+    label_level: int | None = None,
+    exclude: Sequence[str | os.PathLike] = (),
+    max_unreadable: float | None = None,
     streaming: bool = False,
     limit: int | None = None,
     channels: int | None = None,
@@ -89,11 +74,17 @@ def load_data(
             `"fashion-mnist"` (Debian's offline copy), a folder of images, of idx files or of a saved data set, or else
             the id of a data set on the Hub.
         seed (`int`, *optional*, defaults to 0): of the patches, of the split, of `limit` and of the streaming order.
+            Not the seed of a training: the same seed here gives the same split, so that nothing that was trained on is
+            tested on later.
         test_fraction (`float`, *optional*, defaults to 0.2): share of every class to test on, in [0, 1), where a
             labelled source has no test split of its own. An unlabelled one is all for training.
-        image_column, label_column (`str`, *optional*): columns of a Hub data set; found by their type by default.
+        image_column, label_column (`str`, *optional*): columns of a Hub data set, or of the `metadata.csv` (`.jsonl`,
+            `.parquet`) of a folder; found by their type or name by default.
         split, test_split (`str`, *optional*): splits of a Hub data set, or subfolders; found by name by default.
-        max_unreadable (`float`, *optional*, defaults to 0.1): share of unreadable images that is accepted, in [0, 1].
+        label_level (`int`, *optional*): the level of folders that names the classes, see [`ImageFolder`].
+        exclude (`Sequence[str or Path]`, *optional*): folders below `source` to leave out, such as the output folder.
+        max_unreadable (`float`, *optional*): share of unreadable images that is accepted, in [0, 1], see
+            [`DecodedImages`].
         streaming (`bool`, *optional*, defaults to `False`): read a Hub data set as it arrives, without storing it.
         limit (`int`, *optional*): at most this many images of each split, the classes as even as they can be.
         channels (`int`, *optional*): 3 (RGB) or 1 (grey); by default 1 for the built-in sources and idx files, else 3.
@@ -102,7 +93,8 @@ def load_data(
         [`Data`].
 
     Raises:
-        DataError: if the source cannot be found or loaded, or an argument does not fit it.
+        DataError: if the source cannot be found or loaded, an argument does not fit it, too many images are
+            unreadable, or there is only one image.
     """
     if not isinstance(source, (str, os.PathLike)):
         raise DataError(
@@ -113,13 +105,31 @@ def load_data(
         raise DataError(f"channels={channels!r}: give 3 for RGB or 1 for grey.")
     if limit is not None and limit < 1:
         raise DataError(f"limit={limit!r}: give at least 1, or None for all images.")
-    columns_and_splits = (image_column, label_column, split, test_split)
-    request = _Request(text, seed, test_fraction, *columns_and_splits, max_unreadable, streaming, limit, channels)
+    check_split(test_fraction, seed)
+    request = _Request(
+        source=text,
+        seed=seed,
+        test_fraction=test_fraction,
+        image_column=image_column,
+        label_column=label_column,
+        split=split,
+        test_split=test_split,
+        label_level=label_level,
+        exclude=exclude,
+        max_unreadable=max_unreadable,
+        streaming=streaming,
+        limit=limit,
+        channels=channels,
+    )
     loader = BUILT_IN.get(text) if isinstance(source, str) else None
     data = (loader or _loader(text, is_path=not isinstance(source, str)))(request)
-    if limit is not None and isinstance(data.train, ImageDataset):
-        data.train = _few(data.train, limit, seed)
-        data.test = None if data.test is None else _few(data.test, limit, seed)
+    if isinstance(data.train, ImageDataset):
+        if len(data.train) < 2:
+            raise DataError(f"{data.name} holds a single image to train on: give at least two, better some hundreds.")
+        if limit is not None:
+            data.train = _few(data.train, limit, seed)
+            data.test = None if data.test is None else _few(data.test, limit, seed)
+    data.record_split(**data.split)
     return data
 
 
@@ -127,7 +137,9 @@ def _loader(source: str, is_path: bool) -> Callable[[_Request], Data]:
     """What `source`, which is not built in, must be: a folder that exists, or else a Hub id."""
     if not source:
         raise DataError("source is empty: give a built-in name, a folder or the id of a data set on the Hub.")
-    if is_path or os.path.exists(os.path.expanduser(source)):
+    expanded = os.path.expanduser(source)
+    parent = os.path.dirname(expanded)
+    if is_path or os.path.exists(expanded) or (parent and os.path.isdir(parent)):
         return _folder
     # A Hub id is "name" or "owner/name", perhaps with ":configuration"; everything else can only be meant as a path.
     if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(:[^/\\]+)?", source):
@@ -139,99 +151,141 @@ def _loader(source: str, is_path: bool) -> Callable[[_Request], Data]:
 
 
 def _photo_patches(request: _Request) -> Data:
-    request.reject("photo-patches", "image_column", "label_column", "split", "test_split", "streaming")
+    request.reject("photo-patches", *FOR_FILES, "split", "test_split")
     splits = [photo_patches(n, split, seed=request.seed) for split, n in PATCHES_PER_PHOTO.items()]
-    return _in_memory(request, request.source, splits, DESCRIPTION, LICENCE)
+    made_by = {"made_by": "left halves of the photographs to train on, right halves to test on", "seed": request.seed}
+    return _in_memory(request, request.source, splits, DESCRIPTION, LICENCE, made_by, "the photograph of each patch")
 
 
 def _fashion_mnist(request: _Request) -> Data:
-    request.reject("fashion-mnist", "image_column", "label_column", "split", "test_split", "streaming")
+    request.reject("fashion-mnist", *FOR_FILES, "split", "test_split")
     folder = fashion_mnist_folder()
     splits = [idx_split(folder, split, FASHION_MNIST) for split in ("train", "test")]
     if None in splits:
         raise DataError(f"{folder} lacks the train or the t10k files: run `apt-get install dataset-fashion-mnist`.")
     description = "Fashion-MNIST: 28-pixel grey pictures of 10 kinds of clothing, 60000 to train and 10000 to test."
-    return _in_memory(request, request.source, splits, description, "MIT (Zalando SE)")
+    made_by = {"made_by": "the train files to train on, the t10k files to test on"}
+    return _in_memory(request, request.source, splits, description, "MIT (Zalando SE)", made_by, "the label files")
 
 
 def _folder(request: _Request) -> Data:
     folder = existing_folder(request.source)
     if is_idx_folder(folder):
-        what = f"the idx files of {folder}"
-        request.reject(what, "image_column", "label_column", "split", "test_split", "streaming")
+        request.reject(f"the idx files of {folder}", *FOR_FILES, "split", "test_split")
         train, test = idx_split(folder, "train"), idx_split(folder, "test")
         if train is None:
             raise DataError(f"{folder} has no train-images-idx3-ubyte(.gz): give the folder that does.")
-        if test is None:
-            train, test = _split(train, request)
-        return _in_memory(request, folder.resolve().name, [train, test], f"The idx files of {folder}.", OWN_LICENCE)
-    if _holds_tables(folder):
+        train, test, made_by, left_out = _test_part(request, train, {"the test files": test} if test else {})
+        description = f"The idx files of {folder}."
+        name = folder.resolve().name
+        data = _in_memory(request, name, [train, test], description, OWN_LICENCE, made_by, "the label files")
+        data.left_out = left_out
+        return data
+    if is_saved(folder):
         return _hub(request)
-    request.reject(f"the image folder {folder}", "image_column", "label_column", "streaming")
-    train, test = folder_splits(
+    listing = list_images(folder, request.exclude)
+    if listing.tables and not len(listing.files):
+        return _hub(request)
+    request.reject(f"the image folder {folder}", "image_column", "streaming")
+    whole = ImageFolder(
         folder,
-        seed=request.seed,
-        test_fraction=request.test_fraction,
-        split=request.split,
-        test_split=request.test_split,
         channels=request.channels or 3,
         max_unreadable=request.max_unreadable,
+        label_level=request.label_level,
+        label_column=request.label_column,
+        listing=listing,
     )
-    classes = f"{len(train.label_names)} classes, one subfolder each" if train.label_names else "no labels"
+    parts = split_folder(whole, request.split, request.test_split)
+    train, test, made_by = parts.train, parts.test, {"made_by": parts.made_by}
+    if test is None:
+        train, test, made_by = _hold_out(train, request)
+    classes = f"{len(train.label_names)} classes ({train.labels_from})" if train.label_names else "no labels"
     description = f"The {len(train) + len(test or ())} images of the folder {folder.resolve().name}, {classes}."
-    return Data(folder.resolve().name, train, test, train.label_names, description, OWN_LICENCE)
+    data = Data(folder.resolve().name, train, test, train.label_names, description, OWN_LICENCE, made_by)
+    data.labels_from, data.left_out = train.labels_from, parts.left_out
+    return data
 
 
 def _hub(request: _Request) -> Data:
     folder = Path(request.source).expanduser()
     source = str(folder) if folder.is_dir() else request.source
+    request.reject(f"the data set {source}", "label_level")
     columns = (request.image_column, request.label_column)
     options = {"channels": request.channels or 3, "max_unreadable": request.max_unreadable}
-    train, test = load_hub(source, split=request.split, test_split=request.test_split, streaming=request.streaming)
-    info = train.info
+    found = load_hub(source, split=request.split, test_split=request.test_split, streaming=request.streaming)
+    info, left_out = found.train.info, []
     if request.streaming:
         buffer = {"shuffle_buffer": SHUFFLE_BUFFER, "seed": request.seed}
-        train = HubStream(train, *columns, **options, limit=request.limit, **buffer)
+        train = HubStream(found.train, *columns, **options, limit=request.limit, **buffer)
+        name, test = next(iter(found.tests.items()), ("", None))
         test = None if test is None else HubStream(test, *columns, **options, limit=request.limit)
+        made_by = {"made_by": f"split {found.train_name!r} to train on" + (f", {name!r} to test on" if name else "")}
     else:
-        train = HubImages(train, *columns, **options)
-        if test is None:
-            train, test = _split(train, request)
-        else:
-            test = HubImages(test, *columns, **options)
+        train = _judged(HubImages(found.train, *columns, **options))
+        tests = {f"split {name!r}": HubImages(test, *columns, **options) for name, test in found.tests.items()}
+        train, test, made_by, left_out = _test_part(request, train, tests, found.asked)
+        if test is not None and "seed" not in made_by:
+            test = _judged(test)
             share_label_names(train, test)
     labels = f"labels from column {train.label_column!r}" if train.label_column else "no labels"
     about = " ".join(info.description.split()) if info.description else "A data set read by the datasets library."
     licence = info.license or "Not stated in the data set's metadata: see its card."
     description = f"{about} Images from column {train.image_column!r}, {labels}."
     name = folder.resolve().name if folder.is_dir() else source
-    return Data(name, train, test, train.label_names, description, licence)
+    labels_from = f"column {train.label_column!r}" if train.label_column else "no column names classes"
+    return Data(name, train, test, train.label_names, description, licence, made_by, labels_from, left_out)
 
 
-def _in_memory(request: _Request, name: str, splits: list, description: str, licence: str) -> Data:
+def _in_memory(
+    request: _Request, name: str, splits: list, description: str, licence: str, made_by: dict, labels_from: str
+) -> Data:
     if request.channels == 3:
         for dataset in filter(None, splits):
             dataset.images = dataset.images.expand(-1, 3, -1, -1)  # a view: three channels, the memory of one
     train, test = splits
-    return Data(name, train, test, train.label_names, description, licence)
+    labels_from = labels_from if train.label_names else ""
+    return Data(name, train, test, train.label_names, description, licence, made_by, labels_from)
 
 
-def _split(dataset: TensorImages | HubImages, request: _Request) -> tuple:
-    train, test = split_indices(len(dataset), dataset.labels, request.test_fraction, request.seed)
-    if dataset.labels is None or not test:
-        return dataset, None
-    return dataset.subset(train), dataset.subset(test)
+def _judged(images: DecodedImages) -> DecodedImages:
+    images.check()
+    return images.readable()
+
+
+def _test_part(
+    request: _Request, train: ImageDataset, tests: dict[str, ImageDataset], asked: bool = False
+) -> tuple[ImageDataset, ImageDataset | None, dict, list[str]]:
+    """
+    The parts of a source that comes with `tests`, best first, or with none.
+
+    A test part without labels is passed over where the training images have some, unless the user `asked` for it.
+    """
+    labelled = is_labelled(train)
+    usable = [name for name, test in tests.items() if asked or not labelled or test.labels is not None]
+    left_out = [
+        f"not used for testing ({name}: {len(test)} images{'' if test.labels is not None else ' without labels'})"
+        for name, test in tests.items()
+        if name not in usable[:1]
+    ]
+    if usable:
+        return train, tests[usable[0]], {"made_by": f"{usable[0]} to test on, as the source has it"}, left_out
+    return *_hold_out(train, request), left_out
+
+
+def _hold_out(train: ImageDataset, request: _Request) -> tuple[ImageDataset, ImageDataset | None, dict]:
+    """Two parts of the labelled images, or all to train on; and how they were made."""
+    if is_labelled(train):
+        rest, held_out = split_indices(train.keys(), train.labels, request.test_fraction, request.seed)
+        if held_out:
+            made_by = f"{request.test_fraction:.0%} of every class, data seed {request.seed}"
+            made = {"made_by": made_by, "seed": request.seed, "test_fraction": request.test_fraction}
+            return train.subset(rest), train.subset(held_out), made
+    return train, None, {"made_by": "no test part"}
 
 
 def _few(dataset: ImageDataset, limit: int, seed: int) -> ImageDataset:
     return dataset if len(dataset) <= limit else dataset.subset(few_indices(len(dataset), dataset.labels, limit, seed))
 
 
-def _holds_tables(folder: Path) -> bool:
-    """Whether `folder` is something for the datasets library: saved by it, or Parquet or WebDataset files."""
-    # Only the two places where such files usually are: looking everywhere would take minutes on a large image folder.
-    places = [f"{place}*.{extension}" for place in ("", "data/") for extension in ("parquet", "arrow", "tar")]
-    return is_saved(folder) or (any(any(folder.glob(place)) for place in places) and not find_images(folder))
-
-
+FOR_FILES = ("image_column", "label_column", "label_level", "streaming")
 BUILT_IN = {"photo-patches": _photo_patches, "fashion-mnist": _fashion_mnist}

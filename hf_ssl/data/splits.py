@@ -1,22 +1,39 @@
 """Which images are for training, which for testing, and which few are enough. Deterministic in the seed."""
 
+import hashlib
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
 from .errors import DataError
 
 
+def check_split(test_fraction: float, seed: int) -> None:
+    """
+    Raises:
+        DataError: if `test_fraction` is not in [0, 1) or `seed` is negative.
+    """
+    if not 0 <= test_fraction < 1:
+        raise DataError(f"test_fraction={test_fraction!r} is a share: give a number from 0 up to, not including, 1.")
+    if seed < 0:
+        raise DataError(f"seed={seed}: give a seed of 0 or more.")
+
+
 def split_indices(
-    count: int, labels: torch.Tensor | None, test_fraction: float, seed: int
+    keys: Sequence[bytes], labels: torch.Tensor, test_fraction: float, seed: int
 ) -> tuple[list[int], list[int]]:
     """
-    A stratified split.
+    A stratified split that depends only on what every image is called and on `seed`.
 
-    Every class with at least two images gives at least one to each side, as long as `test_fraction` is above 0.
+    The images of a class are ranked by a hash of their keys, and the first ones are for testing: neither the order of
+    the files nor anything random plays a role, and when images are added, few of the others change sides. Every class
+    with at least two images gives at least one to each side, as long as `test_fraction` is above 0; images without a
+    label are for training.
 
     Args:
-        count (`int`): number of images.
-        labels (`torch.Tensor` of shape `(count,)`, *optional*): without them all images count as one class.
+        keys (`Sequence[bytes]`): what tells every image from the others, see [`ImageDataset.keys`].
+        labels (`torch.Tensor` of shape `(N,)`): -1 where the class is not known.
         test_fraction (`float`): share of each class to test on, in [0, 1).
 
     Returns:
@@ -25,16 +42,19 @@ def split_indices(
     Raises:
         DataError: if `test_fraction` is not in [0, 1) or `seed` is negative.
     """
-    if not 0 <= test_fraction < 1:
-        raise DataError(f"test_fraction={test_fraction!r} is a share: give a number from 0 up to, not including, 1.")
-    test: list[int] = []
-    for members in _shuffled_classes(count, labels, seed):
+    check_split(test_fraction, seed)
+    salt = str(seed).encode()
+    digests = (hashlib.blake2b(salt + b"\0" + key, digest_size=8).digest() for key in keys)
+    rank = np.frombuffer(b"".join(digests), dtype=np.uint64)
+    test = np.zeros(len(keys), dtype=bool)
+    for label, members in _classes(labels, np.argsort(rank, kind="stable")):
+        if label < 0:
+            continue
         wanted = round(len(members) * test_fraction)
         if test_fraction and len(members) > 1:
             wanted = min(max(wanted, 1), len(members) - 1)
-        test.extend(members[:wanted].tolist())
-    chosen = set(test)
-    return [i for i in range(count) if i not in chosen], sorted(test)
+        test[members[:wanted]] = True
+    return np.flatnonzero(~test).tolist(), np.flatnonzero(test).tolist()
 
 
 def few_indices(count: int, labels: torch.Tensor | None, limit: int, seed: int) -> list[int]:
@@ -42,22 +62,26 @@ def few_indices(count: int, labels: torch.Tensor | None, limit: int, seed: int) 
     At most `limit` of `count` indices, sorted, with the classes as even as they can be.
 
     Raises:
-        DataError: if `limit` is below 1 or `seed` is negative.
+        DataError: if `limit` is below 1.
     """
     if limit < 1:
         raise DataError(f"limit={limit!r}: give at least 1, or None for all images.")
-    classes = _shuffled_classes(count, labels, seed)
+    order = np.random.default_rng(seed).permutation(count)
+    classes = [order] if labels is None else [members for _, members in _classes(labels, order)]
     # First one of every class, then a second one of every class, and so on until there are enough.
     turns = np.concatenate([np.arange(len(members)) for members in classes] or [np.empty(0, int)])
     order = np.argsort(turns, kind="stable")[:limit]
     return np.sort(np.concatenate(classes or [np.empty(0, int)])[order]).tolist()
 
 
-def _shuffled_classes(count: int, labels: torch.Tensor | None, seed: int) -> list[np.ndarray]:
-    if seed < 0:
-        raise DataError(f"seed={seed}: give a seed of 0 or more.")
-    order = np.random.default_rng(seed).permutation(count)
-    if labels is None:
-        return [order]
-    shuffled = labels.numpy()[order]
-    return [order[shuffled == label] for label in np.unique(shuffled)]
+def fingerprint(keys: Sequence[bytes]) -> str:
+    """A short hash of the images of a part, whatever their order, so that two splits can be compared."""
+    return hashlib.sha256(b"\n".join(sorted(keys))).hexdigest()[:16]
+
+
+def _classes(labels: torch.Tensor, order: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """Every label with the indices of its images, in the given order of all images."""
+    ordered = labels.numpy()[order]
+    by_label = order[np.argsort(ordered, kind="stable")]
+    present, starts = np.unique(np.sort(ordered), return_index=True)
+    return list(zip(present.tolist(), np.split(by_label, starts[1:]), strict=True)) if len(present) else []

@@ -6,13 +6,15 @@ import datasets
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from .base import ENOUGH_SEEN
 from .errors import DataError
-from .hub import find_image_column, find_label_column, image_cell, undecoded
+from .hub import find_image_column, find_label_column, image_cell, label_value, undecoded
 from .images import decode_image
+from .unreadable import allowed_unreadable, reason_of
 
 EPOCH_STRIDE = 2**40  # more samples than an epoch ever has
 WORKER_SLOTS = 256
+JUDGED_AFTER = 1000  # images that a process sees before it judges by them, unless a pass ends sooner
+ALL_BAD_AFTER = 100  # unreadable images from the first one on that are enough
 
 
 class ImageStream(IterableDataset):
@@ -25,12 +27,14 @@ class ImageStream(IterableDataset):
 
     Args:
         channels (`int`, *optional*, defaults to 3): 3 turns every image into RGB, 1 into grey.
-        max_unreadable (`float`, *optional*, defaults to 0.1): share of unreadable images that is accepted.
+        max_unreadable (`float`, *optional*): share of unreadable images that is accepted, see [`DecodedImages`].
     """
 
     labels = None
 
-    def __init__(self, label_names: list[str] | None = None, *, channels: int = 3, max_unreadable: float = 0.1):
+    def __init__(
+        self, label_names: list[str] | None = None, *, channels: int = 3, max_unreadable: float | None = None
+    ):
         self.label_names, self.channels, self.max_unreadable = label_names, channels, max_unreadable
         # Shared, because workers that live longer than an epoch hold copies of this object.
         self._epoch = torch.zeros(1, dtype=torch.long).share_memory_()
@@ -50,26 +54,33 @@ class ImageStream(IterableDataset):
         number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
         base = int(self._epoch) * EPOCH_STRIDE
         seen = bad = 0
+        last = ""
         for seen, (cell, label) in enumerate(self._pairs(), start=1):
             sample = None
             try:
                 sample = {"image": decode_image(cell, self.channels), "index": base + (seen - 1) * workers + number}
             except Exception as error:  # as in DecodedImages: damaged files raise almost anything
-                bad, last = bad + 1, error
+                bad, last = bad + 1, reason_of(error, cell)
             self._counts[number % WORKER_SLOTS] += torch.tensor([1, int(sample is None)])
-            if bad and seen >= ENOUGH_SEEN and bad > self.max_unreadable * seen:
-                raise DataError(
-                    f"{bad} of the first {seen} images of the stream cannot be read, more than "
-                    f"max_unreadable={self.max_unreadable:g} (the last: {last}); check the data set and image_column, "
-                    "or raise max_unreadable."
-                )
+            if seen == JUDGED_AFTER or (seen == ALL_BAD_AFTER and bad == seen):
+                self._judge(bad, seen, last)
             if sample is not None:
                 if label is not None:
                     sample["label"] = label
                 yield sample
+        if seen < JUDGED_AFTER:
+            self._judge(bad, seen, last)
+
+    def _judge(self, bad: int, seen: int, last: str) -> None:
         if seen and bad == seen:
             raise DataError(
-                f"None of the {seen} images of the stream can be read: check the data set and image_column."
+                f"None of the {seen} images of the stream can be read ({last}): check the data set and image_column."
+            )
+        accepted = allowed_unreadable(seen, self.max_unreadable)
+        if bad > accepted:
+            raise DataError(
+                f"{bad} of the first {seen} images of the stream cannot be read, more than the {accepted} that are "
+                f"accepted (the last: {last}): check the data set and image_column, or raise max_unreadable."
             )
 
     def _pairs(self) -> Iterable[tuple]:
@@ -100,13 +111,13 @@ class HubStream(ImageStream):
         label_column: str | None = None,
         *,
         channels: int = 3,
-        max_unreadable: float = 0.1,
+        max_unreadable: float | None = None,
         limit: int | None = None,
         shuffle_buffer: int = 0,
         seed: int = 0,
     ):
         self.image_column = find_image_column(dataset, image_column)
-        self.label_column = find_label_column(dataset, label_column)
+        self.label_column = find_label_column(dataset, label_column, integers_only=True)
         feature = (dataset.features or {}).get(self.label_column)
         names = feature.names if isinstance(feature, datasets.ClassLabel) else None
         super().__init__(names, channels=channels, max_unreadable=max_unreadable)
@@ -122,12 +133,13 @@ class HubStream(ImageStream):
 
     def _pairs(self) -> Iterator[tuple]:
         for row in self._rows:
-            for column in (self.image_column, self.label_column):
-                if column is not None and column not in row:
+            columns = [c for c in (self.image_column, self.label_column) if c is not None]
+            for column in columns:
+                if column not in row and column.partition(".")[0] not in row:
                     raise DataError(f"The stream has no column {column!r}: its columns are {', '.join(row)}.")
-            label = None if self.label_column is None else row[self.label_column]
-            if label is not None and not isinstance(label, int):
-                raise DataError(f"label_column={self.label_column!r} holds {label!r}: a stream needs integer labels.")
+            label = None
+            if self.label_column is not None:
+                label = _whole_number(label_value(row, self.label_column), self.label_column)
             yield image_cell(row[self.image_column]), label
 
 
@@ -146,3 +158,12 @@ class AdaptedStream(ImageStream):
 
     def _pairs(self) -> Iterator[tuple]:
         return map(self._split_item, iter(self._dataset))
+
+
+def _whole_number(label, column: str) -> int:
+    """A label as an integer, -1 where it is missing."""
+    if label is None or label != label:  # NaN
+        return -1
+    if not isinstance(label, (int, float)) or label != int(label):
+        raise DataError(f"label_column={column!r} holds {label!r}: a stream needs integer labels.")
+    return max(int(label), -1)

@@ -88,9 +88,14 @@ def test_unreadable_rows_are_replaced_and_named():
     images = as_image_dataset(table(30, bad=(3, 4)))
     samples = [sample for batch in DataLoader(images, 5, collate_fn=list, num_workers=1) for sample in batch]
     assert [s["index"] for s in samples][2:6] == [2, 5, 5, 5]
-    assert "row 3 (3.png), row 4 (4.png)" in images.report()
-    with pytest.raises(DataError, match="10 of the first 20 images .* row 0 .*cannot identify image file"):
-        as_image_dataset(table(20, bad=range(10))).__getitems__(list(range(20)))
+    assert images.unreadable() == [
+        ("row 3 (3.png)", "its content is text, not an image"),
+        ("row 4 (4.png)", "its content is text, not an image"),
+    ]
+    with pytest.raises(
+        DataError, match=r"11 of the 20 images .* than the 10 that are accepted \(row 0 \(0.png\): its"
+    ):
+        as_image_dataset(table(20, bad=range(11)))
 
 
 def test_parquet_and_saved_folders(tmp_path, monkeypatch):
@@ -134,8 +139,11 @@ def test_streams_skip_what_they_cannot_read():
     stream = HubStream(table(25, bad=(2,)).to_iterable_dataset())
     assert [s["index"] for s in stream][:4] == [0, 1, 3, 4]
     assert stream.report() == "1 of 25 streamed images could not be read and were skipped."
-    with pytest.raises(DataError, match="of the first 20 images of the stream"):
-        list(HubStream(table(25, bad=range(5)).to_iterable_dataset()))
+    assert len(list(HubStream(table(25, bad=range(5)).to_iterable_dataset()))) == 20  # the first ones decide nothing
+    with pytest.raises(DataError, match="13 of the first 25 images of the stream .*its content is text"):
+        list(HubStream(table(25, bad=range(13)).to_iterable_dataset()))
+    with pytest.raises(DataError, match="5 of the first 25 images .* more than the 2"):
+        list(HubStream(table(25, bad=range(5)).to_iterable_dataset(), max_unreadable=0.1))
     with pytest.raises(DataError, match="None of the 3 images"):
         list(HubStream(table(3, bad=range(3)).to_iterable_dataset()))
     with pytest.raises(DataError, match="image_column='img'"):
@@ -175,7 +183,7 @@ def test_torch_data_sets():
 def test_what_cannot_be_adapted():
     for dataset, message in (
         ([], "empty"),
-        ([3], "is no image: no image, but int"),
+        ([3], "item 0: no image, but int"),
         ([torch.full((3, 4, 4), -1.0)], "before any normalisation"),
         ([{"text": "a"}], "No image among the keys text"),
         (3, "int is no data set"),
