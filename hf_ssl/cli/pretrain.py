@@ -23,7 +23,7 @@ from ..evaluation import EvaluationReport, evaluate_encoder, load_encoder
 from ..hub import PRETRAINING, build_card, embedding_check, export_pretrained, push_folder
 from ..registry import get_method
 from ..training import SSLTrainer, SSLTrainingArguments
-from .assemble import assemble
+from .assemble import Assembly, assemble
 from .env import hardware, version
 from .files import write_json, write_text
 from .messages import announcement, why_little
