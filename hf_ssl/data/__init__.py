@@ -6,8 +6,9 @@ from .collate import collate_images
 from .errors import DataError
 from .folder import ImageFolder
 from .hub import HubImages
-from .images import decode_image
+from .images import decode_image, settle_pixel_format
 from .loading import Data, load_data
+from .pixels import PixelFormat
 from .stream import HubStream, ImageStream
 from .tensors import TensorImages
 
@@ -20,9 +21,11 @@ __all__ = [
     "ImageDataset",
     "ImageFolder",
     "ImageStream",
+    "PixelFormat",
     "TensorImages",
     "as_image_dataset",
     "collate_images",
     "decode_image",
     "load_data",
+    "settle_pixel_format",
 ]

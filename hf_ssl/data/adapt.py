@@ -129,6 +129,9 @@ class AdaptedImages(DecodedImages):
     def _cells(self, indices: list[int]) -> list[int]:
         return indices  # read one by one in `_sample`, so that one bad item costs one item
 
+    def _image(self, index: int):
+        return self._item_reader(self._dataset[index])[0]
+
     def _name(self, index: int) -> str:
         return f"item {index}"
 
@@ -136,7 +139,7 @@ class AdaptedImages(DecodedImages):
         image, label = self._item_reader(self._dataset[index])
         if self._labels is not None:
             label = int(self._labels[index])
-        sample = {"image": decode_image(image, self.channels), "index": index}
+        sample = {"image": self._decoded(image), "index": index}
         return sample if label is None else {**sample, "label": label}
 
     def _label(self, index: int) -> int:

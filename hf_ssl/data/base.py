@@ -1,13 +1,14 @@
 """What every map-style image data set is, and how images that cannot be read are replaced and reported."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch.utils.data import Dataset
 
 from .errors import DataError
-from .images import decode_image
+from .images import SAMPLED, decode_image, settle_pixel_format
+from .pixels import PixelFormat
 
 UNSEEN, READ, UNREADABLE = 0, 1, 2
 ENOUGH_SEEN = 20  # images to look at before the share of unreadable ones means anything
@@ -90,6 +91,8 @@ class DecodedImages(ImageDataset):
         if not 0 <= max_unreadable <= 1:
             raise DataError(f"max_unreadable={max_unreadable!r} is a share: give a number from 0 to 1.")
         self.channels, self.max_unreadable, self.place = channels, max_unreadable, place
+        self._settled: list[PixelFormat] = []  # one list for all subsets, too
+        self._shortest_side: int | None = None
         self._forget(count)
 
     def __len__(self) -> int:
@@ -101,6 +104,21 @@ class DecodedImages(ImageDataset):
         if self._failed:  # the share also has to be checked when the 20th image, a good one, has been seen
             self._check_share()
         return samples
+
+    @property
+    def pixel_format(self) -> PixelFormat:
+        """How stored values become pixels: settled once for the set and all its subsets, from images all over it."""
+        if not self._settled:
+            self._settled.append(settle_pixel_format(self._spread(), self.channels))
+        return self._settled[0]
+
+    @pixel_format.setter
+    def pixel_format(self, pixel_format: PixelFormat) -> None:
+        self._settled[:] = [pixel_format]
+
+    def reduce_to(self, shortest_side: int | None) -> None:
+        """From now on, reduce larger images to this many pixels on their short side while they are decoded."""
+        self._shortest_side = shortest_side
 
     def unreadable_indices(self) -> list[int]:
         """Indices of the images that could not be read so far, in this process and in all workers."""
@@ -122,11 +140,27 @@ class DecodedImages(ImageDataset):
     def _name(self, index: int) -> str:
         raise NotImplementedError
 
+    def _image(self, index: int):
+        """What to decode, for one image."""
+        return self._cells([index])[0]
+
+    def _spread(self) -> Iterator:
+        for index in torch.linspace(0, len(self) - 1, min(SAMPLED, len(self))).long().tolist():
+            try:
+                yield self._image(index)
+            except DataError:
+                raise
+            except Exception:  # an item that cannot be read, reported when it is its turn
+                continue
+
     def _sample(self, index: int, cell) -> dict:
-        sample = {"image": decode_image(cell, self.channels), "index": index}
+        sample = {"image": self._decoded(cell), "index": index}
         if self._labels is not None:
             sample["label"] = int(self._labels[index])
         return sample
+
+    def _decoded(self, image) -> torch.Tensor:
+        return decode_image(image, self.channels, self.pixel_format, self._shortest_side)
 
     def _forget(self, count: int) -> None:
         # One byte an image: workers write single bytes, so no lock is needed.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .base import ImageDataset, share_label_names
+from .base import DecodedImages, ImageDataset, share_label_names
 from .errors import DataError
 from .folder import existing_folder, find_images, folder_splits
 from .hub import HubImages, is_saved, load_hub
@@ -117,6 +117,8 @@ def load_data(
     request = _Request(text, seed, test_fraction, *columns_and_splits, max_unreadable, streaming, limit, channels)
     loader = BUILT_IN.get(text) if isinstance(source, str) else None
     data = (loader or _loader(text, is_path=not isinstance(source, str)))(request)
+    if isinstance(data.train, DecodedImages) and isinstance(data.test, DecodedImages):
+        data.test.pixel_format = data.train.pixel_format
     if limit is not None and isinstance(data.train, ImageDataset):
         data.train = _few(data.train, limit, seed)
         data.test = None if data.test is None else _few(data.test, limit, seed)

@@ -1,6 +1,7 @@
 """Data sets too large to store or to index: read once an epoch, in order."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import datasets
 import torch
@@ -9,10 +10,12 @@ from torch.utils.data import IterableDataset, get_worker_info
 from .base import ENOUGH_SEEN
 from .errors import DataError
 from .hub import find_image_column, find_label_column, image_cell, undecoded
-from .images import decode_image
+from .images import decode_image, settle_pixel_format
+from .pixels import PixelFormat
 
 EPOCH_STRIDE = 2**40  # more samples than an epoch ever has
 WORKER_SLOTS = 256
+FIRST = 16  # images that settle the pixel format
 
 
 class ImageStream(IterableDataset):
@@ -29,9 +32,11 @@ class ImageStream(IterableDataset):
     """
 
     labels = None
+    pixel_format: PixelFormat  # settled from the first images when the stream is made, before workers copy it
 
     def __init__(self, label_names: list[str] | None = None, *, channels: int = 3, max_unreadable: float = 0.1):
         self.label_names, self.channels, self.max_unreadable = label_names, channels, max_unreadable
+        self._shortest_side: int | None = None
         # Shared, because workers that live longer than an epoch hold copies of this object.
         self._epoch = torch.zeros(1, dtype=torch.long).share_memory_()
         self._counts = torch.zeros(WORKER_SLOTS, 2, dtype=torch.long).share_memory_()  # seen, unreadable
@@ -45,6 +50,10 @@ class ImageStream(IterableDataset):
         seen, bad = self._counts.sum(0).tolist()
         return f"{bad} of {seen} streamed images could not be read and were skipped." if bad else None
 
+    def reduce_to(self, shortest_side: int | None) -> None:
+        """As [`DecodedImages.reduce_to`]."""
+        self._shortest_side = shortest_side
+
     def __iter__(self) -> Iterator[dict]:
         worker = get_worker_info()
         number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
@@ -53,7 +62,8 @@ class ImageStream(IterableDataset):
         for seen, (cell, label) in enumerate(self._pairs(), start=1):
             sample = None
             try:
-                sample = {"image": decode_image(cell, self.channels), "index": base + (seen - 1) * workers + number}
+                image = decode_image(cell, self.channels, self.pixel_format, self._shortest_side)
+                sample = {"image": image, "index": base + (seen - 1) * workers + number}
             except Exception as error:  # as in DecodedImages: damaged files raise almost anything
                 bad, last = bad + 1, error
             self._counts[number % WORKER_SLOTS] += torch.tensor([1, int(sample is None)])
@@ -74,6 +84,9 @@ class ImageStream(IterableDataset):
 
     def _pairs(self) -> Iterable[tuple]:
         raise NotImplementedError
+
+    def _settle(self, pairs: Iterable[tuple]) -> None:
+        self.pixel_format = settle_pixel_format((image for image, _ in islice(pairs, FIRST)), self.channels)
 
 
 class HubStream(ImageStream):
@@ -110,6 +123,8 @@ class HubStream(ImageStream):
         feature = (dataset.features or {}).get(self.label_column)
         names = feature.names if isinstance(feature, datasets.ClassLabel) else None
         super().__init__(names, channels=channels, max_unreadable=max_unreadable)
+        self._rows = undecoded(dataset, self.image_column)
+        self._settle(self._pairs())
         if limit is not None:
             dataset = dataset.take(limit)
         if shuffle_buffer:
@@ -143,6 +158,7 @@ class AdaptedStream(ImageStream):
     def __init__(self, dataset: IterableDataset, split_item, **options):
         super().__init__(**options)
         self._dataset, self._split_item = dataset, split_item
+        self._settle(self._pairs())
 
     def _pairs(self) -> Iterator[tuple]:
         return map(self._split_item, iter(self._dataset))
