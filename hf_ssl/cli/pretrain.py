@@ -117,6 +117,7 @@ def pretrain(request: Request, checkpoints: Path) -> None:
         "method": method.name,
         "dataset": data.name,
         "dataset_description": data.description,
+        "pixel_format": data.train.pixel_format.to_dict(),
         "base_model": base_model,
         "parameters": model.backbone.num_parameters(),
         "seed": args.seed,
