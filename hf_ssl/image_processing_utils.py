@@ -3,12 +3,15 @@
 from itertools import groupby
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from transformers import BatchFeature
 from transformers.image_processing_backends import PilBackend
+from transformers.image_transforms import convert_to_rgb
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, PILImageResampling
 
-from .augment import ViewPolicy, make_view
+from .augment import ViewPolicy, make_view, to_grayscale
 from .augment.resize import one_by_one
 from .configuration_utils import closest
 
@@ -19,8 +22,9 @@ _SAVED_KEYS = {"image_processor_type", "processor_class", "feature_extractor_typ
 class SSLImageProcessor(PilBackend):
     """
     Called with images it does ordinary, deterministic preprocessing, exactly as a native `ViTImageProcessor` with the
-    same attributes. `views` draws the method's training views; every hyper-parameter of the policy is a class
-    attribute of the method's processor, overridable in the constructor and saved with it.
+    same attributes; for an encoder of one channel it also makes PIL images in colour gray. `views` draws the method's
+    training views; every hyper-parameter of the policy is a class attribute of the method's processor, overridable in
+    the constructor and saved with it.
 
     Raises:
         ValueError: for a keyword that is no attribute, with the nearest name.
@@ -54,6 +58,16 @@ class SSLImageProcessor(PilBackend):
         """Names and defaults of the view policy: the annotated attributes of the method's own class."""
         owners = [c for c in reversed(cls.__mro__) if issubclass(c, SSLImageProcessor)]
         return {name: vars(c)[name] for c in owners for name in vars(c).get("__annotations__", {})}
+
+    @property
+    def is_gray(self) -> bool:
+        """Whether the encoder takes one channel."""
+        return not self.do_convert_rgb and bool(self.do_normalize) and len(self.image_mean) == 1
+
+    def process_image(self, image, *args, **kwargs) -> np.ndarray:
+        if self.is_gray and isinstance(image, Image.Image):
+            image = Image.fromarray(convert_to_rgb(image, return_numpy=True)).convert("L")
+        return super().process_image(image, *args, **kwargs)
 
     def policies(self) -> dict[str, list[ViewPolicy]]:
         """The views to draw: name of the batch entry -> one `ViewPolicy` for each view."""
@@ -89,7 +103,9 @@ class SSLImageProcessor(PilBackend):
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     def finish(self, view: torch.Tensor) -> torch.Tensor:
-        """Normalised, and grey as RGB where the encoder wants it: (batch, channels, size, size); may overwrite it."""
+        """Normalised, with the channels that the encoder takes: (batch, channels, size, size); may overwrite it."""
+        if self.is_gray and view.shape[1] == 3:
+            view = to_grayscale(view)[:, :1]
         if not self.do_normalize:
             return view.expand(-1, 3, -1, -1) if self.do_convert_rgb and view.shape[1] == 1 else view
         values = torch.tensor([self.image_mean, self.image_std], device=view.device)

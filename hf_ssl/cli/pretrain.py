@@ -126,6 +126,7 @@ def pretrain(request: Request, checkpoints: Path) -> None:
         "dataset": data.name,
         "dataset_description": data.description,
         "split": data.split,
+        "pixel_format": data.train.pixel_format.to_dict(),
         "base_model": run.base_model,
         "recipe": run.recipe_name,
         "effective": args.effective(trainer),

@@ -7,8 +7,9 @@ from .decoded import DecodedImages
 from .errors import DataError
 from .folder import ImageFolder
 from .hub import HubImages
-from .images import decode_image
+from .images import decode_image, settle_pixel_format
 from .loading import load_data
+from .pixels import PixelFormat
 from .stream import HubStream, ImageStream
 from .summary import Data
 from .tensors import TensorImages
@@ -22,9 +23,11 @@ __all__ = [
     "ImageDataset",
     "ImageFolder",
     "ImageStream",
+    "PixelFormat",
     "TensorImages",
     "as_image_dataset",
     "collate_images",
     "decode_image",
     "load_data",
+    "settle_pixel_format",
 ]

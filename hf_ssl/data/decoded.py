@@ -1,13 +1,14 @@
 """Images that are decoded when they are asked for: how bad ones are found, replaced and reported."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 
 from .base import ImageDataset
 from .errors import DataError
-from .images import decode_image
+from .images import SAMPLED, decode_image, settle_pixel_format
+from .pixels import PixelFormat
 from .unreadable import (
     DECODED,
     DECODED_PIXELS,
@@ -56,6 +57,8 @@ class DecodedImages(ImageDataset):
         # One byte a row of the source: workers write single bytes, so no lock is needed.
         self._state = torch.zeros(count, dtype=torch.uint8).share_memory_()
         self._headers: list[Header] | None = None
+        self._settled: list[PixelFormat] = []  # one list for all subsets, too
+        self._shortest_side: int | None = None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -67,6 +70,21 @@ class DecodedImages(ImageDataset):
 
     def subset(self, indices: Sequence[int]) -> "DecodedImages":
         return self._picked(indices)
+
+    @property
+    def pixel_format(self) -> PixelFormat:
+        """How stored values become pixels: settled once for the set and all its subsets, from images all over it."""
+        if not self._settled:
+            self._settled.append(settle_pixel_format(self._some(), self.channels))
+        return self._settled[0]
+
+    @pixel_format.setter
+    def pixel_format(self, pixel_format: PixelFormat) -> None:
+        self._settled[:] = [pixel_format]
+
+    def reduce_to(self, shortest_side: int | None) -> None:
+        """From now on, reduce larger images to this many pixels on their short side while they are decoded."""
+        self._shortest_side = shortest_side
 
     def check(self) -> None:
         """
@@ -161,7 +179,17 @@ class DecodedImages(ImageDataset):
         return self._decoded(image), label
 
     def _decoded(self, image) -> torch.Tensor:
-        return decode_image(image, self.channels)
+        return decode_image(image, self.channels, self.pixel_format, self._shortest_side)
+
+    def _some(self) -> Iterator:
+        """Evenly spread images of the whole data set, as they are stored."""
+        for row in spread(len(self._state), SAMPLED):
+            try:
+                yield self._image(row, self._cells([row])[0])[0]
+            except DataError:
+                raise
+            except Exception:  # reported when it is its turn
+                continue
 
     def _attempt(self, read, row: int, cell, results: dict, errors: dict) -> None:
         try:

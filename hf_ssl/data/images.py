@@ -2,48 +2,123 @@
 
 import io
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 
+from .errors import DataError
+from .pixels import PixelFormat
+
 # The formats we open, whatever the file is called. Not "all that Pillow knows": its EPS reader starts Ghostscript.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF", "DIB")
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
-_ORIENTATION = 0x0112  # the EXIF tag
+SAMPLED = 64  # images that settle the pixel format of a data set
+_VALUES = 2**14  # of each of them
+_COLOR_CHECKS, _COLOR_SIDE = 16, 64  # images to decode, at 64 pixels, before a data set is called gray
+_ORIENTATION, _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES = 0x0112, 277, 338  # tags of EXIF and TIFF
 
 
-def decode_image(image, channels: int = 3) -> torch.Tensor:
+class UnknownBandsError(ValueError):
+    """An image with bands that nobody has said the meaning of."""
+
+
+def decode_image(
+    image, channels: int = 3, pixel_format: PixelFormat | None = None, shortest_side: int | None = None
+) -> torch.Tensor:
     """
     One image as a uint8 tensor.
 
-    EXIF orientation is applied, transparency is composited over white, 16-bit values are scaled to 8 bits, and the
-    first frame of an animation is taken.
+    EXIF orientation is applied, transparency is composited over white, values of more than 8 bits are scaled to 8 as
+    `pixel_format` says, and the first frame of an animation or page of a TIFF is taken.
 
     Args:
         image: a path, the bytes of a file, `{"bytes": ..., "path": ...}`, a PIL image, an array (H, W) or (H, W, C)
-            or a tensor (H, W) or (C, H, W) with C in {1, 3, 4}. Floats lie in 0..1 or 0..255.
+            or a tensor (H, W) or (C, H, W) with C in {1, 3}.
         channels (`int`, *optional*, defaults to 3): 3 for RGB, 1 for grey.
+        pixel_format ([`PixelFormat`], *optional*): of the data set; settled from this image alone by default.
+        shortest_side (`int`, *optional*): reduce larger images to this many pixels on their short side, which makes
+            large photographs several times faster to read; smaller ones stay as they are.
 
     Returns:
         `torch.Tensor` of dtype uint8 and shape `(channels, height, width)`, in memory pixel by pixel, or by
         planes where `image` is such a tensor already.
 
     Raises:
-        Exception: whatever Pillow raises on a damaged file, or `ValueError` for an array that is no image.
+        Exception: whatever Pillow raises on a damaged file, or `ValueError` for an array that is no image, for bands
+            whose meaning nobody has said, and for values that are NaN or infinite.
+    """
+    if isinstance(image, torch.Tensor) and image.dtype == torch.uint8 and image.ndim == 3:
+        if image.shape[0] == channels and (shortest_side is None or min(image.shape[1:]) <= shortest_side):
+            return image.contiguous()
+    with _opened(image, pixel_format and pixel_format.bands, shortest_side) as stored:
+        picture = _eight_bits(stored, pixel_format)
+    if shortest_side is not None and min(picture.size) > shortest_side:
+        scale = shortest_side / min(picture.size)
+        size = tuple(round(side * scale) for side in picture.size)
+        picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    mode = "L" if channels == 1 else "RGB"
+    pixels = torch.from_numpy(np.array(picture if picture.mode == mode else picture.convert(mode)))
+    # So torch's kernel for uint8 resizes them, at half the time of planes.
+    return pixels[None] if channels == 1 else pixels.permute(2, 0, 1)
+
+
+def settle_pixel_format(images: Iterable, channels: int = 3) -> PixelFormat:
+    """
+    The pixel format of a data set, from some of its images. Of those of 8 bits little more than the header is read.
+
+    Args:
+        images: what [`decode_image`] takes, from all over the data set. Those that cannot be read do not count.
+        channels (`int`, *optional*, defaults to 3): of the decoded images.
+
+    Raises:
+        DataError: when most of the images have bands whose meaning nobody has said.
+    """
+    samples = []
+    seen = color_checks = unknown = 0
+    has_bytes = has_color = False
+    reason = None
+    for image in images:
+        try:
+            with _opened(image) as stored:
+                numbers, is_gray = _numbers(stored), _is_gray(stored)
+                if numbers is not None:
+                    samples.append(_some(numbers).copy())  # not a view that keeps all of it
+            if not (is_gray or has_color) and color_checks < _COLOR_CHECKS:
+                color_checks += 1
+                red, green, blue = decode_image(image, shortest_side=_COLOR_SIDE)
+                has_color = not (torch.equal(red, green) and torch.equal(green, blue))
+        except UnknownBandsError as error:
+            unknown, reason = unknown + 1, error
+        except Exception:  # damaged; whoever reads it for training reports it
+            continue
+        else:
+            seen += 1
+            has_bytes = has_bytes or numbers is None
+    if unknown > seen:
+        raise DataError(f"The images cannot be used: {reason}.")
+    return PixelFormat.of(samples, channels=channels, is_gray=bool(seen) and not has_color, has_bytes=has_bytes)
+
+
+@contextmanager
+def _opened(image, bands: int | None = None, shortest_side: int | None = None) -> Iterator[Image.Image | np.ndarray]:
+    """
+    The image as it is stored: a PIL image, upright, or an array (H, W) or (H, W, 3). Large JPEGs are decoded at a
+    half, a quarter or an eighth of their size where that is still at least `shortest_side`.
     """
     if isinstance(image, torch.Tensor):
-        if image.dtype == torch.uint8 and image.ndim == 3 and image.shape[0] == channels:
-            return image.contiguous()
-        image = image.detach().cpu().float().numpy() if image.dtype == torch.bfloat16 else image.detach().cpu().numpy()
-        # Tensors are channels first by convention; arrays are channels last.
-        if image.ndim == 3 and (image.shape[0] in (1, 3, 4) or image.shape[-1] not in (1, 3, 4)):
-            image = np.moveaxis(image, 0, -1)
+        image = image.detach().cpu()
+        yield _array(image.float().numpy() if image.dtype == torch.bfloat16 else image.numpy(), bands, first=True)
+        return
     if isinstance(image, np.ndarray):
-        image = _from_array(image)
+        yield _array(image, bands, first=False)
+        return
     if isinstance(image, Image.Image):
-        return _to_tensor(image, channels)
+        yield _picture(image, bands)
+        return
     if isinstance(image, dict):
         # Bytes first: a path beside them is often only the name that the file had in an archive.
         image = image["path"] if image.get("bytes") is None else image["bytes"]
@@ -52,30 +127,23 @@ def decode_image(image, channels: int = 3) -> torch.Tensor:
     elif not isinstance(image, (str, os.PathLike)):
         raise ValueError(f"no image, but {type(image).__name__}")
     with Image.open(image, formats=FORMATS) as opened:
-        return _to_tensor(opened, channels)
+        if shortest_side is not None:
+            opened.draft(None, (shortest_side, shortest_side))
+        yield _picture(opened, bands)
 
 
-def _to_tensor(image: Image.Image, channels: int) -> torch.Tensor:
-    image.load()
-    image = _upright(image)
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray(_scaled(np.asarray(image), 65535))
-    elif image.mode in ("I", "F"):
-        # PPM and PNG files in mode "I" are 16-bit; in TIFF anything goes, so the values decide.
-        if image.mode == "F":
-            maxima = (1, 255, 65535)
-        else:
-            maxima = (65535,) if image.format in ("PPM", "PNG") else (255, 65535)
-        image = Image.fromarray(_by_range(np.asarray(image), maxima))
-    elif image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    mode = "L" if channels == 1 else "RGB"
-    if image.mode != mode:
-        image = image.convert(mode)
-    pixels = torch.from_numpy(np.array(image))
-    # So torch's kernel for uint8 resizes them, at half the time of planes.
-    return pixels[None] if channels == 1 else pixels.permute(2, 0, 1)
+def _picture(image: Image.Image, bands: int | None) -> Image.Image:
+    if image.format == "TIFF":
+        stored, extra = image.tag_v2.get(_SAMPLES_PER_PIXEL, 1), image.tag_v2.get(_EXTRA_SAMPLES, ())
+        # Pillow takes a fourth band without a word for alpha, and one that is "unspecified" for nothing.
+        if stored in (2, 4) and image.mode in ("L", "LA", "RGB", "RGBA") and not set(extra) & {1, 2, 999}:
+            if bands is None:
+                raise UnknownBandsError(
+                    f"it has {stored} bands and does not say that the last is transparency; save it with "
+                    f"{stored - 1}, or mark the last as alpha (ExtraSamples)"
+                )
+            return _upright(image).convert("RGB" if stored == 4 else "L")
+    return _upright(image)
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -87,36 +155,60 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _from_array(array: np.ndarray) -> Image.Image:
-    if array.ndim == 3 and array.shape[-1] not in (1, 3, 4) and array.shape[0] in (1, 3, 4):
-        array = np.moveaxis(array, 0, -1)
-    if array.ndim == 3 and array.shape[-1] == 1:
-        array = array[..., 0]
-    if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[-1] not in (3, 4)):
-        raise ValueError(f"an array of shape {tuple(array.shape)} is no image; give (H, W), (H, W, C) or (C, H, W)")
-    if array.dtype == np.uint16:
-        array = _scaled(array, 65535)
-    elif array.dtype == bool:
-        array = array.astype(np.uint8) * 255
-    elif array.dtype != np.uint8:
-        if array.min() < 0 or array.max() > 255 or not np.isfinite(array).all():
-            raise ValueError(
-                f"values {array.min():.3g} to {array.max():.3g} are no pixels; give uint8, or floats in 0..1 or "
-                "0..255, before any normalisation"
+def _array(array: np.ndarray, bands: int | None, first: bool) -> np.ndarray:
+    """An array (H, W) or (H, W, 3), from channels `first`, as in tensors, or last, as in arrays, or as it must be."""
+    shape = tuple(array.shape)
+    if array.ndim not in (2, 3) or 0 in shape or array.dtype.kind not in "buif":
+        raise ValueError(
+            f"an array of shape {shape} and {array.dtype} is no image; give (H, W), (H, W, 3) or (3, H, W)"
+        )
+    if array.ndim == 2:
+        return array
+    axes = (0, -1) if first else (-1, 0)
+    axis = next((axis for axis in axes if shape[axis] in (1, 3)), None)
+    if axis is None:
+        axis = axes[0] if shape[axes[0]] <= shape[axes[1]] else axes[1]
+        if bands is None or bands > shape[axis]:
+            raise UnknownBandsError(
+                f"an array of shape {shape} has {shape[axis]} bands of unknown meaning; give the three that are red, "
+                "green and blue, or one; transparency needs a PIL image in mode RGBA"
             )
-        array = _by_range(array, (1, 255) if array.dtype.kind == "f" else (255,))
-    return Image.fromarray(np.ascontiguousarray(array))
+        array = array.take(range(bands), axis)
+    array = np.moveaxis(array, axis, -1)
+    return array[..., 0] if array.shape[-1] == 1 else array
 
 
-def _scaled(array: np.ndarray, maximum: float) -> np.ndarray:
-    return (array.astype(np.float32) * (255.0 / maximum)).round().clip(0, 255).astype(np.uint8)
+def _numbers(stored: Image.Image | np.ndarray) -> np.ndarray | None:
+    """The stored numbers where they may need scaling; None for a PIL image of 8 bits."""
+    if isinstance(stored, Image.Image):
+        if stored.mode[0] not in "IF":  # I, I;16, I;16B, F
+            return None
+        stored = np.asarray(stored)
+    if stored.dtype.kind == "f" and not np.isfinite(stored).all():
+        raise ValueError("it holds values that are NaN or infinite")
+    return stored
 
 
-def _by_range(array: np.ndarray, maxima: tuple[int, ...]) -> np.ndarray:
-    """To 0..255, by the first of `maxima` that holds every value, or else from the smallest value to the largest."""
-    array = np.nan_to_num(array.astype(np.float64), posinf=0.0, neginf=0.0)  # float64: 32-bit integers fit
-    low, high = float(array.min()), float(array.max())
-    for maximum in maxima:
-        if low >= 0 and high <= maximum:
-            return _scaled(array, maximum)
-    return _scaled(array - low, (high - low) or 1.0)
+def _eight_bits(stored: Image.Image | np.ndarray, pixel_format: PixelFormat | None) -> Image.Image:
+    """A picture in mode L or RGB."""
+    numbers = _numbers(stored)
+    if numbers is not None:
+        pixel_format = pixel_format or PixelFormat.of([_some(numbers)])
+        return Image.fromarray(np.ascontiguousarray(pixel_format.to_uint8(numbers)))
+    stored.load()
+    if stored.has_transparency_data:
+        stored = stored.convert("RGBA")
+        stored = Image.alpha_composite(Image.new("RGBA", stored.size, "white"), stored)
+    return stored if stored.mode in ("L", "RGB") else stored.convert("RGB")
+
+
+def _is_gray(stored: Image.Image | np.ndarray) -> bool:
+    """Whether there is no more than one band, and transparency."""
+    if isinstance(stored, np.ndarray):
+        return stored.ndim == 2
+    return stored.mode[0] in "IF1L" and stored.mode != "LAB"
+
+
+def _some(values: np.ndarray) -> np.ndarray:
+    """Some of the values, evenly spread."""
+    return values.reshape(-1)[:: -(-values.size // _VALUES)]

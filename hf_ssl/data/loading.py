@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .base import ImageDataset, is_labelled, share_label_names
@@ -20,6 +20,7 @@ from .splits import check_split, few_indices, split_indices
 from .stream import HubStream
 from .summary import Data
 
+COLOR_PATCHES = "photo-patches-color"
 PATCHES_PER_PHOTO = {"train": 400, "test": 100}
 SHUFFLE_BUFFER = 1000  # files, not pixels: about 100 MB of photographs
 OWN_LICENCE = "Not stated: the licence is whatever the images of this folder came with."
@@ -123,6 +124,8 @@ def load_data(
     )
     loader = BUILT_IN.get(text) if isinstance(source, str) else None
     data = (loader or _loader(text, is_path=not isinstance(source, str)))(request)
+    if isinstance(data.train, DecodedImages) and isinstance(data.test, DecodedImages):
+        data.test.pixel_format = data.train.pixel_format
     if isinstance(data.train, ImageDataset):
         if len(data.train) < 2:
             raise DataError(f"{data.name} holds a single image to train on: give at least two, better some hundreds.")
@@ -151,10 +154,13 @@ def _loader(source: str, is_path: bool) -> Callable[[_Request], Data]:
 
 
 def _photo_patches(request: _Request) -> Data:
-    request.reject("photo-patches", *FOR_FILES, "split", "test_split")
-    splits = [photo_patches(n, split, seed=request.seed) for split, n in PATCHES_PER_PHOTO.items()]
+    request.reject(request.source, *FOR_FILES, "split", "test_split")
+    channels = 3 if request.source == COLOR_PATCHES else 1
+    splits = [photo_patches(n, split, seed=request.seed, channels=channels) for split, n in PATCHES_PER_PHOTO.items()]
     made_by = {"made_by": "left halves of the photographs to train on, right halves to test on", "seed": request.seed}
-    return _in_memory(request, request.source, splits, DESCRIPTION, LICENCE, made_by, "the photograph of each patch")
+    description = DESCRIPTION.format("Color" if channels == 3 else "Gray")
+    data = _in_memory(request, request.source, splits, description, LICENCE, made_by, "the photograph of each patch")
+    return replace(data, has_upright=False)
 
 
 def _fashion_mnist(request: _Request) -> Data:
@@ -288,4 +294,4 @@ def _few(dataset: ImageDataset, limit: int, seed: int) -> ImageDataset:
 
 
 FOR_FILES = ("image_column", "label_column", "label_level", "streaming")
-BUILT_IN = {"photo-patches": _photo_patches, "fashion-mnist": _fashion_mnist}
+BUILT_IN = {"photo-patches": _photo_patches, COLOR_PATCHES: _photo_patches, "fashion-mnist": _fashion_mnist}

@@ -1,6 +1,7 @@
 """Data sets too large to store or to index: read once an epoch, in order."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import datasets
 import torch
@@ -8,12 +9,14 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from .errors import DataError
 from .hub import find_image_column, find_label_column, image_cell, label_value, undecoded
-from .images import decode_image
+from .images import decode_image, settle_pixel_format
+from .pixels import PixelFormat
 from .unreadable import allowed_unreadable, reason_of
 
 EPOCH_STRIDE = 2**40  # more samples than an epoch ever has
 WORKER_SLOTS = 256
 JUDGED_AFTER = 1000  # images that a process sees before it judges by them, unless a pass ends sooner
+FIRST = 16  # images that settle the pixel format
 ALL_BAD_AFTER = 100  # unreadable images from the first one on that are enough
 
 
@@ -31,11 +34,13 @@ class ImageStream(IterableDataset):
     """
 
     labels = None
+    pixel_format: PixelFormat  # settled from the first images when the stream is made, before workers copy it
 
     def __init__(
         self, label_names: list[str] | None = None, *, channels: int = 3, max_unreadable: float | None = None
     ):
         self.label_names, self.channels, self.max_unreadable = label_names, channels, max_unreadable
+        self._shortest_side: int | None = None
         # Shared, because workers that live longer than an epoch hold copies of this object.
         self._epoch = torch.zeros(1, dtype=torch.long).share_memory_()
         self._counts = torch.zeros(WORKER_SLOTS, 2, dtype=torch.long).share_memory_()  # seen, unreadable
@@ -49,6 +54,10 @@ class ImageStream(IterableDataset):
         seen, bad = self._counts.sum(0).tolist()
         return f"{bad} of {seen} streamed images could not be read and were skipped." if bad else None
 
+    def reduce_to(self, shortest_side: int | None) -> None:
+        """As [`DecodedImages.reduce_to`]."""
+        self._shortest_side = shortest_side
+
     def __iter__(self) -> Iterator[dict]:
         worker = get_worker_info()
         number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
@@ -58,7 +67,8 @@ class ImageStream(IterableDataset):
         for seen, (cell, label) in enumerate(self._pairs(), start=1):
             sample = None
             try:
-                sample = {"image": decode_image(cell, self.channels), "index": base + (seen - 1) * workers + number}
+                image = decode_image(cell, self.channels, self.pixel_format, self._shortest_side)
+                sample = {"image": image, "index": base + (seen - 1) * workers + number}
             except Exception as error:  # as in DecodedImages: damaged files raise almost anything
                 bad, last = bad + 1, reason_of(error, cell)
             self._counts[number % WORKER_SLOTS] += torch.tensor([1, int(sample is None)])
@@ -85,6 +95,9 @@ class ImageStream(IterableDataset):
 
     def _pairs(self) -> Iterable[tuple]:
         raise NotImplementedError
+
+    def _settle(self, pairs: Iterable[tuple]) -> None:
+        self.pixel_format = settle_pixel_format((image for image, _ in islice(pairs, FIRST)), self.channels)
 
 
 class HubStream(ImageStream):
@@ -121,6 +134,8 @@ class HubStream(ImageStream):
         feature = (dataset.features or {}).get(self.label_column)
         names = feature.names if isinstance(feature, datasets.ClassLabel) else None
         super().__init__(names, channels=channels, max_unreadable=max_unreadable)
+        self._rows = undecoded(dataset, self.image_column)
+        self._settle(self._pairs())
         if limit is not None:
             dataset = dataset.take(limit)
         if shuffle_buffer:
@@ -155,6 +170,7 @@ class AdaptedStream(ImageStream):
     def __init__(self, dataset: IterableDataset, split_item, **options):
         super().__init__(**options)
         self._dataset, self._split_item = dataset, split_item
+        self._settle(self._pairs())
 
     def _pairs(self) -> Iterator[tuple]:
         return map(self._split_item, iter(self._dataset))

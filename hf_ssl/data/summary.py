@@ -26,6 +26,7 @@ class Data:
             was held out), the number of images in each (`"train"`, `"test"`), and a short hash of what the test images are
             called (`"test_sha256"`). Two runs with the same hash were tested on the same images.
         labels_from (`str`): where the labels come from, or why there are none.
+        has_upright (`bool`): `False` for images that may be turned, such as textures.
         left_out (`list[str]`): what was found beside the images, a phrase for every reason.
     """
 
@@ -37,6 +38,7 @@ class Data:
     licence: str
     split: dict = field(default_factory=dict)
     labels_from: str = ""
+    has_upright: bool = True
     left_out: list[str] = field(default_factory=list)
 
     def sizes(self) -> list[tuple[int, int]]:
@@ -119,7 +121,7 @@ class Data:
                 text += "; " + ", ".join(
                     f"{count * 100 / len(sizes):.0f} % {name}" for name, count in formats.most_common(3)
                 )
-        return text + "."
+        return f"{text}; {self.train.pixel_format.describe()}."
 
     def _lost(self) -> str | None:
         count = sum(source.count_unreadable() for source in self._sources())

@@ -6,6 +6,8 @@ import torch
 
 from .base import ImageDataset
 from .errors import DataError
+from .images import SAMPLED, settle_pixel_format
+from .pixels import PixelFormat
 
 
 class TensorImages(ImageDataset):
@@ -32,6 +34,12 @@ class TensorImages(ImageDataset):
                 f"{len(images)} images came with labels of shape {tuple(self._labels.shape)}: give one each."
             )
         self.images = images
+
+    @property
+    def pixel_format(self) -> PixelFormat:
+        """RGB or gray, 8 bits."""
+        step = -(-len(self) // SAMPLED) or 1
+        return settle_pixel_format(self.images[::step], self.images.shape[1])
 
     def __len__(self) -> int:
         return len(self.images)

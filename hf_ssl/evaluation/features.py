@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch.utils.data import Dataset
 from transformers import PreTrainedModel
 from transformers.utils.logging import tqdm
@@ -167,11 +168,11 @@ def pixel_batches(
     wanted = num_channels or _processor_channels(processor)
     for start in tqdm(range(0, total, batch_size), desc="Embedding", disable=not progress):
         samples = [dataset[i] for i in range(start, min(start + batch_size, total))]
-        images = [_to_numpy(sample["image"], wanted) for sample in samples]
+        images = [_to_picture(sample["image"], wanted) for sample in samples]
         try:
             pixels = processor(images=images, return_tensors="pt")["pixel_values"]
         except ValueError as error:
-            if len({image.shape for image in images}) == 1:
+            if len({sample["image"].shape for sample in samples}) == 1:
                 raise
             raise ValueError(
                 "The image processor could not stack images of different sizes: use one that resizes or crops."
@@ -270,15 +271,21 @@ def _processor_channels(processor: Any) -> int | None:
     return 3 if settings.get("do_convert_rgb") else None
 
 
-def _to_numpy(image: torch.Tensor, channels: int | None) -> np.ndarray:
-    """A uint8 image (C, H, W) as an array (H, W, C) with `channels` channels."""
+def _to_picture(image: torch.Tensor, channels: int | None) -> Image.Image | np.ndarray:
+    """
+    A uint8 image (C, H, W) with `channels` channels, in the form that leaves an image processor nothing to guess: a
+    PIL image for gray and RGB, else an array (H, W, C). Gray becomes RGB, and RGB luminance.
+    """
     if image.dtype != torch.uint8 or image.ndim != 3:
         raise ValueError(f"Images must be uint8 tensors (C, H, W), got {image.dtype} of shape {tuple(image.shape)}.")
-    if channels is not None and image.shape[0] != channels:
-        if image.shape[0] != 1:
-            raise ValueError(
-                f"The images have {image.shape[0]} channels and the encoder or its processor takes {channels}: only "
-                "grey images can be spread over more channels; convert the others in the data set."
-            )
-        image = image.expand(channels, -1, -1)
-    return image.permute(1, 2, 0).contiguous().numpy()
+    channels = channels or len(image)
+    if len(image) not in (channels, 1) and (len(image), channels) != (3, 1):
+        raise ValueError(
+            f"The images have {len(image)} channels and the encoder or its processor takes {channels}: only grey "
+            "images can be spread over more channels, and RGB made grey; convert the others in the data set."
+        )
+    if channels not in (1, 3):
+        return image.expand(channels, -1, -1).permute(1, 2, 0).contiguous().numpy()
+    mode = "L" if channels == 1 else "RGB"
+    picture = Image.fromarray(image[0].numpy() if len(image) == 1 else image.permute(1, 2, 0).contiguous().numpy())
+    return picture if picture.mode == mode else picture.convert(mode)

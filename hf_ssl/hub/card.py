@@ -18,6 +18,7 @@ from .card_check import embedding_check
 from .card_text import hub_id, plain
 from .card_validation import END_NOTES, NOTES, front_matter, validate_card
 from .export import PRETRAINING, native_encoder, native_image_processor
+from .loading_code import loading_code
 
 __all__ = ["END_NOTES", "NOTES", "build_card", "validate_card"]
 
@@ -62,8 +63,9 @@ def build_card(
         results (`dict`, *optional*): `EvaluationReport.to_dict()`, accuracies in percent; only `rows` is necessary, of
             `name`, `knn` and, where they exist, `linear` and `dim`. `dataset` goes before that of `run`.
         run (`dict`, *optional*): any of command, seed, steps, resumed_from, epochs, batch_size, seconds,
-            images_per_second, hardware, versions, dataset, dataset_description, base_model, training_arguments, and
-            doctor (what it found; None where it was off).
+            images_per_second, hardware, versions, dataset, dataset_description, pixel_format
+            (`PixelFormat.to_dict()`), base_model, training_arguments, and doctor (what it found; None where it was
+            off).
         figures (`list[str]`): paths relative to the repository, such as "figures/curve.png".
         repo_id (`str`, *optional*): for the usage snippets.
         existing (`str`, *optional*): an earlier card; what stands between `<!-- notes -->` and `<!-- /notes -->` is
@@ -114,7 +116,8 @@ def build_card(
         parameters=f"{model.backbone.num_parameters() / 1e6:.2f}",
         side=processor.inference_size,
         colours="grey" if grey else "RGB",
-        mode="L" if grey else "RGB",
+        open_image=loading_code(run.get("pixel_format"), grey),
+        pipeline=sections.pipeline(repository, grey),
         origin=origin,
         dim=embed_dim(backbone),
         pooled=pooled,

@@ -61,6 +61,13 @@ def check(found: Mapping[str, Any] | None, repository: str) -> str:
     )
 
 
+def pipeline(repository: str, grey: bool) -> str:
+    """The shorter way, where there is one."""
+    if grey:
+        return "The pipelines of transformers make every image RGB, and so do not serve this encoder of grey images."
+    return f'or `pipeline("image-feature-extraction", model="{repository}", pool=True)(open_image("image.jpg"))`.'
+
+
 def results_table(results: Mapping[str, Any]) -> str:
     if not results.get("rows"):
         return ""

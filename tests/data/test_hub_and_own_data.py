@@ -184,7 +184,8 @@ def test_what_cannot_be_adapted():
     for dataset, message in (
         ([], "empty"),
         ([3], "item 0: no image, but int"),
-        ([torch.full((3, 4, 4), -1.0)], "before any normalisation"),
+        ([torch.full((3, 4, 4), torch.nan)], "NaN or infinite"),
+        ([np.zeros((8, 8, 4), np.uint8)], "4 bands of unknown meaning"),
         ([{"text": "a"}], "No image among the keys text"),
         (3, "int is no data set"),
     ):

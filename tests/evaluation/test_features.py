@@ -1,5 +1,6 @@
 import pytest
 import torch
+from PIL import Image
 from transformers import (
     AutoModel,
     CLIPConfig,
@@ -13,6 +14,7 @@ from transformers import (
 )
 from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling
 
+from hf_ssl.data import decode_image
 from hf_ssl.evaluation import Features, embedding_of, extract_features, preprocess
 
 from .evaluation_cases import CONFIGS, Images
@@ -121,10 +123,20 @@ def test_grey_encoder_keeps_one_channel():
     processor = ViTImageProcessorPil(size={"height": 32, "width": 32}, image_mean=[0.5], image_std=[0.5])
     model = AutoModel.from_config(config)
     assert extract_features(model, processor, Images(2, channels=1)).embeddings.shape == (2, 32)
-    with pytest.raises(ValueError, match="3 channels and the encoder or its processor takes 1"):
-        extract_features(model, processor, Images(2, channels=3))
+    colour = [sample["image"] for sample in Images(2, channels=3)]  # becomes luminance
+    pictures = [Image.fromarray(image.permute(1, 2, 0).numpy()).convert("L") for image in colour]
+    expected = extract_features(model, processor, [{"image": decode_image(picture, 1)} for picture in pictures])
+    found = extract_features(model, processor, [{"image": image} for image in colour])
+    assert torch.equal(found.embeddings, expected.embeddings)
     with pytest.raises(ValueError, match="4 channels"):
         preprocess(processor, Images(2, channels=4))
+
+
+def test_a_side_of_three_pixels_is_not_taken_for_the_channels(processor):
+    stripes = torch.arange(3, dtype=torch.uint8)[None, None] * 100  # one row: dark, middle, bright
+    pixels = preprocess(processor, [{"image": stripes.expand(3, 3, 3)}, {"image": stripes.expand(1, 3, 3)}])
+    assert torch.equal(pixels[0], pixels[1]) and (pixels[0, :, :, 0] < pixels[0, :, :, -1]).all()
+    assert torch.equal(pixels[0, 0], pixels[0, 2])
 
 
 def test_other_image_size_than_the_encoder_interpolates_positions():
