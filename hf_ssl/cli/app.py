@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 
 DEFAULT_METHOD = "simclr"
-_DATA = "photo-patches, fashion-mnist, a folder of images, or a Hub data set id"
+_DATA = "photo-patches, photo-patches-color, fashion-mnist, a folder of images, or a Hub data set id"
 
 
 @app.command()
@@ -40,9 +40,23 @@ def pretrain(
     output_dir: Annotated[
         Path | None, typer.Option(help="Where everything goes. [default: hf-ssl-runs/METHOD]")
     ] = None,
-    recipe: Annotated[str | None, typer.Option(help="paper or small. [default: small up to 64 pixels]")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="photos: of things, which have an upright; small: textures, which have none; paper. "
+            "[default: photos, of photo-patches small]"
+        ),
+    ] = None,
     image_size: Annotated[
-        int | None, typer.Option(help="Side of the views in pixels. [default: that of the data, at most 224]")
+        int | None,
+        typer.Option(help="Side of the images in pixels. [default: their own, at most 64 on a CPU and 224 on a GPU]"),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            help="How long all of it may take, in place of --num_train_epochs and --max_steps. [default: the length "
+            "of the recipe, at most 10]"
+        ),
     ] = None,
     config: Annotated[
         list[str], typer.Option(help="Field of the method's configuration, NAME=VALUE; repeatable.")
@@ -52,9 +66,21 @@ def pretrain(
     ] = [],  # noqa: B006
     image_column: Annotated[str | None, typer.Option(help="Column of a Hub data set.")] = None,
     label_column: Annotated[
-        str | None, typer.Option(help="Column of a Hub data set, used for evaluation only.")
+        str | None, typer.Option(help="Column of a Hub data set or metadata file, used for evaluation only.")
     ] = None,
-    max_unreadable: Annotated[float, typer.Option(help="Share of broken files that is accepted.")] = 0.1,
+    label_level: Annotated[
+        int | None,
+        typer.Option(help="Level of folders that names the classes, from 1; 0: no labels. [default: found]"),
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Split, or subfolder, to train on. [default: train]")] = None,
+    test_split: Annotated[
+        str | None, typer.Option(help="Split, or subfolder, to evaluate on. [default: test, or a fifth of the images]")
+    ] = None,
+    data_seed: Annotated[int, typer.Option(help="Of the split, and of the patches of photo-patches.")] = 0,
+    max_unreadable: Annotated[
+        float | None,
+        typer.Option(help="Share of broken files that is accepted. [default: a tenth, of few images more]"),
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Start again in a folder that holds a run.")] = False,
     evaluate: Annotated[bool, typer.Option(help="Evaluate at the end, where there are labels.")] = True,
 ) -> None:
@@ -73,10 +99,15 @@ def pretrain(
             output_dir=output_dir or Path("hf-ssl-runs", method),
             recipe=recipe,
             image_size=image_size,
+            minutes=minutes,
             config=_assignments(config),
             processor=_assignments(processor),
             image_column=image_column,
             label_column=label_column,
+            label_level=label_level,
+            split=split,
+            test_split=test_split,
+            data_seed=data_seed,
             max_unreadable=max_unreadable,
             overwrite=overwrite,
             evaluate=evaluate,

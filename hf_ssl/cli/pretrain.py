@@ -51,7 +51,7 @@ class Request:
     split: str | None
     test_split: str | None
     data_seed: int
-    max_unreadable: float
+    max_unreadable: float | None
     overwrite: bool
     evaluate: bool
     training: dict[str, Any]
