@@ -1,9 +1,17 @@
 """Training arguments: those of transformers, with defaults that fit self-supervision, and a few more."""
 
-from dataclasses import dataclass, field
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
 
 import torch
 from transformers import TrainingArguments
+from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION
+
+from ..configuration_utils import closest
+from .quantities import COSINE, COSINE_WITH_MIN, merge, plain, refuse_two_names, refuse_without_effect
 
 
 @dataclass
@@ -11,11 +19,15 @@ class SSLTrainingArguments(TrainingArguments):
     r"""
     Every argument of [`~transformers.TrainingArguments`] works. These are added, or have another default.
 
+    A quantity has one value: two arguments that set the same one, such as `learning_rate` and `base_learning_rate`,
+    are refused, and so are arguments that would have no effect. `SSLTrainer.effective()` says what follows from all.
+
     Args:
         base_learning_rate (`float`, *optional*):
             Learning rate for a batch of 256; `learning_rate` becomes it times the global batch / 256.
-        min_learning_rate (`float`, *optional*): where the cosine ends.
-        warmup_epochs (`float`, *optional*, defaults to 0): epochs of linear warm-up.
+        min_learning_rate (`float`, *optional*): where the cosine of the learning rate ends.
+        warmup_epochs (`float`, *optional*, defaults to 0):
+            Epochs of linear warm-up, for data with a length; for streams and a number of steps use `warmup_steps`.
         final_weight_decay (`float`, *optional*): end of a cosine from `weight_decay`.
         max_parameter_grad_norm (`float`, *optional*):
             Clip the gradient norm of each parameter by itself (DINO, MSN), in place of `max_grad_norm`.
@@ -40,6 +52,12 @@ class SSLTrainingArguments(TrainingArguments):
             `evaluate()` also reports `eval_knn` (percent) when the training and evaluation data have labels.
         online_knn_images (`int`, *optional*, defaults to 5000): at most so many images in its bank.
         doctor (`bool`, *optional*, defaults to `True`): watch for collapse and say so while it runs.
+        derived (`dict`, *optional*):
+            Arguments that followed from others, by name, so that a copy with other values (`dataclasses.replace`) does
+            not take them for set. Written by the arguments themselves.
+
+    Raises:
+        ValueError: when two arguments set one quantity, or one has no effect.
     """
 
     output_dir: str | None = field(default="ssl-output", metadata={"help": "Where checkpoints and results go."})
@@ -70,21 +88,154 @@ class SSLTrainingArguments(TrainingArguments):
     online_knn: bool = field(default=True, metadata={"help": "Report kNN accuracy when evaluating."})
     online_knn_images: int = field(default=5000, metadata={"help": "Images in the bank of the online kNN."})
     doctor: bool = field(default=True, metadata={"help": "Watch for collapse."})
+    derived: dict | str | None = field(default=None, repr=False, metadata={"help": "Not for you: what followed."})
+    # Optimizer steps of an epoch, which the Trainer knows.
+    steps_per_epoch: int | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self):
+        values, defaults = vars(self), default_arguments()
+        for name, value in (self.derived or {}).items():
+            if values[name] == value:
+                values[name] = defaults[name]
+        self.derived = {}
+        if self.min_learning_rate is not None and self.lr_scheduler_type == COSINE_WITH_MIN:
+            self.lr_scheduler_type = COSINE  # the same in other words
+        refuse_two_names(values, defaults)
+        refuse_without_effect(values, defaults)
         if self.min_learning_rate is not None:
-            self.lr_scheduler_type = "cosine_with_min_lr"
-            self.lr_scheduler_kwargs = {"min_lr": self.min_learning_rate}
-        if self.bf16 and not torch.accelerator.is_available():
-            self.use_cpu = True  # transformers would ask the user to say so
+            self._derive("lr_scheduler_type", COSINE_WITH_MIN)
+            self._derive("lr_scheduler_kwargs", {"min_lr": self.min_learning_rate})
+        if self.max_parameter_grad_norm is not None:
+            self._derive("max_grad_norm", self.max_parameter_grad_norm)  # else the Trainer clips nothing
+        if self.bf16 and not self.use_cpu and not torch.accelerator.is_available():
+            self._derive("use_cpu", True)  # transformers would ask the user to say so
         if self.accelerator_config is None and self.dataloader_pin_memory:
             self.accelerator_config = {"non_blocking": True}  # copies to the device do not hold up the process
+        eval_steps = self.eval_steps
         super().__post_init__()
+        if self.eval_steps != eval_steps:
+            self.derived["eval_steps"] = self.eval_steps
+        check_schedule(plain(self.lr_scheduler_type), self.lr_scheduler_kwargs)
+        check_optimizer_arguments(plain(self.optim), self.optim_args)
+        self.scale_learning_rate()
+
+    def _derive(self, name: str, value: Any) -> None:
+        vars(self)[name] = self.derived[name] = value
+
+    @property
+    def global_batch_size(self) -> int:
+        """Images of an optimizer step, over all processes."""
+        return self.train_batch_size * self.gradient_accumulation_steps * self.world_size
+
+    def scale_learning_rate(self) -> None:
+        """Let `learning_rate` follow from `base_learning_rate`; again when the batch size was changed."""
         if self.base_learning_rate is not None:
-            batch = self.train_batch_size * self.gradient_accumulation_steps * self.world_size
-            self.learning_rate = self.base_learning_rate * batch / 256
+            self._derive("learning_rate", self.base_learning_rate * self.global_batch_size / 256)
 
     def get_warmup_steps(self, num_training_steps: int) -> int:
-        if self.warmup_epochs:
-            return round(num_training_steps * min(self.warmup_epochs / self.num_train_epochs, 1.0))
-        return super().get_warmup_steps(num_training_steps)
+        """
+        Optimizer steps of the warm-up, of a run of `num_training_steps`.
+
+        Raises:
+            ValueError: for `warmup_epochs` when nobody knows how long an epoch is.
+        """
+        if not self.warmup_epochs:
+            return min(super().get_warmup_steps(num_training_steps), num_training_steps)
+        if self.steps_per_epoch is not None:
+            return min(round(self.warmup_epochs * self.steps_per_epoch), num_training_steps)
+        if self.max_steps > 0:
+            raise ValueError(
+                f"warmup_epochs={self.warmup_epochs:g} needs data with a length, and a stream has none: set "
+                "warmup_steps, to a number of steps or a share of them below 1."
+            )
+        return round(num_training_steps * min(self.warmup_epochs / self.num_train_epochs, 1.0))
+
+
+def default_arguments() -> dict[str, Any]:
+    """Default of every argument, by name."""
+    return {f.name: None if f.default is MISSING else f.default for f in fields(SSLTrainingArguments) if f.init}
+
+
+def merge_arguments(recipe: Mapping[str, Any], explicit: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    The arguments of a recipe under those that a user set.
+
+    An explicit argument takes the place of what the recipe says of the same quantity under whatever name: with
+    `learning_rate`, the recipe's `base_learning_rate` is gone; with `max_steps`, its `num_train_epochs`, and its
+    `warmup_epochs` become the same share of the steps. What has no effect any more is left out.
+
+    Args:
+        recipe (`dict`): arguments by name.
+        explicit (`dict`): arguments by name.
+
+    Returns:
+        `dict`: arguments for [`SSLTrainingArguments`].
+
+    Raises:
+        ValueError: when `explicit` names no argument, or sets one quantity twice.
+    """
+    defaults = default_arguments()
+    known = set(defaults) - {"derived"}
+    for name in explicit:
+        if name not in known:
+            raise ValueError(f"There is no training argument {name!r}.{closest(name, known)}")
+    return merge(recipe, explicit, defaults)
+
+
+def refuse_optimizer_arguments(args: SSLTrainingArguments) -> None:
+    """
+    Raises:
+        ValueError: when arguments are set that only an optimizer of the Trainer follows.
+    """
+    ignored = {
+        "lars": args.lars,
+        "final_weight_decay": args.final_weight_decay is not None,
+        "bias_lr_ratio": args.bias_lr_ratio != 1.0,
+        "base_learning_rate": args.base_learning_rate is not None,
+    }
+    if any(ignored.values()):
+        names = ", ".join(name for name, is_set in ignored.items() if is_set)
+        raise ValueError(f"{names} has no effect on the optimizer in optimizers=…: leave one or the other out.")
+
+
+def check_schedule(kind: str, arguments: dict | str | None) -> None:
+    """
+    Raises:
+        ValueError: when schedule `kind` takes no argument of this name.
+    """
+    taken = list(inspect.signature(TYPE_TO_SCHEDULER_FUNCTION[kind]).parameters)
+    taken = [
+        name for name in taken if name not in ("optimizer", "num_warmup_steps", "num_training_steps", "last_epoch")
+    ]
+    for name in json.loads(arguments) if isinstance(arguments, str) else arguments or ():
+        if name not in taken:
+            takes = f"it takes {', '.join(taken)}" if taken else "it takes none"
+            raise ValueError(
+                f"lr_scheduler_kwargs has {name!r}, which lr_scheduler_type={kind!r} does not take: {takes}."
+            )
+
+
+# What transformers reads of optim_args; it passes over the rest in silence.
+_OPTIMIZER_ARGUMENTS = {
+    "sgd": ("momentum", "dampening", "weight_decay", "nesterov"),
+    "adagrad": ("lr_decay", "weight_decay", "eps"),
+    "rmsprop": ("momentum", "alpha", "eps", "weight_decay", "centered"),
+    "adamw_torch": (),
+    "adamw_torch_fused": (),
+    "adafactor": (),
+}
+
+
+def check_optimizer_arguments(optim: str, text: str | None) -> None:
+    """
+    Raises:
+        ValueError: when `text` is no list of NAME=VALUE, or names what optimizer `optim` does not take.
+    """
+    for item in text.replace(" ", "").split(",") if text else ():
+        name, sign, value = item.partition("=")
+        if not (name and sign and value) or "=" in value:
+            raise ValueError(f"optim_args={text!r} is no list of NAME=VALUE with commas between.")
+        taken = _OPTIMIZER_ARGUMENTS.get(optim)
+        if taken is not None and name not in taken:
+            takes = f"it takes {', '.join(taken)}" if taken else "it takes none of optim_args"
+            raise ValueError(f"optim_args has {name!r}, but optim={optim!r} has no such: {takes}.")

@@ -11,13 +11,16 @@ class StepHooks(TrainerCallback):
 
     Args:
         batches (iterable): see `SSLPreTrainedModel.on_epoch_begin`.
+        set_epoch (callable): told of each epoch before the model is.
     """
 
-    def __init__(self, batches):
-        self.batches = batches
+    def __init__(self, batches, set_epoch):
+        self.batches, self.set_epoch = batches, set_epoch
 
     def on_epoch_begin(self, args, state, control, model, **kwargs):
-        model.on_epoch_begin(int((state.epoch or 0) + 1e-6), self.batches)
+        epoch = int((state.epoch or 0) + 1e-6)
+        self.set_epoch(epoch)
+        model.on_epoch_begin(epoch, self.batches)
 
     def on_step_begin(self, args, state, control, model, **kwargs):
         model.on_step_begin(state.global_step, state.max_steps)

@@ -10,15 +10,24 @@ from ..data import collate_images
 from ..image_processing_utils import SSLImageProcessor
 from ..nn.distributed import rank, world_size
 
+EVALUATION = -1  # in place of the epoch: the views of an evaluation are the same every time
 
-def batch_seed(seed: int, index: torch.Tensor) -> int:
-    """
-    What the randomness of a batch starts from: the seed of the run and the indices of its samples in order.
 
-    A shuffled loader never gives two batches the same indices in the same order, so this needs no step counter: it is
-    the same in a worker, on the device, and after a resume.
+def batch_seed(seed: int, epoch: int, index: torch.Tensor) -> int:
     """
-    digest = hashlib.blake2b(index.numpy().tobytes(), digest_size=8, salt=seed.to_bytes(8, "little"))
+    What the randomness of a batch starts from: the seed of the run, the epoch, and the indices of its samples.
+
+    Within an epoch no image comes twice, so no two batches start alike, whatever their size and the sampler; and this
+    needs no step counter: it is the same in a worker, on the device, and after a resume. Only a sampler that draws
+    with replacement can repeat a batch, and with it the views: batches of one image, mostly.
+
+    Args:
+        seed (`int`): of the run.
+        epoch (`int`): from 0, or `EVALUATION`.
+        index (`torch.LongTensor` of shape `(batch,)`): of the samples, in order.
+    """
+    entries = torch.cat([torch.tensor([epoch]), index])
+    digest = hashlib.blake2b(entries.numpy().tobytes(), digest_size=8, salt=seed.to_bytes(8, "little"))
     return int.from_bytes(digest.digest(), "little") >> 1
 
 
@@ -38,6 +47,8 @@ class ViewCollator:
         make_views (`bool`): `False` leaves the raw `images` and `view_seed`: the Trainer makes views on its device.
         extras (`tuple[str]`): of "sample_index", for methods that keep something for each sample, and "labels", for
             supervised ones.
+
+    The epoch lies in shared memory: workers that live longer than one see what `set_epoch` says in the main process.
     """
 
     def __init__(
@@ -47,13 +58,25 @@ class ViewCollator:
         self.seed = seed
         self.make_views = make_views
         self.extras = extras
+        self._epoch = torch.zeros(1, dtype=torch.long).share_memory_()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw the views of epoch `epoch` from now on."""
+        self._epoch.fill_(epoch)
+
+    def for_evaluation(self) -> "ViewCollator":
+        """The same for data that are evaluated: their views do not change from epoch to epoch."""
+        collator = ViewCollator(self.processor, self.seed, self.make_views, self.extras)
+        collator.set_epoch(EVALUATION)
+        return collator
 
     def __call__(self, samples: list[dict]) -> dict:
         batch = collate_images(samples, with_labels="labels" in self.extras)
         index = batch.pop("index")
         if "sample_index" in self.extras:
             batch["sample_index"] = index
-        batch["view_seed"] = batch_seed(self.seed, index)  # a number: a tensor would have to come back from the device
+        # A number: a tensor would have to come back from the device.
+        batch["view_seed"] = batch_seed(self.seed, int(self._epoch), index)
         return make_views(self.processor, batch) if self.make_views else batch
 
 

@@ -5,16 +5,19 @@ from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import IterableDataset
 
-from ..data import ImageDataset
+from ..data import ImageDataset, as_image_dataset
 from ..evaluation import extract_features, knn_accuracy
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..nn.chunks import set_chunk_size
-from .arguments import SSLTrainingArguments
+from .arguments import SSLTrainingArguments, refuse_optimizer_arguments
+from .batches import WholeBatches, settle_batch, steps_in_epoch
 from .callbacks import StepHooks, WeightDecaySchedule
 from .collators import SequentialBatches, ViewCollator, make_views
 from .doctor import Doctor
+from .effective import effective_values
 from .memory import channels_last_pays, freed_memory_kept
 from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
 from .publishing import PublishingTrainer
@@ -29,14 +32,19 @@ class SSLTrainer(PublishingTrainer):
         model (`SSLPreTrainedModel`): a `...ForPreTraining`.
         args (`SSLTrainingArguments`)
         processing_class (`SSLImageProcessor`): draws the views.
-        train_dataset: samples `{"image": uint8 tensor (C, H, W), "index": int}`, see `hf_ssl.data`.
-        eval_dataset (*optional*): the same; `evaluate` gives its loss and, where both data sets have `labels`, the
-            accuracy of a kNN classifier over the training images.
+        train_dataset: samples `{"image": uint8 tensor (C, H, W), "index": int}`, see `hf_ssl.data`; or whatever
+            `as_image_dataset` takes: a `datasets.Dataset`, a torch data set, a list.
+        eval_dataset (*optional*): the same, or a dict of such data sets; `evaluate` gives its loss and, where both
+            data sets have `labels`, the accuracy of a kNN classifier over the training images.
+        data_collator (*optional*): makes batches in a way of your own; the data sets then stay as they are.
         kwargs: every other argument of `Trainer`.
 
+    A batch above the number of images is lowered in `args`, which is logged.
+
     Raises:
-        ValueError: when the batch is too small for the method, or the data for one batch; for `views_on_device` with a
-            stream in several processes.
+        ValueError: when the batch or the data are too small for the method; for `views_on_device` with a stream in
+            several processes; for `warmup_epochs` with a stream; for arguments about the optimizer with an optimizer
+            of your own.
     """
 
     def __init__(
@@ -49,14 +57,13 @@ class SSLTrainer(PublishingTrainer):
         data_collator=None,
         **kwargs,
     ):
-        if model.batch_contrastive and args.per_device_train_batch_size < 2:
-            raise ValueError(
-                f"{type(model).__name__} compares the images of a batch with each other: "
-                f"per_device_train_batch_size must be at least 2, got {args.per_device_train_batch_size}."
-            )
+        if data_collator is None:
+            train_dataset = images_of(train_dataset, processing_class)
+            eval_dataset = images_of(eval_dataset, processing_class)
         set_chunk_size(model, args.cached_chunk_size)
         if isinstance(train_dataset, Sized):
             model.on_data(len(train_dataset))
+        settle_batch(model, args, train_dataset)
         if "labels" in model.forward_extras:
             require_labels(model, train_dataset)
         # The first process of several reads a stream for all, and only hands tensors on.
@@ -83,7 +90,12 @@ class SSLTrainer(PublishingTrainer):
             processing_class=processing_class,
             **kwargs,
         )
-        self.add_callback(StepHooks(self.sequential_batches()))
+        self.own_optimizer = self.optimizer  # what the user gave, if anything
+        if self.own_optimizer is not None:
+            refuse_optimizer_arguments(args)
+        if train_dataset is not None and args.max_steps > 0:
+            self.warmup_steps(args.max_steps)  # a stream has no epochs to count
+        self.add_callback(StepHooks(self.sequential_batches(), self.set_epoch))
         if args.final_weight_decay is not None:
             self.add_callback(WeightDecaySchedule)
         if self.doctor is not None:
@@ -94,18 +106,44 @@ class SSLTrainer(PublishingTrainer):
         batch_size, workers = self.args.train_batch_size, self.args.dataloader_num_workers
         return SequentialBatches(self.train_dataset, self.data_collator, batch_size, workers, self._prepare_inputs)
 
-    def get_train_dataloader(self):
-        batch = self.args.train_batch_size * self.args.world_size
+    def set_epoch(self, epoch: int) -> None:
+        """Let the views of the training data be those of `epoch`."""
+        if isinstance(self.data_collator, ViewCollator):
+            self.data_collator.set_epoch(epoch)
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """Optimizer steps of an epoch; `None` where the data have no length."""
+        return steps_in_epoch(len(self.train_dataset), self.args) if isinstance(self.train_dataset, Sized) else None
+
+    def warmup_steps(self, num_training_steps: int) -> int:
+        """Optimizer steps of the warm-up, in a run of `num_training_steps`."""
+        self.args.steps_per_epoch = self.steps_per_epoch
+        return self.args.get_warmup_steps(num_training_steps)
+
+    def effective(self) -> dict[str, Any]:
+        """What follows from arguments, model and data; see [`effective_values`]."""
+        return effective_values(self)
+
+    def _get_dataloader(self, dataset, description, batch_size, *args, is_training=False, **kwargs):
+        collator = self.data_collator
+        if is_training and isinstance(dataset, IterableDataset) and self.args.dataloader_drop_last:
+            dataset = WholeBatches(dataset, batch_size)  # torch drops the last batch of data with a length only
+        if not is_training and isinstance(dataset, Sized):
+            batch_size = max(min(batch_size, len(dataset) // self.args.world_size), 1)
+        if not is_training and isinstance(collator, ViewCollator):
+            self.data_collator = collator.for_evaluation()
         try:
-            images = len(self.train_dataset)
-        except TypeError:  # streaming data have no length
-            return super().get_train_dataloader()
-        if self.args.dataloader_drop_last and images < batch:
-            raise ValueError(
-                f"The data hold {images} images, less than one batch of {batch}: lower "
-                "per_device_train_batch_size, or set dataloader_drop_last=False."
-            )
-        return super().get_train_dataloader()
+            return super()._get_dataloader(dataset, description, batch_size, *args, is_training=is_training, **kwargs)
+        finally:
+            self.data_collator = collator
+
+    def _update_auto_batch_size(self, batch_size):
+        super()._update_auto_batch_size(batch_size)
+        if batch_size != self.args.train_batch_size:  # the one before was too large for the memory
+            self.args.per_device_train_batch_size = batch_size // max(1, self.args.n_gpu)
+            self.args.scale_learning_rate()
+            self.optimizer = self.own_optimizer
 
     def train(self, *args, **kwargs):
         with freed_memory_kept():
@@ -136,17 +174,15 @@ class SSLTrainer(PublishingTrainer):
     def get_decay_parameter_names(self, model) -> list[str]:
         return [name for name, parameter in model.named_parameters() if decays(name, parameter)]
 
+    @staticmethod
+    def get_optimizer_cls_and_kwargs(args, model=None):
+        if not args.lars:
+            return PublishingTrainer.get_optimizer_cls_and_kwargs(args, model)
+        trust = args.lars_trust_coefficient
+        return LARS, {"lr": args.learning_rate, "momentum": args.lars_momentum, "trust_coefficient": trust}
+
     def create_optimizer(self, model=None):
         created = self.optimizer is None
-        if created and self.args.lars and self.optimizer_cls_and_kwargs is None:
-            self.optimizer_cls_and_kwargs = (
-                LARS,
-                {
-                    "lr": self.args.learning_rate,
-                    "momentum": self.args.lars_momentum,
-                    "trust_coefficient": self.args.lars_trust_coefficient,
-                },
-            )
         optimizer = super().create_optimizer(model)
         if created:
             model = self.accelerator.unwrap_model(model if model is not None else self.model)
@@ -157,14 +193,16 @@ class SSLTrainer(PublishingTrainer):
 
     def create_scheduler(self, num_training_steps: int, optimizer=None):
         created = self.lr_scheduler is None
+        self.args.steps_per_epoch = self.steps_per_epoch  # for the warm-up
         scheduler = super().create_scheduler(num_training_steps, optimizer)
-        if created and isinstance(scheduler, LambdaLR):
+        if created and isinstance(scheduler, LambdaLR) and self.own_optimizer is None:
             hold_constant_groups_(scheduler)
         return scheduler
 
     def _clip_grad_norm(self, model):
         if self.args.max_parameter_grad_norm is None:
             return super()._clip_grad_norm(model)
+        self.accelerator.unscale_gradients()
         return clip_each_(model.parameters(), self.args.max_parameter_grad_norm)
 
     def run_facts(self) -> dict[str, Any]:
@@ -191,6 +229,15 @@ class SSLTrainer(PublishingTrainer):
         return knn_accuracy(
             bank.embeddings, bank.labels, queries.embeddings, queries.labels, num_classes=classes, k=min(20, count)
         )
+
+
+def images_of(dataset, processor: SSLImageProcessor):
+    """A data set, or each of a dict of them, as one of ours; in grey for encoders that see grey."""
+    if dataset is None:
+        return None
+    if isinstance(dataset, dict):
+        return {name: images_of(part, processor) for name, part in dataset.items()}
+    return as_image_dataset(dataset, channels=1 if len(processor.image_mean) == 1 else 3)
 
 
 def require_labels(model: SSLPreTrainedModel, dataset) -> None:

@@ -26,9 +26,10 @@ def test_raw_batches_hold_no_tensor_that_has_to_come_back():
     samples = [{"image": torch.zeros(3, 40, 30 + i, dtype=torch.uint8), "index": 7 + i} for i in range(3)]
     batch = ViewCollator(build_processor("simclr"), seed=3, make_views=False)(samples)
     assert batch.keys() == {"images", "view_seed"} and len(batch["images"]) == 3
-    assert batch["view_seed"] == batch_seed(3, torch.tensor([7, 8, 9]))
-    others = [(4, [7, 8, 9]), (3, [8, 7, 9]), (3, [7, 8])]
-    assert len({batch_seed(seed, torch.tensor(index)) for seed, index in others} | {batch["view_seed"]}) == 4
+    assert batch["view_seed"] == batch_seed(3, 0, torch.tensor([7, 8, 9]))
+    others = [(4, 0, [7, 8, 9]), (3, 1, [7, 8, 9]), (3, 0, [8, 7, 9]), (3, 0, [7, 8])]
+    seeds = {batch_seed(seed, epoch, torch.tensor(index)) for seed, epoch, index in others}
+    assert len(seeds | {batch["view_seed"]}) == 5
 
 
 def test_copies_to_the_device_overlap_where_memory_is_pinned(tmp_path):

@@ -29,7 +29,7 @@ def images(count=IMAGES):
 def build_trainer(method, backbone, folder, callbacks=None, **arguments):
     arguments = {
         "per_device_train_batch_size": 4,
-        "num_train_epochs": 2,
+        **({} if "max_steps" in arguments else {"num_train_epochs": 2}),
         "gradient_accumulation_steps": 2,
         "learning_rate": 1e-2,
         "weight_decay": 0.1,

@@ -1,0 +1,98 @@
+"""How many images a step takes, how many steps an epoch has, and whole batches of a stream."""
+
+import math
+from collections.abc import Iterator, Sized
+
+from torch.utils.data import IterableDataset
+from transformers.utils import logging
+
+from ..modeling_utils import SSLPreTrainedModel
+from .arguments import SSLTrainingArguments
+
+logger = logging.get_logger(__name__)
+
+
+def fit_batch(batch: int, images: int, world_size: int = 1, min_batch: int = 1) -> int:
+    """
+    The images of a step in each process: `batch`, or as many as there are, so that an epoch has a step.
+
+    Args:
+        batch (`int`): images of a step in each process, as asked for.
+        images (`int`): in the data.
+        world_size (`int`, *optional*, defaults to 1): processes.
+        min_batch (`int`, *optional*, defaults to 1): fewest images that the method can learn from, in each process.
+
+    Raises:
+        ValueError: when there are fewer images than `min_batch` for each process.
+    """
+    if images < min_batch * world_size:
+        held = f"{images} image{'s' if images != 1 else ''}"
+        raise ValueError(
+            f"The data hold {held}, and training needs at least {min_batch * world_size}: add images"
+            f"{', or use fewer processes' if world_size > 1 else ''}."
+        )
+    return min(batch, images // world_size)
+
+
+def settle_batch(model: SSLPreTrainedModel, args: SSLTrainingArguments, dataset) -> None:
+    """
+    Lower the batch of `args` to the images there are.
+
+    Raises:
+        ValueError: when the batch, the data or the last batch are too small for the method.
+    """
+    least = 2 if model.batch_contrastive else 1
+    if args.per_device_train_batch_size < least:
+        raise ValueError(
+            f"{type(model).__name__} compares the images of a batch with each other: "
+            f"per_device_train_batch_size must be at least 2, got {args.per_device_train_batch_size}."
+        )
+    if not isinstance(dataset, Sized):
+        return
+    images = len(dataset)
+    batch = fit_batch(args.train_batch_size, images, args.world_size, least)
+    if args.dataloader_drop_last and batch < args.train_batch_size:
+        logger.warning(
+            f"The data hold {images} images: per_device_train_batch_size is lowered from "
+            f"{args.per_device_train_batch_size} to {batch // max(1, args.n_gpu)}."
+        )
+        args.per_device_train_batch_size = batch // max(1, args.n_gpu)
+        args.scale_learning_rate()
+    if least == 2 and not args.dataloader_drop_last and args.world_size == 1 and images % args.train_batch_size == 1:
+        raise ValueError(
+            f"The last batch of {images} images would hold a single one, which {type(model).__name__} has nothing to "
+            "compare with: leave dataloader_drop_last at True, or choose another per_device_train_batch_size."
+        )
+
+
+def steps_in_epoch(images: int, args: SSLTrainingArguments) -> int:
+    """Optimizer steps of an epoch over `images` images, as the Trainer counts them."""
+    batch = args.train_batch_size * args.world_size
+    batches = images // batch if args.dataloader_drop_last else math.ceil(images / batch)
+    return max(math.ceil(batches / args.gradient_accumulation_steps), 1)
+
+
+class WholeBatches(IterableDataset):
+    """
+    A stream without the rest that fills no batch, in every worker; of one that fills none, all but a single image.
+
+    Args:
+        stream (`ImageStream`)
+        batch_size (`int`)
+    """
+
+    def __init__(self, stream, batch_size: int):
+        self.stream, self.batch_size = stream, batch_size
+
+    def set_epoch(self, epoch: int) -> None:
+        self.stream.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[dict]:
+        samples, whole = [], False
+        for sample in self.stream:
+            samples.append(sample)
+            if len(samples) == self.batch_size:
+                yield from samples
+                samples, whole = [], True
+        if not whole and len(samples) > 1:
+            yield from samples
