@@ -103,7 +103,7 @@ def pretrain(request: Request, checkpoints: Path) -> None:
     trainer = SSLTrainer(model, args, processor, train_dataset=run.train, eval_dataset=data.test)
     if trainer.is_world_process_zero():
         write_json(output_dir / _PLAN, run.decided())
-        typer.echo(announcement(method, data, run, args.effective(trainer)))
+        typer.echo(announcement(method, data, run, trainer.effective()))
 
     started = time.perf_counter()
     resumed_from = int(last.rpartition("-")[2]) if last else 0
@@ -129,7 +129,7 @@ def pretrain(request: Request, checkpoints: Path) -> None:
         "pixel_format": data.train.pixel_format.to_dict(),
         "base_model": run.base_model,
         "recipe": run.recipe_name,
-        "effective": args.effective(trainer),
+        "effective": trainer.effective(),
         "parameters": model.backbone.num_parameters(),
         "seed": args.seed,
         "steps": result.global_step,
