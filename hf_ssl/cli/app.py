@@ -54,7 +54,7 @@ def pretrain(
     label_column: Annotated[
         str | None, typer.Option(help="Column of a Hub data set, used for evaluation only.")
     ] = None,
-    max_unreadable: Annotated[float, typer.Option(help="Share of broken files that is accepted.")] = 0.1,
+    max_unreadable: Annotated[float | None, typer.Option(help="Share of broken files that is accepted.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Start again in a folder that holds a run.")] = False,
     evaluate: Annotated[bool, typer.Option(help="Evaluate at the end, where there are labels.")] = True,
 ) -> None:

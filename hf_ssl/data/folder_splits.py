@@ -57,11 +57,12 @@ def split_folder(whole: ImageFolder, split: str | None, test_split: str | None) 
     parts = _parts_asked(whole, split, test_split) if split or test_split else _parts_found(whole)
     values, labels_from = whole.class_values(parts.folders, parts.train)
 
-    def labelled(rows: np.ndarray) -> bool:
-        return any(values[row] is not None for row in rows)
+    classes = {values[row] for row in parts.train} - {None}
 
-    scored = labelled(parts.train)
-    usable = [name for name, rows in parts.tests.items() if parts.asked or not scored or labelled(rows)]
+    def labelled(rows: np.ndarray) -> bool:
+        return any(values[row] in classes for row in rows)
+
+    usable = [name for name, rows in parts.tests.items() if parts.asked or not classes or labelled(rows)]
     test_name = usable[0] if usable else None
     test = parts.tests[test_name] if usable else np.empty(0, dtype=np.int64)
     rows = np.concatenate([parts.train, test])
