@@ -114,6 +114,9 @@ def _parts_asked(whole: ImageFolder, split: str | None, test_split: str | None) 
         tests = [test_at]
         if train_at is None:
             train_at = next(iter(_siblings(whole, test_at, TRAIN_NAMES)), ())
+        if not train_at:  # all the others, without the folders around them
+            others = [parts for parts in whole.folders if not _lies_in(parts, test_at)]
+            train_at = tuple(os.path.commonprefix(others))
     at = [*tests, train_at]  # an image belongs to the first of these that it lies in
     place = [next((i for i, part in enumerate(at) if _lies_in(parts, part)), None) for parts in whole.folders]
     folders = [parts if i is None else parts[len(at[i]) :] for parts, i in zip(whole.folders, place, strict=True)]
@@ -140,7 +143,7 @@ def _subfolder(whole: ImageFolder, argument: str, name: str) -> Parts:
 
 def _siblings(whole: ImageFolder, at: Parts, names: tuple[str, ...]) -> list[Parts]:
     """Folders with images beside `at` that have one of these names, in the order of the names."""
-    depth = len(at)
+    depth = max(len(at), 1)
     beside = {parts[:depth] for parts in whole.folders if len(parts) >= depth and parts[: depth - 1] == at[:-1]}
     return sorted(
         (part for part in beside if part[-1].lower() in names), key=lambda part: names.index(part[-1].lower())
