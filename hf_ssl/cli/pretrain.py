@@ -17,7 +17,7 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoImageProcessor, AutoModel
 from transformers.trainer_utils import get_last_checkpoint
 
-from ..data import Data, DecodedImages, ImageStream, load_data
+from ..data import Data, load_data
 from ..data.splits import few_indices
 from ..evaluation import EvaluationReport, evaluate_encoder, load_encoder
 from ..hub import PRETRAINING, build_card, embedding_check, export_pretrained, push_folder
@@ -252,9 +252,8 @@ def evaluate_labelled(encoder, processor, run: Assembly) -> EvaluationReport | N
 
 
 def report_unreadable(data: Data) -> None:
-    for part in (data.train, data.test):
-        if isinstance(part, (DecodedImages, ImageStream)) and part.report():
-            typer.echo(part.report(), err=True)
+    if report := data.report():
+        typer.echo(report, err=True)
 
 
 def shown_command(arguments: list[str]) -> str:

@@ -24,8 +24,8 @@ class HubImages(DecodedImages):
         dataset (`datasets.Dataset`).
         image_column (`str`, *optional*): by default the first column of type `datasets.Image`.
         label_column (`str`, *optional*): of type `ClassLabel`, integers, strings, booleans or whole numbers; a field
-            of a column of records is written `json.label`. By default the `ClassLabel` column named `label`, or else the
-            first one, or else a column with a usual name (label, class, category, target, cls).
+            of a column of records is written `json.label`. By default the `ClassLabel` column named `label`, or else
+            the first one, or else a column with a usual name (label, class, category, target, cls).
         channels (`int`, *optional*, defaults to 3): 3 turns every image into RGB, 1 into grey.
         max_unreadable (`float`, *optional*): share of unreadable images that is accepted, see [`DecodedImages`].
 

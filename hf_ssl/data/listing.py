@@ -57,13 +57,15 @@ class Listing:
 
     def describe_left_out(self) -> list[str]:
         """One phrase for every reason, such as `"not an image (.txt: 581, .json: 3)"`."""
-        return [describe(reason, counts) for reason, counts in self.left_out.items()]
+        order = sorted(self.left_out.items(), key=lambda item: (-item[1].total(), item[0]))
+        return [describe(reason, counts) for reason, counts in order]
 
 
 def describe(reason: str, counts: Counter) -> str:
     """`"reason (name: count, name: count and 3 more)"`, most frequent first."""
-    shown = counts.most_common(NAMES_SHOWN)
-    names = ", ".join(f"{printable(name)}: {count}" if count > 1 else printable(name) for name, count in shown)
+    shown = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:NAMES_SHOWN]
+    numbered = any(count > 1 for count in counts.values())
+    names = ", ".join(f"{printable(name)}: {count}" if numbered else printable(name) for name, count in shown)
     more = f" and {len(counts) - NAMES_SHOWN} more" if len(counts) > NAMES_SHOWN else ""
     return f"{reason} ({names}{more})"
 

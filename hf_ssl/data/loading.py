@@ -200,6 +200,7 @@ def _folder(request: _Request) -> Data:
         label_level=request.label_level,
         label_column=request.label_column,
         listing=listing,
+        labelled=False,
     )
     parts = split_folder(whole, request.split, request.test_split)
     train, test, made_by = parts.train, parts.test, {"made_by": parts.made_by}
@@ -286,7 +287,14 @@ def _hold_out(train: ImageDataset, request: _Request) -> tuple[ImageDataset, Ima
             made_by = f"{request.test_fraction:.0%} of every class, data seed {request.seed}"
             made = {"made_by": made_by, "seed": request.seed, "test_fraction": request.test_fraction}
             return train.subset(rest), train.subset(held_out), made
-    return train, None, {"made_by": "no test part"}
+    why = (
+        "nothing to score by"
+        if not is_labelled(train)
+        else "no class has two"
+        if request.test_fraction
+        else "as asked"
+    )
+    return train, None, {"made_by": f"nothing is held out: {why}"}
 
 
 def _few(dataset: ImageDataset, limit: int, seed: int) -> ImageDataset:

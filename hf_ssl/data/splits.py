@@ -48,12 +48,9 @@ def split_indices(
     rank = np.frombuffer(b"".join(digests), dtype=np.uint64)
     test = np.zeros(len(keys), dtype=bool)
     for label, members in _classes(labels, np.argsort(rank, kind="stable")):
-        if label < 0:
-            continue
-        wanted = round(len(members) * test_fraction)
-        if test_fraction and len(members) > 1:
-            wanted = min(max(wanted, 1), len(members) - 1)
-        test[members[:wanted]] = True
+        if label >= 0 and test_fraction:
+            wanted = max(round(len(members) * test_fraction), 1)
+            test[members[: min(wanted, len(members) - 1)]] = True
     return np.flatnonzero(~test).tolist(), np.flatnonzero(test).tolist()
 
 

@@ -90,13 +90,13 @@ def test_mistakes(folder, tmp_path, monkeypatch, capsys):
     assert [p.name for p in (tmp_path / "taken").iterdir()] == ["thesis.tex"]
 
 
-def test_a_mistake_found_by_a_worker(folder, tmp_path, monkeypatch, capsys):
-    for i in range(12):
+def test_too_many_broken_files(folder, tmp_path, monkeypatch, capsys):
+    for i in range(13):
         (folder / f"broken-{i}.png").write_bytes(b"no picture")
     arguments = ["--data", folder, "--output-dir", tmp_path / "out", "--dataloader_num_workers", 1]
     code, message = hf_ssl(monkeypatch, capsys, "pretrain", *arguments, "--per_device_train_batch_size", 8)
     assert code == 2 and "Traceback" not in message
-    assert f"images seen in {folder} cannot be read" in message and "max_unreadable" in message
+    assert f"13 of the 25 images in {folder} cannot be read" in message and "max_unreadable" in message
     assert not (tmp_path / "out").exists()
 
 
