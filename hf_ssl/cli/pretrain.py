@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoImageProcessor, AutoModel
 from transformers.trainer_utils import get_last_checkpoint
+from transformers.utils import CONFIG_NAME
 
 from ..data import Data, DecodedImages, ImageStream, load_data
 from ..evaluation import EvaluationReport, evaluate_encoder
@@ -25,6 +25,8 @@ from ..training import SSLTrainer, SSLTrainingArguments
 from .assemble import build_model, build_processor, build_training_arguments, choose_image_size, choose_recipe
 from .env import hardware, version
 from .files import write_json, write_text
+from .options import shown_command
+from .paths import first_missing
 from .pictures import draw
 
 
@@ -60,15 +62,15 @@ def run(request: Request) -> None:
         if not request.training.get("hub_model_id"):
             raise ValueError("--push_to_hub needs --hub_model_id user/name.")
         request.training.setdefault("hub_strategy", "end")  # the finished repository, in one commit
-    fresh = not request.output_dir.exists()
+    made = first_missing(request.output_dir)
     checkpoints = request.output_dir / "checkpoints"
     if os.environ.get("RANK", "0") == "0":
         claim(request)
     try:
         pretrain(request, checkpoints)
-    except (ValueError, OSError, StrictDataclassError):
-        if fresh and not any_in(checkpoints) and not (request.output_dir / "results.json").is_file():
-            shutil.rmtree(request.output_dir, ignore_errors=True)
+    except BaseException:
+        if made and not any_in(checkpoints) and not (request.output_dir / CONFIG_NAME).is_file():
+            shutil.rmtree(made, ignore_errors=True)
         raise
 
 
@@ -223,18 +225,6 @@ def report_unreadable(data: Data) -> None:
     for part in (data.train, data.test):
         if isinstance(part, (DecodedImages, ImageStream)) and part.report():
             typer.echo(part.report(), err=True)
-
-
-def shown_command(arguments: list[str]) -> str:
-    """The command line, without the values of tokens."""
-    shown = ["hf-ssl"]
-    for argument in arguments:
-        name, sign, _ = argument.partition("=")
-        if shown[-1].endswith("token"):
-            shown.append("***")
-        else:
-            shown.append(f"{name}=***" if sign and name.endswith("token") else argument)
-    return shlex.join(shown)
 
 
 def changed_arguments(args: SSLTrainingArguments) -> dict[str, Any]:
