@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoImageProcessor, AutoModel
 from transformers.trainer_utils import get_last_checkpoint
+from transformers.utils import CONFIG_NAME
 
 from ..data import Data, load_data
 from ..data.splits import few_indices
@@ -27,6 +27,8 @@ from .assemble import Assembly, assemble
 from .env import hardware, version
 from .files import write_json, write_text
 from .messages import announcement, why_little
+from .options import shown_command
+from .paths import first_missing
 from .pictures import draw
 
 _PLAN = "plan.json"
@@ -69,15 +71,15 @@ def run(request: Request) -> None:
         if not request.training.get("hub_model_id"):
             raise ValueError("--push_to_hub needs --hub_model_id user/name.")
         request.training.setdefault("hub_strategy", "end")  # the finished repository, in one commit
-    fresh = not request.output_dir.exists()
+    made = first_missing(request.output_dir)
     checkpoints = request.output_dir / "checkpoints"
     if os.environ.get("RANK", "0") == "0":
         claim(request)
     try:
         pretrain(request, checkpoints)
-    except (ValueError, OSError, StrictDataclassError):
-        if fresh and not any_in(checkpoints) and not (request.output_dir / "results.json").is_file():
-            shutil.rmtree(request.output_dir, ignore_errors=True)
+    except BaseException:
+        if made and not any_in(checkpoints) and not (request.output_dir / CONFIG_NAME).is_file():
+            shutil.rmtree(made, ignore_errors=True)
         raise
 
 
@@ -254,18 +256,6 @@ def evaluate_labelled(encoder, processor, run: Assembly) -> EvaluationReport | N
 def report_unreadable(data: Data) -> None:
     if report := data.report():
         typer.echo(report, err=True)
-
-
-def shown_command(arguments: list[str]) -> str:
-    """The command line, without the values of tokens."""
-    shown = ["hf-ssl"]
-    for argument in arguments:
-        name, sign, _ = argument.partition("=")
-        if shown[-1].endswith("token"):
-            shown.append("***")
-        else:
-            shown.append(f"{name}=***" if sign and name.endswith("token") else argument)
-    return shlex.join(shown)
 
 
 def changed_arguments(args: SSLTrainingArguments) -> dict[str, Any]:

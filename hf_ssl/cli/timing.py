@@ -61,8 +61,8 @@ def seconds_per_evaluated_image(
     classes: int,
 ) -> tuple[float, float]:
     """
-    Seconds that an evaluation takes for each image: reading and encoding it, and the linear probes of raw pixels and of
-    the embeddings of two encoders.
+    Seconds that an evaluation takes for each image: reading and encoding it, and the linear probes of raw pixels and
+    of the embeddings of two encoders.
     """
     sample = dataset.subset(range(min(len(dataset), _TIMED_IMAGES)))
     encoder = model.encoder()
