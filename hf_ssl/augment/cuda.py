@@ -39,7 +39,7 @@ def fused_views(
     columns = min(256, next_power_of_2(size))
     rows = min(_TILE // columns, next_power_of_2(size))
     grid = (batch, cdiv(size, rows), cdiv(size, columns))
-    tile = {"SIZE": size, "CHANNELS": channels, "ROWS": rows, "COLUMNS": columns}
+    tile = {"SIZE": size, "CHANNELS": channels, "ROWS": rows, "COLUMNS": columns, "num_warps": 8}
     values = batch * channels * size**2
     views = torch.empty(values, device=device)
     # Strips of the crops, and once they are used up what is blurred along the width.
