@@ -12,6 +12,7 @@ from ..evaluation import extract_features, knn_accuracy
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..nn.chunks import set_chunk_size
+from ..packed_images import PackedImages
 from .arguments import SSLTrainingArguments, refuse_optimizer_arguments
 from .batches import WholeBatches, settle_batch, steps_in_epoch
 from .callbacks import StepHooks, WeightDecaySchedule
@@ -148,6 +149,9 @@ class SSLTrainer(PublishingTrainer):
     def train(self, *args, **kwargs):
         with freed_memory_kept():
             return super().train(*args, **kwargs)
+
+    def _prepare_input(self, data):
+        return data.to(self.args.device) if isinstance(data, PackedImages) else super()._prepare_input(data)
 
     def _prepare_inputs(self, inputs):
         inputs = super()._prepare_inputs(inputs)
