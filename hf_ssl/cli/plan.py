@@ -95,7 +95,7 @@ def choose_backbone(situation: Situation, recipe: Recipe, asked: str | None, ima
     """Name, folder or id of the encoder: the recipe's own on a CPU and where a paper is followed, larger on a GPU."""
     if asked is not None:
         return Choice(asked, "as asked")
-    if situation.on_cpu or "vit-nano" != recipe.backbone:
+    if situation.on_cpu or not recipe.backbone.endswith("-nano"):
         return Choice(recipe.backbone, "of the recipe")
     if image_size <= 96:
         return Choice("vit-micro", f"for {image_size} pixels on a GPU")
