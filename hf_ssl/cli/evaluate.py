@@ -8,7 +8,7 @@ import torch
 import typer
 
 from ..configuration_utils import closest
-from ..data import load_data
+from ..data import DecodedImages, PixelFormat, load_data
 from ..evaluation import evaluate_encoder, load_encoder, load_image_processor
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -55,6 +55,10 @@ def run(request: Request) -> None:
     source = load_data(
         request.data, seed=request.seed, image_column=request.image_column, label_column=request.label_column
     )
+    trained = processor.to_dict().get("pixel_format")
+    for part in (source.train, source.test):
+        if trained is not None and isinstance(part, DecodedImages):
+            part.pixel_format = part.pixel_format.with_ranges_of(PixelFormat.from_dict(trained))
     if source.train.labels is None or source.test is None:
         raise ValueError(f"{source.name} has no labels or no test part; evaluation needs both.")
     report = evaluate_encoder(

@@ -11,7 +11,6 @@ from transformers.trainer_utils import HubStrategy, SaveStrategy
 from transformers.utils import logging
 from transformers.utils.hub import PushInProgress
 
-from ..data import ImageDataset, ImageStream
 from ..hub import open_repository, push_folder, write_card, write_repository
 from ..modeling_utils import SSLPreTrainedModel
 
@@ -54,10 +53,7 @@ class PublishingTrainer(Trainer):
         """What the card says of the training."""
         batch = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
         steps, epochs = self.state.global_step, self.state.epoch
-        facts = {"seed": self.args.seed, "steps": steps, "epochs": epochs, "batch_size": batch}
-        if isinstance(self.train_dataset, (ImageDataset, ImageStream)):
-            facts["pixel_format"] = self.train_dataset.pixel_format.to_dict()
-        return facts
+        return {"seed": self.args.seed, "steps": steps, "epochs": epochs, "batch_size": batch}
 
     def create_model_card(
         self,

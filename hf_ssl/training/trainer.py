@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
-from ..data import ImageDataset
+from ..data import ImageDataset, ImageStream
 from ..evaluation import extract_features, knn_accuracy
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
@@ -57,6 +57,8 @@ class SSLTrainer(PublishingTrainer):
         set_chunk_size(model, args.cached_chunk_size)
         if isinstance(train_dataset, Sized):
             model.on_data(len(train_dataset))
+        if isinstance(train_dataset, (ImageDataset, ImageStream)) and not train_dataset.pixel_format.is_plain:
+            processing_class.pixel_format = train_dataset.pixel_format.to_dict()
         if "labels" in model.forward_extras:
             require_labels(model, train_dataset)
         # The first process of several reads a stream for all, and only hands tensors on.

@@ -119,6 +119,8 @@ def test_the_users_format_wins():
     dataset = as_image_dataset([ramp(0, 100, np.uint16)])
     dataset.pixel_format = PixelFormat(integers=(0, 100))
     assert dataset.subset([0])[0]["image"].max() == 255
+    with pytest.raises(ValueError, match="is none that hf_ssl writes"):
+        PixelFormat.from_dict({"maximum": 3})
     for fields in ({"integers": (1, 0)}, {"channels": 4}, {"bands": 2}):
         with pytest.raises(ValueError, match="give"):
             PixelFormat(**fields)
