@@ -28,6 +28,11 @@ class SSLImageProcessor(PilBackend):
     training views; every hyper-parameter of the policy is a class attribute of the method's processor, overridable in
     the constructor and saved with it.
 
+    Attributes:
+        pixel_format (`dict`, *optional*): `hf_ssl.data.PixelFormat.to_dict()` of the images that the encoder was
+            trained on, where they have more than 8 bits: others have to be read in the same way. It is applied by
+            whoever opens the files; the processor hands it on.
+
     Raises:
         ValueError: for a keyword that is no attribute, with the nearest name.
     """
@@ -43,10 +48,11 @@ class SSLImageProcessor(PilBackend):
     do_center_crop = True
     do_rescale = True
     do_normalize = True
+    pixel_format = None
 
     def __init__(self, **kwargs):
         policy = self.view_attributes()
-        known = set(policy) | set(self.valid_kwargs.__annotations__)
+        known = set(policy) | set(self.valid_kwargs.__annotations__) | {"pixel_format"}
         for name in kwargs:
             if name not in known | _SAVED_KEYS:
                 raise ValueError(f"{type(self).__name__} has no attribute {name!r}.{closest(name, known)}")

@@ -34,7 +34,7 @@ class ImageStream(IterableDataset):
     """
 
     labels = None
-    pixel_format: PixelFormat  # settled from the first images when the stream is made, before workers copy it
+    pixel_format = PixelFormat()  # settled from the first images when a stream is made, before workers copy it
 
     def __init__(
         self, label_names: list[str] | None = None, *, channels: int = 3, max_unreadable: float | None = None

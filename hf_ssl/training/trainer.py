@@ -7,7 +7,7 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import IterableDataset
 
-from ..data import ImageDataset, as_image_dataset
+from ..data import ImageDataset, ImageStream, as_image_dataset
 from ..evaluation import extract_features, knn_accuracy
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
@@ -65,6 +65,8 @@ class SSLTrainer(PublishingTrainer):
         if isinstance(train_dataset, Sized):
             model.on_data(len(train_dataset))
         settle_batch(model, args, train_dataset)
+        if isinstance(train_dataset, (ImageDataset, ImageStream)) and not train_dataset.pixel_format.is_plain:
+            processing_class.pixel_format = train_dataset.pixel_format.to_dict()
         if "labels" in model.forward_extras:
             require_labels(model, train_dataset)
         # The first process of several reads a stream for all, and only hands tensors on.
