@@ -118,7 +118,7 @@ class ImageFolder(DecodedImages):
 
 def existing_folder(root: str | os.PathLike) -> Path:
     """`root` with `~` expanded, or a `DataError` that says why it is no folder."""
-    folder = Path(root).expanduser()
+    folder = Path(os.path.expanduser(root))  # leaves `~nobody` as it is
     if folder.is_dir():
         return folder
     if folder.exists():

@@ -25,6 +25,7 @@ OTHER_PICTURES = (
 NOT_AN_IMAGE = "not an image"
 UNSUPPORTED = "a picture format that is not read"
 HIDDEN = "hidden"
+NO_FILE = "a pipe, socket or device"
 DEAD_LINK = "a link that leads nowhere"
 LINKED_TWICE = "a link to a folder that is read already"
 UNLISTED = "a folder that cannot be listed"
@@ -136,6 +137,8 @@ def list_images(root: Path, exclude: Sequence[str | os.PathLike] = ()) -> Listin
                 (links if entry.is_symlink() else pending).append(name)
             elif entry.is_symlink() and not os.path.exists(entry.path):
                 listing.leave_out(DEAD_LINK, name)
+            elif not entry.is_file():  # opening a pipe would wait for ever
+                listing.leave_out(NO_FILE, name)
             else:
                 _sort_file(listing, entry.name, name, found, unknown)
     for name in unknown:
@@ -196,8 +199,6 @@ def _is_own_output(names: Iterable[str]) -> bool:
 
 def _starts_like_an_image(path: str) -> bool:
     try:
-        if not os.path.isfile(path):  # opening a pipe would wait for ever
-            return False
         with open(path, "rb") as opened:
             head = opened.read(16)
     except OSError:
