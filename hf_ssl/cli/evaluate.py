@@ -72,8 +72,8 @@ def run(request: Request) -> None:
     source = load_data(request.data, **columns, **split_settings(request))
     if source.train.labels is None:
         raise ValueError(
-            f"{source.name} has no labels, which evaluation needs: give images in one subfolder a class, or a data "
-            "set and its --label-column."
+            f"{source.name} has no labels, which evaluation needs: give images in one subfolder a class, or name the "
+            "--label-column of a data set."
         )
     if source.test is None:
         raise ValueError(f"{source.name} has no test part: give another --data, or its --split and --test-split.")

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from .pixels import PixelFormat
 from .unreadable import DECODED, spread
 
 
