@@ -1,6 +1,7 @@
 """
-These tests run where CUDA_VISIBLE_DEVICES names a device (tests/test_gpu.py does so); elsewhere they are not collected.
-For work on the kernels without a GPU they run in Triton's interpreter, on the CPU, under TRITON_INTERPRET=1.
+These tests run where CUDA_VISIBLE_DEVICES names a device (tests/test_gpu.py does so); elsewhere they are not
+collected. For work on the kernels without a GPU they run in Triton's interpreter, on the CPU, under
+TRITON_INTERPRET=1.
 """
 
 import os
