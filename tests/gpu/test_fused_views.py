@@ -1,11 +1,6 @@
-"""
-The fused kernels give the views of the CPU. They run on a CUDA device, or without one in Triton's interpreter, where
-Triton is installed and TRITON_INTERPRET=1 is set.
-"""
+"""The fused kernels give the views of the CPU."""
 
 import dataclasses
-import os
-from importlib.util import find_spec
 
 import pytest
 import torch
@@ -16,11 +11,9 @@ from hf_ssl.augment.finish import Finish
 from hf_ssl.augment.views import make_view
 from hf_ssl.packed_images import PackedImages
 
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-DEVICE = "cpu" if INTERPRETED else "cuda"
-pytestmark = pytest.mark.skipif(
-    find_spec("triton") is None or not (INTERPRETED or torch.cuda.is_available()), reason="needs Triton and a GPU"
-)
+from . import DEVICE
+
+INTERPRETED = DEVICE.type == "cpu"
 
 JITTER = {"brightness": 0.8, "contrast": 0.8, "saturation": 0.8, "hue": 0.2, "jitter_probability": 1.0}
 SIMCLR = {**JITTER, "jitter_probability": 0.8, "blur_probability": 0.5, "interpolation": "bicubic"}
