@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils.data import Dataset
+from tqdm.auto import tqdm
 from transformers import PreTrainedModel
-from transformers.utils.logging import tqdm
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
+from transformers import ProgressCallback
 
 from ..data import ImageDataset
 from ..evaluation import extract_features, knn_accuracy
@@ -17,6 +18,7 @@ from .collators import SequentialBatches, ViewCollator, make_views
 from .doctor import Doctor
 from .memory import channels_last_pays, freed_memory_kept
 from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
+from .progress import ProgressLine
 from .publishing import PublishingTrainer
 
 
@@ -83,6 +85,8 @@ class SSLTrainer(PublishingTrainer):
             processing_class=processing_class,
             **kwargs,
         )
+        if self.pop_callback(ProgressCallback) is not None:
+            self.add_callback(ProgressLine)
         self.add_callback(StepHooks(self.sequential_batches()))
         if args.final_weight_decay is not None:
             self.add_callback(WeightDecaySchedule)
