@@ -32,7 +32,8 @@ ALLOWED = {
     "training": UTILS | {"nn", "augment", "data", "evaluation", "hub", "packed_images"},
     "registry": UTILS | {"methods", "spelling"},
     "hub": UTILS | {"evaluation", "registry", "_version"},
-    "cli": UTILS | {"backbones", "hub", "training", "evaluation", "data", "registry", "spelling", "_version"},
+    "cli": UTILS
+    | {"backbones", "hub", "training", "evaluation", "data", "registry", "spelling", "_version", "after_import"},
 }
 MAY_ASK_FOR_ATTRIBUTES = {"modeling_utils.py"}
 

@@ -103,7 +103,9 @@ def pretrain(
     Every argument of transformers' TrainingArguments works too, e.g. --num_train_epochs 100 --bf16
     --per_device_train_batch_size 256 --report_to tensorboard. An interrupted run goes on when it is started again.
     """
-    get_method(method)
+    if method not in METHODS and Path(method).exists():
+        raise ValueError(f"{method} is no method: images are named with --data {method}.")
+    get_method(method)  # a misspelt name must not even make a folder
     require_found(data, "--data")
     if backbone is not None:
         require_backbone(backbone)

@@ -3,9 +3,12 @@
 import os
 import sys
 import traceback
+import warnings
+from types import ModuleType
 
 import typer
 
+from ..after_import import after_import
 from .app import app
 from .options import read_command_line, shown_command
 
@@ -22,6 +25,7 @@ def main() -> None:
     bug of hf_ssl: one sentence that says where, and exit code 1. With `HF_SSL_TRACEBACK=1` the traceback follows.
     """
     argv = sys.argv[1:] or ["--help"]
+    after_import("transformers.utils.logging", _keep_quiet)
     try:
         sys.exit(_run(argv) or 0)
     except (KeyboardInterrupt, typer.Abort):
@@ -55,6 +59,17 @@ def _run(argv: list[str]) -> int | None:
         raise KeyboardInterrupt
     sys.stdout.flush()
     return code
+
+
+def _keep_quiet(logging: ModuleType) -> None:
+    """No bar for every file that is read or written, and no warnings that only a programmer can do something about."""
+    from huggingface_hub.utils import enable_progress_bars
+
+    logging.disable_progress_bar()
+    enable_progress_bars()  # of downloads: the call before switches those off too
+    if not sys.warnoptions:
+        for package in ("accelerate", "datasets", "huggingface_hub", "torch", "transformers"):
+            warnings.filterwarnings("ignore", module=rf"{package}\b")
 
 
 def _say(sentence: str) -> None:

@@ -111,6 +111,8 @@ def pretrain(request: Request, checkpoints: Path) -> None:
     resumed_from = int(last.rpartition("-")[2]) if last else 0
     result = trainer.train(resume_from_checkpoint=last)
     seconds = time.perf_counter() - started
+    if trainer.doctor is not None and "nan" in trainer.doctor.findings:
+        raise ValueError(trainer.doctor.findings["nan"])
     if not trainer.is_world_process_zero():
         return
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import IterableDataset
+from transformers import ProgressCallback
 
 from ..data import ImageDataset, ImageStream, as_image_dataset
 from ..image_processing_utils import SSLImageProcessor
@@ -21,6 +22,7 @@ from .effective import effective_values
 from .memory import channels_last_pays, freed_memory_kept
 from .online import has_labels, images_with_loss, online_knn, require_labels
 from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
+from .progress import ProgressLine
 from .publishing import PublishingTrainer
 
 
@@ -93,6 +95,8 @@ class SSLTrainer(PublishingTrainer):
             processing_class=processing_class,
             **kwargs,
         )
+        if self.pop_callback(ProgressCallback) is not None:
+            self.add_callback(ProgressLine)
         self.own_optimizer = self.optimizer  # what the user gave, if anything
         if self.own_optimizer is not None:
             refuse_optimizer_arguments(args)
