@@ -23,7 +23,7 @@ from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..recipe_utils import Recipe
 from ..registry import Method
-from ..training import SSLTrainingArguments
+from ..training import SSLTrainingArguments, merge_arguments
 from . import plan
 from .plan import Choice, Costs, Situation
 from .timing import largest_batch, seconds_per_evaluated_image, seconds_per_step
@@ -136,7 +136,7 @@ def assemble(
         training["per_device_train_batch_size"] = batch
     budgeted = not given and (request.minutes is not None or recipe_name in _BUDGETED) and images is not None
     if budgeted:
-        training |= {"max_steps": decided.get("max_steps") or 2}
+        training = merge_arguments(training, {"max_steps": decided.get("max_steps") or 2})
     args = build_training_arguments(training, explicit, checkpoints, data, on_cpu)
 
     names = data.train.label_names
@@ -223,13 +223,13 @@ def build_training_arguments(
     training: dict[str, Any], explicit: dict[str, Any], checkpoints: Path, data: Data, on_cpu: bool
 ) -> SSLTrainingArguments:
     """The recipe, then what the user set; without labelled test images nothing is evaluated on the way."""
-    known = {f.name for f in fields(SSLTrainingArguments)}
-    for name in explicit:
-        if name not in known:
-            raise ValueError(f"There is no training argument {name!r}.{closest(name, known)}")
-    values = {"output_dir": str(checkpoints)} | training | explicit
     if data.test is None:
-        values["eval_strategy"] = "no"
+        training = training | {"eval_strategy": "no"}
+    values = {"output_dir": str(checkpoints)} | merge_arguments(training, explicit)
+    if data.test is None and values["eval_strategy"] != "no":
+        raise ValueError(
+            f"{data.name} has no test images, which --eval_strategy and --eval_steps need: leave them out."
+        )
     elif isinstance(data.test, Sized) and "per_device_train_batch_size" in values:
         # A contrastive loss depends on the size of the batch: the same one makes the two curves comparable.
         batch = min(values["per_device_train_batch_size"], len(data.test))

@@ -8,6 +8,7 @@ from typing import Any
 from ..data import Data
 from ..evaluation import EvaluationReport
 from ..registry import Method
+from ..training import describe
 from .assemble import Assembly
 
 
@@ -24,8 +25,9 @@ def announcement(method: Method, data: Data, run: Assembly, effective: dict[str,
     lines.append(f"  recipe {run.recipe_name}: {run.recipe.description}")
     lines.append(f"  images at {size.value} pixels, {size.reason}")
     lines.append(f"  encoder {backbone.value}, {backbone.reason}: {parameters:.2f} M parameters")
-    more = f", {run.choices['batch'].reason}" if "batch" in run.choices else ""
-    lines.append(f"  {run.images_a_step} images a step{more}; " + ", ".join(f"{k} {v}" for k, v in effective.items()))
+    lines.append(f"  {describe(effective)}")
+    if "batch" in run.choices:
+        lines.append(f"  {run.images_a_step} images a step, {run.choices['batch'].reason}")
     lines.append(f"  {_length(run)}")
     return "\n".join(lines)
 
