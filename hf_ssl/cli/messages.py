@@ -9,6 +9,7 @@ from typing import Any
 from ..data import Data
 from ..evaluation import EvaluationReport
 from ..registry import Method
+from ..training import describe
 from .assemble import Assembly
 
 
@@ -25,19 +26,11 @@ def announcement(method: Method, data: Data, run: Assembly, effective: dict[str,
     lines.append(f"  recipe {run.recipe_name}: {run.recipe.description}")
     lines.append(f"  images at {size.value} pixels, {size.reason}")
     lines.append(f"  encoder {backbone.value}, {backbone.reason}: {parameters:.2f} M parameters")
-    more = f", {run.choices['batch'].reason}" if "batch" in run.choices else ""
-    lines.append(f"  {effective['batch_size']} images a step{more}; {_optimization(effective)}")
+    lines.append(f"  {describe(effective)}")
+    if "batch" in run.choices:
+        lines.append(f"  {run.images_a_step} images a step, {run.choices['batch'].reason}")
     lines.append(f"  {_length(run)}")
     return "\n".join(lines)
-
-
-def _optimization(effective: dict[str, Any]) -> str:
-    end = f" to {effective['min_learning_rate']:.3g}" if effective["min_learning_rate"] else ""
-    return (
-        f"{effective['optimizer']}, learning rate {effective['learning_rate']:.3g}{end} "
-        f"({effective['lr_scheduler_type']}, {effective['warmup_steps']} steps of warm-up), weight decay "
-        f"{effective['weight_decay']:g}, {effective['precision']}"
-    )
 
 
 def duration(seconds: float) -> str:

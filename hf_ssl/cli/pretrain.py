@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import platform
 import shlex
 import shutil
@@ -14,7 +13,6 @@ from typing import Any
 
 import typer
 from transformers import AutoImageProcessor, AutoModel
-from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import CONFIG_NAME
 
 from ..data import Data, load_data
@@ -30,6 +28,7 @@ from .messages import announcement, why_little
 from .options import shown_command
 from .paths import first_missing
 from .pictures import draw
+from .run_folder import RunFolder, any_file
 
 _PLAN = "plan.json"
 
@@ -58,12 +57,6 @@ class Request:
     evaluate: bool
     training: dict[str, Any]
 
-    def identity(self) -> dict[str, Any]:
-        """What must be the same for an interrupted run to go on."""
-        own = asdict(self)
-        own["training"] = {k: v for k, v in self.training.items() if not k.startswith(("hub_", "push_to_hub"))}
-        return {k: v for k, v in own.items() if k not in ("output_dir", "max_unreadable", "overwrite", "evaluate")}
-
 
 def run(request: Request) -> None:
     get_method(request.method)  # a misspelt name must not even make a folder
@@ -72,18 +65,16 @@ def run(request: Request) -> None:
             raise ValueError("--push_to_hub needs --hub_model_id user/name.")
         request.training.setdefault("hub_strategy", "end")  # the finished repository, in one commit
     made = first_missing(request.output_dir)
-    checkpoints = request.output_dir / "checkpoints"
-    if os.environ.get("RANK", "0") == "0":
-        claim(request)
+    folder = RunFolder(request.output_dir, asdict(request), request.overwrite)
     try:
-        pretrain(request, checkpoints)
+        pretrain(request, folder)
     except BaseException:
-        if made and not any_in(checkpoints) and not (request.output_dir / CONFIG_NAME).is_file():
-            shutil.rmtree(made, ignore_errors=True)
+        if not any_file(folder.checkpoints) and not (request.output_dir / CONFIG_NAME).is_file():
+            shutil.rmtree(made or folder.checkpoints, ignore_errors=True)
         raise
 
 
-def pretrain(request: Request, checkpoints: Path) -> None:
+def pretrain(request: Request, folder: RunFolder) -> None:
     began = time.perf_counter()
     method = get_method(request.method)
     output_dir = request.output_dir
@@ -98,18 +89,22 @@ def pretrain(request: Request, checkpoints: Path) -> None:
         max_unreadable=request.max_unreadable,
         exclude=[output_dir],
     )
-    last = get_last_checkpoint(checkpoints) if any_in(checkpoints) else None
+    last = folder.last_checkpoint
     decided = json.loads((output_dir / _PLAN).read_text(encoding="utf-8")) if last else {}
-    run = assemble(request, method, data, checkpoints, decided, began)
+    run = assemble(request, method, data, folder.checkpoints, decided, began)
     args, model, processor = run.args, run.model, run.processor
     trainer = SSLTrainer(model, args, processor, train_dataset=run.train, eval_dataset=data.test)
+    effective = trainer.effective()
     if trainer.is_world_process_zero():
+        longer = folder.begin(effective["steps"])
         write_json(output_dir / _PLAN, run.decided())
-        typer.echo(announcement(method, data, run, trainer.effective()))
+        typer.echo(announcement(method, data, run, effective))
+        if longer:
+            typer.echo(longer)
 
     started = time.perf_counter()
-    resumed_from = int(last.rpartition("-")[2]) if last else 0
-    result = trainer.train(resume_from_checkpoint=last)
+    resumed_from = int(last.name.rpartition("-")[2]) if last else 0
+    result = trainer.train(resume_from_checkpoint=str(last) if last else None)
     seconds = time.perf_counter() - started
     if trainer.doctor is not None and "nan" in trainer.doctor.findings:
         raise ValueError(trainer.doctor.findings["nan"])
@@ -133,7 +128,7 @@ def pretrain(request: Request, checkpoints: Path) -> None:
         "pixel_format": data.train.pixel_format.to_dict(),
         "base_model": run.base_model,
         "recipe": run.recipe_name,
-        "effective": trainer.effective(),
+        "effective": effective,
         "parameters": model.backbone.num_parameters(),
         "seed": args.seed,
         "steps": result.global_step,
@@ -145,7 +140,7 @@ def pretrain(request: Request, checkpoints: Path) -> None:
         "hardware": hardware(),
         "versions": {name: version(name) for name in ("hf_ssl", "torch", "transformers")}
         | {"python": platform.python_version()},
-        "training_arguments": changed_arguments(args) | {"optim": args.to_dict()["optim"]},
+        "training_arguments": changed_arguments(args),
         "doctor": list(trainer.doctor.findings.values()) if trainer.doctor else None,
     }
     evaluation = report.to_dict() if report else None
@@ -191,45 +186,6 @@ def publish(output_dir: Path, repo_id: str, args: SSLTrainingArguments) -> None:
     typer.echo(f"{'Published' if done.changed else 'Nothing changed:'} {done.commit}")
 
 
-def claim(request: Request) -> None:
-    """
-    Take the output folder, or go on with the same run in it.
-
-    Raises:
-        ValueError: when it holds something else, another run, or a finished one, and `overwrite` is not set.
-    """
-    folder, record = request.output_dir, request.output_dir / "run.json"
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"--output-dir {folder} is a file: name a folder.")
-    identity = json.loads(json.dumps(request.identity(), default=str))
-    if record.is_file():
-        if not request.overwrite:
-            before = json.loads(record.read_text(encoding="utf-8"))
-            if before["method"] != identity["method"]:
-                raise ValueError(
-                    f"{folder} holds a run of {before['method']}, not of {identity['method']}: choose another "
-                    "--output-dir, or --overwrite."
-                )
-            changed = [name for name, value in identity.items() if before.get(name) != value]
-            if changed:
-                raise ValueError(
-                    f"{folder} holds a run with another {', '.join(changed)}: choose another --output-dir, or "
-                    "--overwrite."
-                )
-            if (folder / "results.json").is_file():
-                raise ValueError(f"{folder} holds this run, finished: choose another --output-dir, or --overwrite.")
-        else:
-            shutil.rmtree(folder)
-    elif folder.exists() and any(folder.iterdir()):
-        raise ValueError(f"--output-dir {folder} holds something else: choose an empty or new folder.")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(record, identity)
-
-
-def any_in(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())
-
-
 def evaluate_labelled(encoder, processor, run: Assembly) -> EvaluationReport | None:
     """
     Beside the encoder that training started from, where there is one, on as many images as there is time for. `None`
@@ -263,4 +219,8 @@ def report_unreadable(data: Data) -> None:
 def changed_arguments(args: SSLTrainingArguments) -> dict[str, Any]:
     """The training arguments that differ from the defaults, without paths."""
     default = SSLTrainingArguments(output_dir=args.output_dir).to_dict()
-    return {k: v for k, v in args.to_dict().items() if v != default[k] and "dir" not in k and "token" not in k}
+    return {
+        k: v
+        for k, v in args.to_dict().items()
+        if v != default[k] and "dir" not in k and "token" not in k and k != "derived"
+    }

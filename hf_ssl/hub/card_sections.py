@@ -135,12 +135,16 @@ def figure(path: str) -> str:
 
 
 def training(run: Mapping[str, Any]) -> str:
-    parts, arguments = [], run.get("training_arguments") or {}
+    parts, arguments, effective = [], run.get("training_arguments") or {}, run.get("effective") or {}
     if run.get("command"):
         parts.append(fenced(_without_secrets(str(run["command"])), "bash"))
     start = f", from step {run['resumed_from']} on, where it was picked up" if run.get("resumed_from") else ""
     facts = {
-        "optimizer": "LARS" if arguments.get("lars") else arguments.get("optim"),
+        "optimizer": effective.get("optimizer") or ("LARS" if arguments.get("lars") else arguments.get("optim")),
+        "learning rate": effective.get("learning_rate"),
+        "schedule": effective.get("lr_scheduler_type"),
+        "steps of warm-up": effective.get("warmup_steps"),
+        "weight decay": effective.get("weight_decay"),
         "optimizer steps": run.get("steps"),
         "epochs": run.get("epochs"),
         "images a step": run.get("batch_size"),

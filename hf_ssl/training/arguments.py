@@ -9,9 +9,13 @@ from typing import Any
 import torch
 from transformers import TrainingArguments
 from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION
+from transformers.utils import logging
 
 from ..configuration_utils import closest
+from .effective import effective_values
 from .quantities import COSINE, COSINE_WITH_MIN, merge, plain, refuse_two_names, refuse_without_effect
+
+logger = logging.get_logger(__name__)
 
 
 @dataclass
@@ -20,7 +24,7 @@ class SSLTrainingArguments(TrainingArguments):
     Every argument of [`~transformers.TrainingArguments`] works. These are added, or have another default.
 
     A quantity has one value: two arguments that set the same one, such as `learning_rate` and `base_learning_rate`,
-    are refused, and so are arguments that would have no effect. `SSLTrainer.effective()` says what follows from all.
+    are refused, and so are arguments that would have no effect. `effective(trainer)` says what follows from all.
 
     Args:
         base_learning_rate (`float`, *optional*):
@@ -132,6 +136,10 @@ class SSLTrainingArguments(TrainingArguments):
         if self.base_learning_rate is not None:
             self._derive("learning_rate", self.base_learning_rate * self.global_batch_size / 256)
 
+    def effective(self, trainer) -> dict[str, Any]:
+        """What follows from arguments, model and data; see [`effective_values`]."""
+        return effective_values(trainer)
+
     def get_warmup_steps(self, num_training_steps: int) -> int:
         """
         Optimizer steps of the warm-up, of a run of `num_training_steps`.
@@ -179,7 +187,12 @@ def merge_arguments(recipe: Mapping[str, Any], explicit: Mapping[str, Any]) -> d
     for name in explicit:
         if name not in known:
             raise ValueError(f"There is no training argument {name!r}.{closest(name, known)}")
-    return merge(recipe, explicit, defaults)
+    merged = merge(recipe, explicit, defaults)
+    optimizers = [merged.get(name, defaults[name]) != recipe.get(name, defaults[name]) for name in ("optim", "lars")]
+    rates = [f"{name}={recipe[name]:g}" for name in ("learning_rate", "base_learning_rate") if name in recipe]
+    if any(optimizers) and rates and not {"learning_rate", "base_learning_rate"} & set(explicit):
+        logger.warning(f"{rates[0]} of the recipe was chosen for another optimizer: set learning_rate too.")
+    return merged
 
 
 def refuse_optimizer_arguments(args: SSLTrainingArguments) -> None:
@@ -201,25 +214,26 @@ def refuse_optimizer_arguments(args: SSLTrainingArguments) -> None:
 def check_schedule(kind: str, arguments: dict | str | None) -> None:
     """
     Raises:
-        ValueError: when schedule `kind` takes no argument of this name.
+        ValueError: when schedule `kind` takes no argument of this name, or lacks one.
     """
-    taken = list(inspect.signature(TYPE_TO_SCHEDULER_FUNCTION[kind]).parameters)
-    taken = [
-        name for name in taken if name not in ("optimizer", "num_warmup_steps", "num_training_steps", "last_epoch")
-    ]
-    for name in json.loads(arguments) if isinstance(arguments, str) else arguments or ():
+    arguments = json.loads(arguments) if isinstance(arguments, str) else arguments or {}
+    given = ("optimizer", "num_warmup_steps", "num_training_steps", "last_epoch")
+    taken = [name for name in inspect.signature(TYPE_TO_SCHEDULER_FUNCTION[kind]).parameters if name not in given]
+    for name in arguments:
         if name not in taken:
-            takes = f"it takes {', '.join(taken)}" if taken else "it takes none"
             raise ValueError(
-                f"lr_scheduler_kwargs has {name!r}, which lr_scheduler_type={kind!r} does not take: {takes}."
+                f"lr_scheduler_kwargs has {name!r}, which lr_scheduler_type={kind!r} does not take: it takes "
+                f"{', '.join(taken) or 'none'}."
             )
+    if kind.endswith("with_min_lr") and ("min_lr" in arguments) == ("min_lr_rate" in arguments):
+        raise ValueError(f"lr_scheduler_type={kind!r} needs min_lr or min_lr_rate in lr_scheduler_kwargs.")
 
 
-# What transformers reads of optim_args; it passes over the rest in silence.
+# What of optim_args reaches the optimizer; transformers passes over the rest in silence.
 _OPTIMIZER_ARGUMENTS = {
-    "sgd": ("momentum", "dampening", "weight_decay", "nesterov"),
-    "adagrad": ("lr_decay", "weight_decay", "eps"),
-    "rmsprop": ("momentum", "alpha", "eps", "weight_decay", "centered"),
+    "sgd": ("momentum", "dampening", "nesterov"),
+    "adagrad": ("lr_decay", "eps"),
+    "rmsprop": ("momentum", "alpha", "eps", "centered"),
     "adamw_torch": (),
     "adamw_torch_fused": (),
     "adafactor": (),
@@ -237,5 +251,6 @@ def check_optimizer_arguments(optim: str, text: str | None) -> None:
             raise ValueError(f"optim_args={text!r} is no list of NAME=VALUE with commas between.")
         taken = _OPTIMIZER_ARGUMENTS.get(optim)
         if taken is not None and name not in taken:
-            takes = f"it takes {', '.join(taken)}" if taken else "it takes none of optim_args"
-            raise ValueError(f"optim_args has {name!r}, but optim={optim!r} has no such: {takes}.")
+            raise ValueError(
+                f"optim_args has {name!r}, which optim={optim!r} does not take: it takes {', '.join(taken) or 'none'}."
+            )

@@ -66,5 +66,5 @@ def describe(values: dict[str, Any]) -> str:
         length += f" ({values['epochs']:.3g} epochs)"
     return (
         f"{values['optimizer']}, learning rate {values['learning_rate']:.3g} ({schedule}), weight decay {decay}, "
-        f"{values['batch_size']} images a step, {length}, {values['precision']}."
+        f"{values['batch_size']} images a step, {length}, {values['precision']}"
     )

@@ -18,7 +18,6 @@ from .batches import WholeBatches, settle_batch, steps_in_epoch
 from .callbacks import StepHooks, WeightDecaySchedule
 from .collators import SequentialBatches, ViewCollator, make_views
 from .doctor import Doctor
-from .effective import effective_values
 from .memory import channels_last_pays, freed_memory_kept
 from .online import has_labels, images_with_loss, online_knn, require_labels
 from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
@@ -128,10 +127,6 @@ class SSLTrainer(PublishingTrainer):
         self.args.steps_per_epoch = self.steps_per_epoch
         return self.args.get_warmup_steps(num_training_steps)
 
-    def effective(self) -> dict[str, Any]:
-        """What follows from arguments, model and data; see [`effective_values`]."""
-        return effective_values(self)
-
     def _get_dataloader(self, dataset, description, batch_size, *args, is_training=False, **kwargs):
         collator = self.data_collator
         if is_training and isinstance(dataset, IterableDataset) and self.args.dataloader_drop_last:
@@ -142,6 +137,11 @@ class SSLTrainer(PublishingTrainer):
             return super()._get_dataloader(dataset, description, batch_size, *args, is_training=is_training, **kwargs)
         finally:
             self.data_collator = collator
+
+    def _init_training_state(self, max_steps, *args):
+        progress = super()._init_training_state(max_steps, *args)
+        self.state.compute_steps(self.args, max_steps)  # of this start, not of the one that wrote the checkpoint
+        return progress
 
     def _update_auto_batch_size(self, batch_size):
         super()._update_auto_batch_size(batch_size)
@@ -214,7 +214,8 @@ class SSLTrainer(PublishingTrainer):
         return clip_each_(model.parameters(), self.args.max_parameter_grad_norm)
 
     def run_facts(self) -> dict[str, Any]:
-        return super().run_facts() | {"doctor": list(self.doctor.findings.values()) if self.doctor else None}
+        doctor = list(self.doctor.findings.values()) if self.doctor else None
+        return super().run_facts() | {"doctor": doctor, "effective": self.args.effective(self)}
 
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval") -> dict[str, float]:
         """
