@@ -102,6 +102,8 @@ class ItemReader:
 class AdaptedImages(DecodedImages):
     """A torch data set or a list, item by item. See [`as_image_dataset`]."""
 
+    _sampled = 16  # each is a whole item, decoded and perhaps augmented
+
     def __init__(self, dataset, item_reader: ItemReader, labels, label_names, *, channels: int, max_unreadable: float):
         if not len(dataset):
             raise DataError("The data set is empty: give one with images.")

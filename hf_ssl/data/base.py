@@ -89,6 +89,8 @@ class DecodedImages(ImageDataset):
         place (`str`): where the images are, for messages.
     """
 
+    _sampled = SAMPLED  # images that settle the pixel format
+
     def __init__(self, count: int, labels, label_names, *, channels: int, max_unreadable: float, place: str):
         super().__init__(labels, label_names)
         if channels not in (1, 3):
@@ -150,7 +152,7 @@ class DecodedImages(ImageDataset):
         return self._cells([index])[0]
 
     def _spread(self) -> Iterator:
-        for index in torch.linspace(0, len(self) - 1, min(SAMPLED, len(self))).long().tolist():
+        for index in torch.linspace(0, len(self) - 1, min(self._sampled, len(self))).long().tolist():
             try:
                 yield self._image(index)
             except DataError:
