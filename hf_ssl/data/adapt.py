@@ -119,7 +119,8 @@ class ItemReader:
 class AdaptedImages(DecodedImages):
     """A torch data set or a list, item by item. See [`as_image_dataset`]."""
 
-    _headers_read = PROBES  # an item may be decoded when it is asked for
+    _headers_read = PROBES  # an item may be decoded, and augmented, when it is asked for
+    _sampled = 16
 
     def __init__(
         self, dataset, item_reader: ItemReader, labels, label_names, *, channels: int, max_unreadable: float | None

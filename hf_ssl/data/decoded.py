@@ -45,6 +45,7 @@ class DecodedImages(ImageDataset):
     """
 
     _headers_read = HEADERS
+    _sampled = SAMPLED  # images that settle the pixel format
 
     def __init__(self, count: int, labels, label_names, *, channels: int, max_unreadable: float | None, place: str):
         super().__init__(labels, label_names)
@@ -183,7 +184,7 @@ class DecodedImages(ImageDataset):
 
     def _some(self) -> Iterator:
         """Evenly spread images of the whole data set, as they are stored."""
-        for row in spread(len(self._state), SAMPLED):
+        for row in spread(len(self._state), self._sampled):
             try:
                 yield self._image(row, self._cells([row])[0])[0]
             except DataError:

@@ -183,7 +183,7 @@ def _array(array: np.ndarray | torch.Tensor, bands: int | None) -> np.ndarray:
     shape = tuple(array.shape)
     if array.ndim not in (2, 3) or 0 in shape or array.dtype.kind not in "buif":
         raise ValueError(
-            f"an array of shape {shape} of {array.dtype} is no image; give (H, W), (H, W, 3) or (3, H, W)"
+            f"an array of shape {shape} of {array.dtype} is no image: give (H, W), (H, W, 3) or (3, H, W)"
         )
     if array.ndim == 2:
         return array

@@ -65,7 +65,8 @@ def pipeline(repository: str, grey: bool) -> str:
     """The shorter way, where there is one."""
     if grey:
         return "The pipelines of transformers make every image RGB, and so do not serve this encoder of grey images."
-    return f'or `pipeline("image-feature-extraction", model="{repository}", pool=True)(open_image("image.jpg"))`.'
+    call = f'pipeline("image-feature-extraction", model="{repository}", pool=True)(open_image("image.jpg"))'
+    return f"or `{call}`. From a bare file name, transformers drops transparency and clips values of 16 bits."
 
 
 def results_table(results: Mapping[str, Any]) -> str:

@@ -66,8 +66,9 @@ class SSLTrainer(PublishingTrainer):
         if isinstance(train_dataset, Sized):
             model.on_data(len(train_dataset))
         settle_batch(model, args, train_dataset)
-        if isinstance(train_dataset, (ImageDataset, ImageStream)) and not train_dataset.pixel_format.is_plain:
-            processing_class.pixel_format = train_dataset.pixel_format.to_dict()
+        if isinstance(train_dataset, (ImageDataset, ImageStream)):
+            pixels = train_dataset.pixel_format
+            processing_class.pixel_format = None if pixels.is_plain else pixels.to_dict()
         if "labels" in model.forward_extras:
             require_labels(model, train_dataset)
         # The first process of several reads a stream for all, and only hands tensors on.
