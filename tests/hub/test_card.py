@@ -9,7 +9,7 @@ import yaml
 from huggingface_hub import ModelCard
 from PIL import Image
 
-from hf_ssl.evaluation.evaluate import EvaluationReport, EvaluationRow
+from hf_ssl.evaluation import EvaluationReport, EvaluationRow
 from hf_ssl.hub import export_pretrained, native_encoder
 from hf_ssl.hub.card import build_card, validate_card
 from hf_ssl.registry import METHODS
