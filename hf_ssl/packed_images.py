@@ -1,7 +1,6 @@
 """Images of different sizes in one buffer: one copy to the device, one piece of shared memory from a worker."""
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
 
 import torch
 
@@ -13,24 +12,26 @@ class PackedImages(Sequence):
 
     Args:
         pixels (`torch.Tensor` of one dimension): the values of all images, one image after the other.
-        sizes (`list[tuple[int, int]]`): height and width of each image, in pixels.
+        sizes (`torch.LongTensor` of shape `(batch, 2)`): height and width of each image, in pixels; on the CPU.
         channels (`int`): of every image.
         interleaved (`bool`): whether the channels of a pixel lie side by side (height, width, channels), as decoders
             write them, or one plane after the other (channels, height, width).
-        offsets (`list[int]`, *optional*): where in `pixels` each image begins; by default one follows the other.
+        offsets (`torch.LongTensor` of shape `(batch,)`, *optional*): where in `pixels` each image begins, on the CPU;
+            by default one follows the other.
     """
 
     def __init__(
         self,
         pixels: torch.Tensor,
-        sizes: list[tuple[int, int]],
+        sizes: torch.LongTensor,
         channels: int,
         interleaved: bool,
-        offsets: list[int] | None = None,
+        offsets: torch.LongTensor | None = None,
     ):
         self.pixels, self.sizes, self.channels, self.interleaved = pixels, sizes, channels, interleaved
         if offsets is None:
-            offsets = list(accumulate((height * width * channels for height, width in sizes[:-1]), initial=0))
+            values = channels * sizes.prod(1)
+            offsets = values.cumsum(0) - values
         self.offsets = offsets
 
     @classmethod
@@ -53,14 +54,15 @@ class PackedImages(Sequence):
             pixels = (images.permute(0, 2, 3, 1) if interleaved else images).reshape(-1)
         else:
             pixels = torch.cat([(image.permute(1, 2, 0) if interleaved else image).reshape(-1) for image in images])
-        return cls(pixels, [tuple(image.shape[1:]) for image in images], images[0].shape[0], interleaved)
+        sizes = torch.tensor([image.shape[1:] for image in images])
+        return cls(pixels, sizes, images[0].shape[0], interleaved)
 
     def __len__(self) -> int:
         return len(self.sizes)
 
     def __getitem__(self, i: int) -> torch.Tensor:
-        height, width = self.sizes[i]
-        start = self.offsets[i]
+        height, width = self.sizes[i].tolist()
+        start = int(self.offsets[i])
         values = self.pixels[start : start + self.channels * height * width]
         if self.interleaved:
             return values.view(height, width, self.channels).permute(2, 0, 1)
@@ -71,7 +73,7 @@ class PackedImages(Sequence):
 
     def repeat_interleave(self, repeats: int, dim: int = 0) -> "PackedImages":
         """Each image `repeats` times in a row; nothing is copied. The only `dim` is 0."""
-        sizes, offsets = ([v for v in values for _ in range(repeats)] for values in (self.sizes, self.offsets))
+        sizes, offsets = (values.repeat_interleave(repeats, 0) for values in (self.sizes, self.offsets))
         return PackedImages(self.pixels, sizes, self.channels, self.interleaved, offsets)
 
     def pin_memory(self) -> "PackedImages":
@@ -85,6 +87,11 @@ class PackedImages(Sequence):
     def _with(self, pixels: torch.Tensor) -> "PackedImages":
         return PackedImages(pixels, self.sizes, self.channels, self.interleaved, self.offsets)
 
+    def __reduce__(self):
+        # As arrays, which go by value: a tensor would be a file of its own between two processes.
+        state = self.pixels, self.sizes.numpy(), self.channels, self.interleaved, self.offsets.numpy()
+        return _restored, state
+
     @property
     def device(self) -> torch.device:
         return self.pixels.device
@@ -92,3 +99,7 @@ class PackedImages(Sequence):
     @property
     def dtype(self) -> torch.dtype:
         return self.pixels.dtype
+
+
+def _restored(pixels, sizes, channels: int, interleaved: bool, offsets) -> PackedImages:
+    return PackedImages(pixels, torch.from_numpy(sizes), channels, interleaved, torch.from_numpy(offsets))

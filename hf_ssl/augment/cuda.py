@@ -54,8 +54,10 @@ def fused_views(
         filtered = tile | {"SUPPORT": support}
         kernels.resize_columns[(batch, cdiv(top, rows), grid[2])](images.pixels, whole, room, stride_x, **filtered)
         kernels.resize_rows[grid](room, whole, factors, views, sums, scale, **filtered)
-        kernels.jitter[grid](views, whole, factors, sums, BLOCKS=next_power_of_2(grid[1] * grid[2]), **tile)
-        kernels.blur_columns[grid](views, whole, factors, room, **tile)
+        if policy.jitter_probability:
+            kernels.jitter[grid](views, whole, factors, sums, BLOCKS=next_power_of_2(grid[1] * grid[2]), **tile)
+        if policy.blur_probability:
+            kernels.blur_columns[grid](views, whole, factors, room, **tile)
         kernels.finish[grid](
             views,
             room,
@@ -75,18 +77,17 @@ def _table(images: PackedImages, boxes, draws, policy, device) -> tuple[torch.Te
     """What happens to each view, in one copy to the device: whole numbers (batch, 12) and factors (batch, 8)."""
     batch, channels = len(images), images.channels
     top, left, height, width = boxes.unbind(1)
-    heights, widths = torch.tensor(images.sizes).unbind(1)
+    heights, widths = images.sizes.unbind(1)
     stride_x, stride_c = (channels, torch.ones_like(heights)) if images.interleaved else (1, heights * widths)
     stride_y = widths * stride_x
-    start = torch.tensor(images.offsets) + top * stride_y + left * stride_x
-    order = torch.tensor(draws.order)
+    start = images.offsets + top * stride_y + left * stride_x
     acts = torch.tensor([f is not None and (channels == 3 or i < 2) for i, f in enumerate(draws.factors)])
-    steps = (order + 1) * (acts[order] & torch.tensor(draws.jitter)[:, None])
+    steps = (draws.order + 1) * (acts[draws.order] & draws.jitter[:, None])
     contrast = steps == 2
     bits = 2 ** torch.arange(0, 12, 3)
     before = contrast.flip(1).cumsum(1).flip(1) - contrast.long()  # 1 where contrast comes later
     radius = (5.5 * draws.sigma).ceil().long().clamp_max(policy.blur_taps // 2)  # as `gaussian_blur_`
-    last = torch.tensor(draws.turns) + 4 * torch.tensor(draws.gray) + 8 * torch.tensor(draws.solarize)
+    last = draws.turns + 4 * draws.gray + 8 * draws.solarize
     strip = height.cumsum(0) - height
     fields = [start, stride_y, stride_c, height, width, strip, draws.flip.long()]
     fields += [(steps * bits).sum(1), (steps * before * bits).sum(1), contrast.any(1).long(), radius, last]
@@ -102,5 +103,5 @@ def _table(images: PackedImages, boxes, draws, policy, device) -> tuple[torch.Te
 
     whole, values = parts(table)
     torch.stack(fields, dim=1, out=whole)
-    torch.cat([torch.stack([*factors, *turn.unbind(1), sigma, one], dim=1)], out=values)
+    torch.stack([*factors, *turn.unbind(1), sigma, one], dim=1, out=values)
     return parts(table.to(device, non_blocking=True))

@@ -145,7 +145,7 @@ def image_sizes(images: torch.Tensor | list[torch.Tensor]) -> tuple[torch.LongTe
             one channel count of 1 or 3, uint8 or float.
     """
     if isinstance(images, PackedImages):
-        shapes, dtypes = [(images.channels, *size) for size in images.sizes], {images.dtype}
+        shapes, dtypes = [(images.channels, *size) for size in images.sizes.tolist()], {images.dtype}
     elif isinstance(images, torch.Tensor):
         shapes, dtypes = [tuple(images.shape[1:])] * len(images), {images.dtype}
     else:

@@ -163,6 +163,7 @@ def make_view(
     draws = _Draws(len(heights), policy, generator)
     if images[0].device.type == "cuda" and policy.fusible:
         return _fused(images, boxes, draws, policy, finish)
+    draws.decide()
     crops = Crops(images, boxes, policy.size, draws.flip, policy.interpolation)
     block, values = len(heights), images[0].shape[0] * policy.size**2
     if images[0].device.type == "cpu":
@@ -204,25 +205,25 @@ class _Draws:
     def __init__(self, batch: int, policy: ViewPolicy, generator: torch.Generator | None):
         u = uniform((batch, 22), generator).unbind(1)
         self.flip = u[0] < policy.flip_probability
-        self.jitter = (u[1] < policy.jitter_probability).tolist()
+        self.jitter = u[1] < policy.jitter_probability
         self.factors = []
         for strength, draw in zip((policy.brightness, policy.contrast, policy.saturation), u[2:5], strict=True):
             low = max(0.0, 1 - strength)
             self.factors.append(low + (1 + strength - low) * draw if strength else None)
         self.factors.append(hue_turns((2 * u[5] - 1) * policy.hue) if policy.hue else None)
-        self.order = torch.stack(u[6:10], dim=1).argsort(dim=1).tolist()
-        self.gray = (u[10] < policy.grayscale_probability).tolist()
+        self.order = torch.stack(u[6:10], dim=1).argsort(dim=1)
+        self.gray = u[10] < policy.grayscale_probability
         low, high = policy.blur_sigma
         self.sigma = torch.where(u[11] < policy.blur_probability, low + (high - low) * u[12], 0.0)
-        self.solarize = (u[13] < policy.solarize_probability).tolist()
-        self.turns = torch.where(u[14] < policy.rotate_probability, 1 + (3 * u[15]).long().clamp_max(2), 0).tolist()
-        self.cutout = (u[16] < policy.cutout_probability).tolist()
+        self.solarize = u[13] < policy.solarize_probability
+        self.turns = torch.where(u[14] < policy.rotate_probability, 1 + (3 * u[15]).long().clamp_max(2), 0)
+        self.cutout = u[16] < policy.cutout_probability
         low, high = policy.cutout_scale
         side = ((low + (high - low) * u[17]).sqrt() * policy.size).round()
         top, left = ((centre * policy.size - side / 2).round() for centre in u[18:20])
         self.cutout_boxes = torch.stack([top, left, side, side], dim=1).long()
-        self.noise = (u[20] < policy.noise_probability).tolist()
-        self.sobel = (u[21] < policy.sobel_probability).tolist()
+        self.noise = u[20] < policy.noise_probability
+        self.sobel = u[21] < policy.sobel_probability
         self.randaugment = None
         if policy.randaugment_ops:
             self.randaugment = draw_randaugment(
@@ -234,6 +235,11 @@ class _Draws:
                 policy.randaugment_magnitude_std,
                 generator,
             )
+
+    def decide(self) -> None:
+        """Flags and orders as lists, by which the plain path chooses what to do."""
+        for name in ("jitter", "order", "gray", "solarize", "turns", "cutout", "noise", "sobel"):
+            vars(self)[name] = vars(self)[name].tolist()
 
 
 def _distort_(x: torch.Tensor, draws: _Draws, start: int, policy: ViewPolicy, generator) -> torch.Tensor:

@@ -6,13 +6,15 @@ from ..packed_images import PackedImages
 from .errors import DataError
 
 
-def collate_images(samples: list[dict], with_labels: bool = False) -> dict:
+def collate_images(samples: list[dict], with_labels: bool = False, pack: bool = True) -> dict:
     """
     Batch samples of an image data set. Labels are left out unless asked for: pretraining must not see them.
 
     Args:
         samples (`list[dict]`): B samples `{"image", "index"}`, with `"label"` if `with_labels`.
         with_labels (`bool`, *optional*, defaults to `False`): add `"labels"`.
+        pack (`bool`, *optional*, defaults to `True`): `False` leaves images of different sizes in a list: views that
+            are made right here need no copy.
 
     Returns:
         `dict`: `"images"`, a uint8 tensor `(B, C, H, W)` if all images have one shape and else [`PackedImages`];
@@ -24,7 +26,7 @@ def collate_images(samples: list[dict], with_labels: bool = False) -> dict:
     images = [sample["image"] for sample in samples]
     same = all(image.shape == images[0].shape for image in images)
     batch = {
-        "images": _stacked(images) if same else PackedImages.pack(images),
+        "images": _stacked(images) if same else PackedImages.pack(images) if pack else images,
         "index": torch.tensor([sample["index"] for sample in samples], dtype=torch.long),
     }
     if with_labels:

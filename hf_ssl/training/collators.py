@@ -71,7 +71,7 @@ class ViewCollator:
         return collator
 
     def __call__(self, samples: list[dict]) -> dict:
-        batch = collate_images(samples, with_labels="labels" in self.extras)
+        batch = collate_images(samples, with_labels="labels" in self.extras, pack=not self.make_views)
         index = batch.pop("index")
         if "sample_index" in self.extras:
             batch["sample_index"] = index

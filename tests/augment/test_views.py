@@ -105,7 +105,7 @@ def test_strengths_of_the_jitter():
 
 def test_all_orders_of_the_jitter_occur():
     draws = views_module._Draws(5000, EVERYTHING, seeded())
-    counts = Counter(map(tuple, draws.order))
+    counts = Counter(map(tuple, draws.order.tolist()))
     assert len(counts) == 24 and min(counts.values()) > 150
 
 

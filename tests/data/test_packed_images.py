@@ -75,7 +75,7 @@ def test_images_that_do_not_fit_together(images):
 def test_the_collator_packs_only_what_differs():
     samples = [{"image": image, "index": i} for i, image in enumerate(pictures())]
     batch = collate_images(samples)
-    assert isinstance(batch["images"], PackedImages) and batch["images"].sizes == SIZES
+    assert isinstance(batch["images"], PackedImages) and batch["images"].sizes.tolist() == list(map(list, SIZES))
     assert isinstance(collate_images(samples[:1])["images"], torch.Tensor)
     if torch.cuda.is_available():
         assert next(iter(DataLoader(samples, 3, collate_fn=collate_images, pin_memory=True)))[
