@@ -85,8 +85,9 @@ class SSLTrainer(PublishingTrainer):
             processing_class=processing_class,
             **kwargs,
         )
+        self._progress = ProgressLine()
         if self.pop_callback(ProgressCallback) is not None:
-            self.add_callback(ProgressLine)
+            self.add_callback(self._progress)
         self.add_callback(StepHooks(self.sequential_batches()))
         if args.final_weight_decay is not None:
             self.add_callback(WeightDecaySchedule)
@@ -112,8 +113,12 @@ class SSLTrainer(PublishingTrainer):
         return super().get_train_dataloader()
 
     def train(self, *args, **kwargs):
-        with freed_memory_kept():
-            return super().train(*args, **kwargs)
+        try:
+            with freed_memory_kept():
+                return super().train(*args, **kwargs)
+        except BaseException:
+            self._progress.clear()
+            raise
 
     def _prepare_inputs(self, inputs):
         inputs = super()._prepare_inputs(inputs)
