@@ -57,6 +57,15 @@ class SSLConfig(PreTrainedConfig):
         if self.pooling not in (None, "mean"):
             raise ValueError(f"{type(self).__name__}.pooling must be None or 'mean', got {self.pooling!r}.")
         super().__post_init__(**kwargs)
+        for name in known:
+            if name.endswith("_sizes") and any(width < 1 for width in self.__dict__[name]):
+                raise ValueError(
+                    f"{type(self).__name__}.{name} are widths of at least 1, got {list(self.__dict__[name])}."
+                )
+        if self.initializer_range < 0:
+            raise ValueError(
+                f"{type(self).__name__}.initializer_range must be at least 0, got {self.initializer_range}."
+            )
         if self.pooling == "mean" and self.backbone_config.model_type != "vit":
             raise ValueError(
                 f"{type(self).__name__}.pooling='mean' is for ViT backbones; "

@@ -267,6 +267,8 @@ def build_model(
     values = {**recipe.config_for(images), **parse_values(config)}
     cls = method.config_class
     known = {f.name for f in fields(cls)}
+    if "backbone_config" in config:
+        raise ValueError("--config backbone_config cannot be set: choose the encoder with --backbone.")
     for name in values:
         if name not in known:
             raise ValueError(f"{cls.__name__} has no field {name!r}.{closest(name, known)}")
@@ -279,9 +281,15 @@ def build_model(
     if "pooling" in values and "pooling" not in config:  # a recipe speaks of a ViT; others pool by themselves
         if (native or AutoConfig.from_pretrained(backbone, trust_remote_code=False)).model_type != "vit":
             del values["pooling"]
-    if native is None:
-        return method.pretraining_class.from_backbone(backbone, values), backbone
-    return method.pretraining_class(cls(**values, backbone_config=native)), None
+    try:
+        if native is None:
+            return method.pretraining_class.from_backbone(backbone, values), backbone
+        return method.pretraining_class(cls(**values, backbone_config=native)), None
+    except (IndexError, RuntimeError, TypeError) as error:
+        if not config:
+            raise
+        given = " ".join(f"--config {name}={value}" for name, value in config.items())
+        raise ValueError(f"{given} makes no model of {method.title} ({error}): choose another value.") from error
 
 
 def build_processor(
@@ -309,8 +317,14 @@ def build_processor(
     resize = image_size if image_size <= 96 else round(image_size * 256 / 224)
     size = {"size": {"shortest_edge": resize}, "crop_size": {"height": image_size, "width": image_size}}
     statistics = {} if base_model is None else normalisation_of(base_model)
-    processor = cls(**size | values | statistics | parse_values(overrides))
-    processor.views(torch.zeros(2, 3, image_size, image_size, dtype=torch.uint8), torch.Generator())  # fail early
+    try:
+        processor = cls(**size | values | statistics | parse_values(overrides))
+        processor.views(torch.zeros(2, 3, image_size, image_size, dtype=torch.uint8), torch.Generator())  # fail early
+    except (ArithmeticError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        if not overrides:
+            raise
+        given = " ".join(f"--processor {name}={value}" for name, value in overrides.items())
+        raise ValueError(f"{given} gives no views of {image_size} pixels: {error}") from error
     return processor
 
 

@@ -59,6 +59,10 @@ def require_feasible(values: dict[str, Any]) -> None:
                 json.loads(value)
             except ValueError as error:
                 raise ValueError(f"--{name} is no JSON ({error}): write '{{\"name\": value}}'.") from None
+    if any("=" not in part for part in (values.get("optim_args") or "=").split(",")):
+        raise ValueError(
+            f"--optim_args {values['optim_args']} is no list of assignments: write NAME=VALUE,NAME=VALUE."
+        )
     if "lr_scheduler_type" in values:
         _require_known("lr_scheduler_type", values["lr_scheduler_type"], [kind.value for kind in SchedulerType])
     if values.get("resume_from_checkpoint"):

@@ -1,6 +1,7 @@
 """`hf-ssl`: runs a command, and ends in one sentence where it cannot."""
 
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -81,8 +82,10 @@ def _mistake(error: Exception) -> str | None:
     text = _one_line(str(error))
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{os.fsdecode(error.filename)}: {error.strerror}. Check the path, its rights, and the free space."
-    if isinstance(error, (ValueError, OSError, ImportError)) or type(error).__name__ == "StrictDataclassError":
+    if isinstance(error, (ValueError, OSError, ImportError)):
         return text
+    if "StrictDataclassError" in [kind.__name__ for kind in type(error).__mro__]:
+        return _wrong_type(text)
     if isinstance(error, _ClickException):
         return _one_line(error.format_message())
     if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
@@ -93,6 +96,17 @@ def _mistake(error: Exception) -> str | None:
     if "DataLoader worker" in text and "killed" in text:
         return "A worker of the data loader was killed, mostly for want of memory. Lower --dataloader_num_workers."
     return None
+
+
+def _wrong_type(text: str) -> str:
+    """What huggingface_hub says of a field of a configuration, in our words."""
+    found = re.search(r"Field '(\w+)' with value (.+?) doesn't match any type in \((.+?)\)\. Errors", text)
+    found = found or re.search(r"Field '(\w+)' expected (?P<kind>.+?), got \w+(?: \(value: (.+)\))?", text)
+    if found is None:
+        return text
+    name, value, kinds = found[1], *((found[2], found[3]) if "kind" not in found.groupdict() else (found[3], found[2]))
+    kinds = re.sub(r"<class '(\w+)'>", r"\1", kinds).replace("NoneType", "null").rstrip(",")
+    return f"{name} takes {kinds.replace(', ', ' or ')}{f', not {value}' if value else ''}: see --config NAME=VALUE."
 
 
 def _bug(error: Exception) -> str:

@@ -36,3 +36,10 @@ class ProgressLine(ProgressCallback):
         if parts and ("loss" not in logs or part > self.shown):
             self.shown = part
             self.training_bar.write(f"step {state.global_step} of {state.max_steps}: {', '.join(parts)}")
+
+    def clear(self) -> None:
+        """Take the line away, for a message in its place."""
+        if self.training_bar is not None:
+            self.training_bar.leave = False
+            self.training_bar.close()
+            self.training_bar = None

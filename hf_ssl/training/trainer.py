@@ -95,8 +95,9 @@ class SSLTrainer(PublishingTrainer):
             processing_class=processing_class,
             **kwargs,
         )
+        self._progress = ProgressLine()
         if self.pop_callback(ProgressCallback) is not None:
-            self.add_callback(ProgressLine)
+            self.add_callback(self._progress)
         self.own_optimizer = self.optimizer  # what the user gave, if anything
         if self.own_optimizer is not None:
             refuse_optimizer_arguments(args)
@@ -152,8 +153,12 @@ class SSLTrainer(PublishingTrainer):
             self.optimizer = self.own_optimizer
 
     def train(self, *args, **kwargs):
-        with freed_memory_kept():
-            return super().train(*args, **kwargs)
+        try:
+            with freed_memory_kept():
+                return super().train(*args, **kwargs)
+        except BaseException:
+            self._progress.clear()
+            raise
 
     def _prepare_input(self, data):
         return data.to(self.args.device) if isinstance(data, PackedImages) else super()._prepare_input(data)
