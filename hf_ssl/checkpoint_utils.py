@@ -125,7 +125,7 @@ def require_own_weights(repository: str | Path, revision: str | None = None, sub
         )
 
 
-def load_checked(auto: type, repository: str | Path, **where: Any) -> tuple[PreTrainedModel, list[str]]:
+def load_checked(auto: type, repository: str | Path, **where: Any) -> tuple[PreTrainedModel, list[str], list[str]]:
     """
     A model from safetensors, with nothing of its repository run, and the names of weights that do not fit.
 
@@ -135,12 +135,12 @@ def load_checked(auto: type, repository: str | Path, **where: Any) -> tuple[PreT
         where: further arguments of `from_pretrained`, such as `subfolder`.
 
     Returns:
-        `(PreTrainedModel, list[str])`: the model, and what is missing or left over, sorted.
+        `(PreTrainedModel, list[str], list[str])`: the model, what is missing, and what is left over.
 
     Raises:
         ValueError: for weights that are damaged or of other shapes, and as in `require_own_weights`.
     """
-    require_own_weights(repository, subfolder=where.get("subfolder", ""))
+    require_own_weights(repository, where.get("revision"), where.get("subfolder", ""))
     safe = {"use_safetensors": True, "trust_remote_code": False, "output_loading_info": True}
     try:
         model, info = auto.from_pretrained(repository, **where, **safe)
@@ -148,7 +148,7 @@ def load_checked(auto: type, repository: str | Path, **where: Any) -> tuple[PreT
         reason = " ".join(str(error).strip().splitlines()[0].split())
         place = Path(repository, where.get("subfolder", ""))
         raise ValueError(f"The weights of {place} are damaged, or do not fit its config: {reason}") from None
-    return model, sorted({*info["missing_keys"], *info["unexpected_keys"]})
+    return model, sorted(info["missing_keys"]), sorted(info["unexpected_keys"])
 
 
 def listed(names: list[str], shown: int = 10) -> str:

@@ -11,9 +11,11 @@ from transformers.image_processing_backends import PilBackend
 from transformers.image_transforms import convert_to_rgb
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, PILImageResampling
 
-from .augment import ViewPolicy, make_view, to_grayscale
+from .augment import ViewPolicy, make_view
+from .augment.finish import Finish
 from .augment.resize import one_by_one
 from .configuration_utils import closest
+from .packed_images import PackedImages
 
 # Written by transformers into every preprocessor_config.json.
 _SAVED_KEYS = {"image_processor_type", "processor_class", "feature_extractor_type", "auto_map", "_valid_kwargs_names"}
@@ -25,6 +27,11 @@ class SSLImageProcessor(PilBackend):
     same attributes; for an encoder of one channel it also makes PIL images in colour gray. `views` draws the method's
     training views; every hyper-parameter of the policy is a class attribute of the method's processor, overridable in
     the constructor and saved with it.
+
+    Attributes:
+        pixel_format (`dict`, *optional*): `hf_ssl.data.PixelFormat.to_dict()` of the images that the encoder was
+            trained on, where they have more than 8 bits: others have to be read in the same way. It is applied by
+            whoever opens the files; the processor hands it on.
 
     Raises:
         ValueError: for a keyword that is no attribute, with the nearest name.
@@ -41,10 +48,11 @@ class SSLImageProcessor(PilBackend):
     do_center_crop = True
     do_rescale = True
     do_normalize = True
+    pixel_format = None
 
     def __init__(self, **kwargs):
         policy = self.view_attributes()
-        known = set(policy) | set(self.valid_kwargs.__annotations__)
+        known = set(policy) | set(self.valid_kwargs.__annotations__) | {"pixel_format"}
         for name in kwargs:
             if name not in known | _SAVED_KEYS:
                 raise ValueError(f"{type(self).__name__} has no attribute {name!r}.{closest(name, known)}")
@@ -80,8 +88,9 @@ class SSLImageProcessor(PilBackend):
         Draw training views, independently for each sample.
 
         Args:
-            images (`torch.Tensor` of shape `(batch, channels, height, width)`, or a list of `(channels, height,
-                width)` of any sizes): uint8 in 0..255 or float in 0..1, 1 or 3 channels, on any device.
+            images (`torch.Tensor` of shape `(batch, channels, height, width)`, or [`PackedImages`] or a list of
+                `(channels, height, width)` of any sizes): uint8 in 0..255 or float in 0..1, 1 or 3 channels, on any
+                device.
             generator (`torch.Generator`, *optional*): the only source of randomness; on the CPU.
 
         Returns:
@@ -92,27 +101,25 @@ class SSLImageProcessor(PilBackend):
 
     def _draw(self, images, policies: list[ViewPolicy], generator: torch.Generator | None) -> torch.Tensor:
         """Views of one size. Those under one policy in one go: of small images, calls cost as much as arithmetic."""
+        if not isinstance(images, PackedImages) and images[0].device.type == "cuda":
+            images = PackedImages.pack(images)
         parts = []
         for policy, group in groupby(policies):
             count = len(list(group))
-            if isinstance(images, torch.Tensor) and not one_by_one(images):
+            if isinstance(images, PackedImages) or (isinstance(images, torch.Tensor) and not one_by_one(images)):
                 repeated = images.repeat_interleave(count, 0)
             else:
                 repeated = [image for image in images for _ in range(count)]
             parts.append(make_view(repeated, policy, generator, self.finish).unflatten(0, (-1, count)))
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
-    def finish(self, view: torch.Tensor) -> torch.Tensor:
-        """Normalised, with the channels that the encoder takes: (batch, channels, size, size); may overwrite it."""
-        if self.is_gray and view.shape[1] == 3:
-            view = to_grayscale(view)[:, :1]
+    @property
+    def finish(self) -> Finish:
+        """The last step of every view: normalisation, and the channels that the encoder takes."""
         if not self.do_normalize:
-            return view.expand(-1, 3, -1, -1) if self.do_convert_rgb and view.shape[1] == 1 else view
-        values = torch.tensor([self.image_mean, self.image_std], device=view.device)
-        mean, std = values[..., None, None]
-        # Grey minus three means has three channels.
-        view = view.sub_(mean) if view.shape[1] == len(mean) else view - mean
-        return view.mul_(1 / std)  # faster than a division
+            return Finish(rgb=self.do_convert_rgb)
+        mean, std = (tuple(torch.tensor(v).reshape(-1).tolist()) for v in (self.image_mean, self.image_std))
+        return Finish(mean, std, gray=self.is_gray)
 
     @property
     def largest_view(self) -> int:

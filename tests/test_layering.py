@@ -21,17 +21,19 @@ ALLOWED = {
     "checkpoint_utils": set(),
     "conversion_utils": {"nn", "checkpoint_utils"},
     "nn": set(),
-    "augment": set(),
-    "data": set(),
+    "packed_images": set(),
+    "augment": {"packed_images"},
+    "data": {"packed_images"},
     "evaluation": {"nn", "checkpoint_utils", "data"},
     "backbones": {"configuration_utils"},
     "modeling_utils": {"nn", "checkpoint_utils", "configuration_utils"},
-    "image_processing_utils": {"augment", "configuration_utils"},
+    "image_processing_utils": {"augment", "configuration_utils", "packed_images"},
     "methods": UTILS | {"nn", "augment"},
-    "training": UTILS | {"nn", "augment", "data", "evaluation", "hub"},
+    "training": UTILS | {"nn", "augment", "data", "evaluation", "hub", "packed_images"},
     "registry": UTILS | {"methods", "spelling"},
     "hub": UTILS | {"evaluation", "registry", "_version"},
-    "cli": UTILS | {"backbones", "hub", "training", "evaluation", "data", "registry", "spelling", "_version"},
+    "cli": UTILS
+    | {"backbones", "hub", "training", "evaluation", "data", "registry", "spelling", "_version", "after_import"},
 }
 MAY_ASK_FOR_ATTRIBUTES = {"modeling_utils.py"}
 

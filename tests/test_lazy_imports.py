@@ -17,7 +17,8 @@ folder = sys.argv[1]
 config, processor = AutoConfig.from_pretrained(folder), AutoImageProcessor.from_pretrained(folder)
 print(*sorted(name.rpartition(".")[2] for name in sys.modules if name.startswith("hf_ssl.methods.") and
       name.count(".") == 2))
-models = [auto.from_pretrained(folder) for auto in (AutoModel, AutoModelForPreTraining, AutoModelForImageClassification)]
+autos = (AutoModel, AutoModelForPreTraining, AutoModelForImageClassification)
+models = [auto.from_pretrained(folder) for auto in autos]
 print(*(type(thing).__name__ for thing in (config, processor, *models)))
 print(models[1].push_to_hub.__func__.__module__)
 """

@@ -10,11 +10,12 @@ from .color import (
     to_float,
     to_grayscale,
 )
+from .operators import OPERATORS, augment
 from .ops import cutout, gaussian_blur, gaussian_noise, horizontal_flip, rotate90, sobel
 from .patches import grid_patches
 from .randaugment import RANDAUGMENT_OPS, RandAugmentDraws, draw_randaugment, randaugment
 from .resize import crop_resize, random_crop_boxes
-from .views import OPERATORS, ViewPolicy, augment, make_view
+from .views import ViewPolicy, make_view
 
 __all__ = [
     "OPERATORS",

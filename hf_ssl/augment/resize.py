@@ -6,11 +6,13 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
+from ..packed_images import PackedImages
+
 # Up to this many values an image is small: Python's overhead decides, so the batch goes through at once. A larger
 # image goes through alone on a CPU, in torch's kernels for one size, of which that for uint8 is the fastest.
 SMALL_IMAGE = 2**14
 # Half-widths of the filters that `F.interpolate(antialias=True)` uses; its bicubic one has a = -0.5, as Pillow's.
-_SUPPORT = {"bilinear": 1, "bicubic": 2}
+SUPPORT = {"bilinear": 1, "bicubic": 2}
 
 
 class Bands(NamedTuple):
@@ -142,13 +144,17 @@ def image_sizes(images: torch.Tensor | list[torch.Tensor]) -> tuple[torch.LongTe
         ValueError: for anything but `(batch, channels, height, width)` or a list of `(channels, height, width)`, with
             one channel count of 1 or 3, uint8 or float.
     """
-    shapes = [tuple(image.shape) for image in images]
+    if isinstance(images, PackedImages):
+        shapes, dtypes = [(images.channels, *size) for size in images.sizes], {images.dtype}
+    elif isinstance(images, torch.Tensor):
+        shapes, dtypes = [tuple(images.shape[1:])] * len(images), {images.dtype}
+    else:
+        shapes, dtypes = [tuple(image.shape) for image in images], {image.dtype for image in images}
     if not shapes or any(len(s) != 3 or s[0] not in (1, 3) or s[0] != shapes[0][0] or 0 in s for s in shapes):
         raise ValueError(
             "images must be (batch, channels, height, width) or a list of (channels, height, width), all with 1 or "
             f"all with 3 channels, got {'an empty batch' if not shapes else sorted(set(shapes))[:4]}."
         )
-    dtypes = {images.dtype} if isinstance(images, torch.Tensor) else {image.dtype for image in images}
     if len(dtypes) > 1 or not all(d == torch.uint8 or d.is_floating_point for d in dtypes):
         raise ValueError(f"images must be uint8 in 0..255 or float in 0..1, got {sorted(map(str, dtypes))}.")
     return torch.tensor([s[1] for s in shapes]), torch.tensor([s[2] for s in shapes])
@@ -193,8 +199,8 @@ class Crops:
 
     def __init__(self, images, boxes, size, flip=None, interpolation="bilinear"):
         heights, widths = image_sizes(images)
-        if interpolation not in _SUPPORT:
-            raise ValueError(f"interpolation must be one of {sorted(_SUPPORT)}, got {interpolation!r}.")
+        if interpolation not in SUPPORT:
+            raise ValueError(f"interpolation must be one of {sorted(SUPPORT)}, got {interpolation!r}.")
         if boxes.shape != (len(heights), 4) or (flip is not None and flip.shape != (len(heights),)):
             raise ValueError(
                 f"{len(heights)} images need boxes of shape ({len(heights)}, 4) and flip ({len(heights)},)."
@@ -213,7 +219,7 @@ class Crops:
         self.size = (size, size) if isinstance(size, int) else tuple(size)
         self.interpolation, self.flip = interpolation, [False] * len(heights) if flip is None else flip.tolist()
         if not self.alone:
-            support, device = _SUPPORT[interpolation], images[0].device
+            support, device = SUPPORT[interpolation], images[0].device
             scale = 1 / 255 if images[0].dtype == torch.uint8 else 1.0
             self.rows = _resize_bands(top, height, self.size[0], None, support, device, scale)
             self.columns = _resize_bands(left, width, self.size[1], flip, support, device)

@@ -1,16 +1,18 @@
 """A view policy as data, and the batched pipeline that draws views from it (SimCLR's order, arXiv:2002.05709)."""
 
-import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
+from importlib.util import find_spec
 
 import torch
 
+from ..packed_images import PackedImages
 from .color import color_jitter_, grayscale_, hue_turns, on_samples_, solarize_
+from .finish import Finish
 from .ops import cutout_, gaussian_blur_, gaussian_noise_, rotate90_, sobel
 from .randaugment import MAX_LEVEL, draw_randaugment, randaugment_, require_ops
-from .resize import Crops, image_sizes, random_crop_boxes, uniform
+from .resize import SUPPORT, Crops, image_sizes, random_crop_boxes, uniform
 
 # On a CPU a view above the first number of values goes through all steps alone, in the cache; smaller ones, where the
 # overhead of a call counts, as many together as make up the second number. Measured: 2x at 224 and at 32 pixels.
@@ -122,10 +124,16 @@ class ViewPolicy:
         # The official code's arithmetic: 224 -> 23, 96 -> 9, 32 -> 3.
         return self.blur_kernel_size or max(3, 2 * (self.size // 10 // 2) + 1)
 
+    @property
+    def fusible(self) -> bool:
+        """Whether the kernels for CUDA devices, which need Triton, have every step of it."""
+        rare = (self.cutout_probability, self.noise_probability, self.sobel_probability)
+        return not (self.randaugment_ops or any(rare)) and find_spec("triton") is not None
+
 
 @torch.no_grad()
 def make_view(
-    images: torch.Tensor | list[torch.Tensor],
+    images: torch.Tensor | Sequence[torch.Tensor],
     policy: ViewPolicy,
     generator: torch.Generator | None = None,
     finish: Callable[[torch.Tensor], torch.Tensor] | None = None,
@@ -134,8 +142,9 @@ def make_view(
     Draw one view of each image.
 
     Args:
-        images (`torch.Tensor` of shape `(batch, channels, height, width)`, or a list of `(channels, height, width)` of
-            any sizes): uint8 in 0..255 or float in 0..1, 1 or 3 channels, on any device.
+        images (`torch.Tensor` of shape `(batch, channels, height, width)`, or [`PackedImages`] or a list of
+            `(channels, height, width)` of any sizes): uint8 in 0..255 or float in 0..1, 1 or 3 channels, on any
+            device.
         policy ([`ViewPolicy`])
         generator (`torch.Generator`, *optional*): the only source of randomness, best on the CPU. What is drawn for a
             sample does not depend on its neighbours' pixels or sizes.
@@ -152,6 +161,8 @@ def make_view(
     heights, widths = image_sizes(images)
     boxes = _boxes(heights, widths, policy, generator)
     draws = _Draws(len(heights), policy, generator)
+    if images[0].device.type == "cuda" and policy.fusible:
+        return _fused(images, boxes, draws, policy, finish)
     crops = Crops(images, boxes, policy.size, draws.flip, policy.interpolation)
     block, values = len(heights), images[0].shape[0] * policy.size**2
     if images[0].device.type == "cpu":
@@ -167,6 +178,17 @@ def make_view(
             views = x.new_empty(len(heights), *x.shape[1:])
         views[start : start + block] = x
     return views
+
+
+def _fused(images, boxes, draws: "_Draws", policy: ViewPolicy, finish) -> torch.Tensor:
+    """The same in a handful of kernels."""
+    from .cuda import fused_views
+
+    if not isinstance(images, PackedImages):
+        images = PackedImages.pack(images)
+    known = isinstance(finish, Finish) and not finish.gray
+    views = fused_views(images, boxes, draws, policy, SUPPORT[policy.interpolation], finish if known else Finish())
+    return views if known or finish is None else finish(views).contiguous()
 
 
 def _boxes(heights, widths, policy: ViewPolicy, generator) -> torch.LongTensor:
@@ -233,63 +255,3 @@ def _distort_(x: torch.Tensor, draws: _Draws, start: int, policy: ViewPolicy, ge
     std = torch.full((len(x),), policy.noise_std)
     x = on_samples_(x, chosen(draws.noise), partial(gaussian_noise_, generator=generator), std)
     return on_samples_(x, chosen(draws.sobel), sobel)
-
-
-def _apply(images, size: int, generator: torch.Generator | None = None, **changes) -> torch.Tensor:
-    """Draw views under a policy that does nothing but `changes`."""
-    nothing = {"crop_scale": None, "flip_probability": 0, "jitter_probability": 0, "grayscale_probability": 0}
-    return make_view(images, ViewPolicy(size, **(nothing | changes)), generator)
-
-
-_JITTER = {"brightness": 0.8, "contrast": 0.8, "saturation": 0.8, "hue": 0.2, "jitter_probability": 1}
-
-# The ten operators of SimCLR's figure 4 (arXiv:2002.05709), and solarisation: name -> function(images, size,
-# generator), which applies that operator to every sample. Those that do not crop resize the largest centred square.
-OPERATORS: dict[str, Callable[..., torch.Tensor]] = {
-    "identity": _apply,
-    "crop_resize": partial(_apply, crop_scale=(0.08, 1.0)),
-    "crop_resize_flip": partial(_apply, crop_scale=(0.08, 1.0), flip_probability=0.5),
-    "color_drop": partial(_apply, grayscale_probability=1),
-    "color_jitter": partial(_apply, **_JITTER),
-    "rotate": partial(_apply, rotate_probability=1),
-    "cutout": partial(_apply, cutout_probability=1),
-    "gaussian_noise": partial(_apply, noise_probability=1),
-    "gaussian_blur": partial(_apply, blur_probability=1),
-    "sobel": partial(_apply, sobel_probability=1),
-    "solarize": partial(_apply, solarize_probability=1),
-}
-
-
-def augment(
-    images: torch.Tensor | list[torch.Tensor],
-    names: list[str] | tuple[str, ...],
-    size: int,
-    generator: torch.Generator | None = None,
-) -> torch.Tensor:
-    """
-    Apply operators of `OPERATORS` one after the other, as in SimCLR's figure 5: put a crop first, where it sees the
-    full resolution.
-
-    Args:
-        images (`torch.Tensor` of shape `(batch, channels, height, width)`, or a list of `(channels, height, width)`):
-            uint8 in 0..255 or float in 0..1.
-        names (`list[str]`): names of operators, in order; at least one.
-        size (`int`): side of the result in pixels.
-        generator (`torch.Generator`, *optional*)
-
-    Returns:
-        `torch.FloatTensor` of shape `(batch, channels, size, size)` in [0, 1].
-
-    Raises:
-        ValueError: for an unknown name, with the nearest one, or no name.
-    """
-    if not names or isinstance(names, str):
-        raise ValueError(f"names must be a list of at least one operator, got {names!r}.")
-    for name in names:
-        if name not in OPERATORS:
-            near = difflib.get_close_matches(name, OPERATORS, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(OPERATORS)}."
-            raise ValueError(f"There is no operator {name!r}. {hint}")
-    for name in names:
-        images = OPERATORS[name](images, size, generator)
-    return images

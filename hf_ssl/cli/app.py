@@ -1,35 +1,49 @@
 """Commands and their options; the work is done elsewhere."""
 
-import argparse
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from huggingface_hub.errors import StrictDataclassError
-from transformers import HfArgumentParser
-from transformers.utils import logging
 
-from ..registry import METHODS
-from ..training import SSLTrainingArguments
+from .._version import __version__
+from ..registry import METHODS, get_method
+from .paths import require_backbone, require_found, require_path, require_repository
 
 app = typer.Typer(
     name="hf-ssl",
-    help="Self-supervised vision for Hugging Face: images in, a native transformers encoder out.",
-    no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
 DEFAULT_METHOD = "simclr"
+_METHODS = f"One of: {', '.join(METHODS)}."
 _DATA = "photo-patches, photo-patches-color, fashion-mnist, a folder of images, or a Hub data set id"
+
+
+def _method_names(incomplete: str) -> list[str]:
+    return [name for name in METHODS if name.startswith(incomplete)]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"hf-ssl {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def hf_ssl(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Self-supervised vision for Hugging Face: images in, a native transformers encoder out."""
 
 
 @app.command()
 def pretrain(
     context: typer.Context,
-    method: Annotated[str, typer.Argument(help=f"One of: {', '.join(METHODS)}.")] = DEFAULT_METHOD,
+    method: Annotated[str, typer.Argument(help=_METHODS, autocompletion=_method_names)] = DEFAULT_METHOD,
     data: Annotated[str, typer.Option(help=f"Images to learn from: {_DATA}.")] = "photo-patches",
     backbone: Annotated[
         str | None,
@@ -89,6 +103,12 @@ def pretrain(
     Every argument of transformers' TrainingArguments works too, e.g. --num_train_epochs 100 --bf16
     --per_device_train_batch_size 256 --report_to tensorboard. An interrupted run goes on when it is started again.
     """
+    if method not in METHODS and Path(method).exists():
+        raise ValueError(f"{method} is no method: images are named with --data {method}.")
+    get_method(method)  # a misspelt name must not even make a folder
+    require_found(data, "--data")
+    if backbone is not None:
+        require_backbone(backbone)
     from .pretrain import Request, run
 
     run(
@@ -155,6 +175,10 @@ def evaluate(
     Takes what AutoModel takes: ours, ViT, DINOv2, ResNet, ConvNeXt, Swin, BEiT, ViTMAE (nothing is hidden), timm, and
     the image side of CLIP and SigLIP. Weights are read from safetensors only, and no code of a repository is run.
     """
+    require_repository(encoder, "The encoder", revision, subfolder)
+    require_found(data, "--data")
+    if image_processor is not None:
+        require_found(image_processor, "--image-processor")
     from .evaluate import Request, run
 
     run(
@@ -188,6 +212,7 @@ def export(
     output_dir: Annotated[Path, typer.Argument(help="Where the repository is written.")],
 ) -> None:
     """Write a checkpoint as a repository: native encoder at the root, the method under pretraining/."""
+    require_repository(checkpoint, "The checkpoint")
     from .export import run
 
     run(checkpoint, output_dir)
@@ -205,6 +230,7 @@ def card(
 
     Notes stand between the marks <!-- notes --> and <!-- /notes -->.
     """
+    require_path(folder, "The repository")
     from .card import run
 
     run(folder, license, repo_id)
@@ -227,6 +253,7 @@ def push(
 
     Sent are the encoder, pretraining/, the card, figures and results.json; never checkpoints, pickles or links.
     """
+    require_path(folder, "The repository")
     from .push import run
 
     run(folder, repo_id, private or None, revision, tag, message, overwrite, token)
@@ -234,11 +261,13 @@ def push(
 
 @app.command()
 def convert(
-    method: Annotated[str, typer.Argument(help="The method that the checkpoint is of.")],
+    method: Annotated[str, typer.Argument(help="The method that the checkpoint is of.", autocompletion=_method_names)],
     file: Annotated[Path, typer.Argument(help="A checkpoint of its public code: .pth, .pth.tar, .safetensors, …")],
     output_dir: Annotated[Path, typer.Argument(help="Where the repository is written.")],
 ) -> None:
     """Write a public checkpoint as a repository: native encoder at the root, the method under pretraining/."""
+    get_method(method)
+    require_path(file, "The checkpoint")
     from .convert import run
 
     run(method, file, output_dir)
@@ -265,40 +294,3 @@ def _assignments(items: list[str]) -> dict[str, str]:
         if not sign:
             raise ValueError(f"{name!r} is no assignment: write NAME=VALUE.")
     return {name: value for name, _, value in pairs}
-
-
-def split_training_arguments(argv: list[str]) -> tuple[dict, list[str]]:
-    """The explicit `SSLTrainingArguments` of a command line as a dict, and what is left for the command itself."""
-    parser = HfArgumentParser(SSLTrainingArguments, allow_abbrev=False, add_help=False)
-    for action in parser._actions:
-        action.default = argparse.SUPPRESS
-
-    def error(message: str):
-        raise ValueError(message)
-
-    parser.error = error
-    given, rest = parser.parse_known_args(argv)
-    training = vars(given)
-    if "output_dir" in training:
-        rest += ["--output-dir", training.pop("output_dir")]
-    return training, rest
-
-
-def main() -> None:
-    """Entry point. Expected mistakes are `ValueError`s and missing files; anything else is a bug and shows itself."""
-    logging.set_verbosity_warning()
-    argv, training = sys.argv[1:], {}
-    try:
-        if argv[:1] == ["pretrain"]:
-            training, argv = split_training_arguments(argv)
-        app(args=argv, obj=training)
-    except (ValueError, OSError, ImportError, StrictDataclassError) as error:
-        typer.echo(f"hf-ssl: {_sentence(error)}", err=True)
-        sys.exit(2)
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error).strip()
-    if "Original Traceback" in text:  # from a DataLoader worker: the message is behind the type in the last line
-        text = text.splitlines()[-1].partition(": ")[2]
-    return " ".join(text.split())

@@ -14,6 +14,7 @@ import psutil
 import torch
 from accelerate.utils import broadcast_object_list
 from transformers import AutoConfig, AutoImageProcessor, PreTrainedConfig, set_seed
+from transformers.trainer_utils import IntervalStrategy
 
 from ..backbones import backbone_config
 from ..configuration_utils import closest
@@ -64,7 +65,7 @@ class Assembly:
 
     @property
     def images_a_step(self) -> int:
-        return self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
+        return self.args.global_batch_size
 
     @property
     def steps(self) -> int:
@@ -135,7 +136,7 @@ def assemble(
         batch = decided.get("per_device_train_batch_size") or plan.choose_batch(situation, training, smallest)
         training["per_device_train_batch_size"] = batch
     budgeted = not given and (request.minutes is not None or recipe_name in _BUDGETED) and images is not None
-    if budgeted:
+    if budgeted:  # the number of steps follows when they have been timed
         training = merge_arguments(training, {"max_steps": decided.get("max_steps") or 2})
     args = build_training_arguments(training, explicit, checkpoints, data, on_cpu)
 
@@ -152,12 +153,19 @@ def assemble(
         result.costs = Costs(**decided["costs"]) if decided["costs"] else None
     elif images is not None:
         time_it(result, None if "per_device_train_batch_size" in explicit else smallest)
-    if budgeted and result.costs and (not decided or request.minutes is not None):
+    if budgeted and result.costs and (not decided or request.minutes not in (None, decided.get("minutes"))):
         seconds = 60 * (request.minutes or plan.DEFAULT_MINUTES) - (time.perf_counter() - started)
         evaluable = images + len(data.test) if request.evaluate and data.test is not None else 0
         evaluated = result.costs.evaluable_images(seconds, evaluable)
         result.images_to_evaluate = evaluated if evaluated < evaluable else None
         result.wanted_steps = plan.wanted_steps(recipe, images, result.images_a_step)
+        if evaluable and "eval_strategy" not in explicit:
+            bank = min(args.online_knn_images, images)
+            online = result.costs.online_evaluation(bank, len(data.test), args.train_batch_size) / args.eval_steps
+            if online > plan.ONLINE_SHARE * seconds:
+                args.eval_strategy = IntervalStrategy.NO
+            else:
+                seconds -= online
         seconds = plan.seconds_for_training(seconds, evaluated, result.costs)
         steps = result.costs.steps_in(seconds, result.images_a_step, images)
         if request.minutes is None:
@@ -199,8 +207,8 @@ def time_it(run: Assembly, smallest_batch: int | None) -> None:
         if fits < batch:
             run.choices["batch"] = Choice(fits, f"as {batch} do not fit into the memory of the device")
     classes = len(run.data.label_names or ())
-    evaluated = seconds_per_evaluated_image(run.model, run.processor, run.data.train, args, classes)
-    run.costs = Costs(step, image, evaluated, keeps_images=isinstance(run.train, KeptImages))
+    embedded, probed = seconds_per_evaluated_image(run.model, run.processor, run.data.train, args, classes)
+    run.costs = Costs(step, image, embedded, probed, keeps_images=isinstance(run.train, KeptImages))
 
 
 def base_config(backbone: str) -> PreTrainedConfig | None:
@@ -223,17 +231,17 @@ def build_training_arguments(
     training: dict[str, Any], explicit: dict[str, Any], checkpoints: Path, data: Data, on_cpu: bool
 ) -> SSLTrainingArguments:
     """The recipe, then what the user set; without labelled test images nothing is evaluated on the way."""
-    if data.test is None:
-        training = training | {"eval_strategy": "no"}
     values = {"output_dir": str(checkpoints)} | merge_arguments(training, explicit)
-    if data.test is None and values["eval_strategy"] != "no":
-        raise ValueError(
-            f"{data.name} has no test images, which --eval_strategy and --eval_steps need: leave them out."
-        )
+    if data.test is None:
+        if explicit.get("eval_strategy", "no") != "no":
+            raise ValueError(
+                f"--eval_strategy {explicit['eval_strategy']} needs images to evaluate on, and {data.name} has none "
+                "held out: name them with --test-split, or leave it out."
+            )
+        values = {name: value for name, value in values.items() if name != "eval_steps"} | {"eval_strategy": "no"}
     elif isinstance(data.test, Sized) and "per_device_train_batch_size" in values:
         # A contrastive loss depends on the size of the batch: the same one makes the two curves comparable.
-        batch = min(values["per_device_train_batch_size"], len(data.test))
-        values.setdefault("per_device_eval_batch_size", batch)
+        values.setdefault("per_device_eval_batch_size", values["per_device_train_batch_size"])
     # Pinned memory is for accelerators; transformers would only warn.
     values.setdefault("dataloader_pin_memory", not on_cpu)
     if not on_cpu:  # the CPU's cores have nothing else to do; on a CPU they train

@@ -11,7 +11,7 @@ import typer
 from transformers.utils import cached_file
 
 from ..configuration_utils import closest
-from ..data import load_data
+from ..data import DecodedImages, PixelFormat, load_data
 from ..evaluation import evaluate_encoder, find_image_processor, load_encoder, load_image_processor
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -72,11 +72,15 @@ def run(request: Request) -> None:
     source = load_data(request.data, **columns, **split_settings(request))
     if source.train.labels is None:
         raise ValueError(
-            f"{source.name} has no labels, which evaluation needs: give images in one subfolder a class, or a data set "
-            "and its --label-column."
+            f"{source.name} has no labels, which evaluation needs: give images in one subfolder a class, or name the "
+            "--label-column of a data set."
         )
     if source.test is None:
         raise ValueError(f"{source.name} has no test part: give another --data, or its --split and --test-split.")
+    trained = processor.to_dict().get("pixel_format")
+    for part in (source.train, source.test):
+        if trained is not None and isinstance(part, DecodedImages):
+            part.pixel_format = part.pixel_format.with_ranges_of(PixelFormat.from_dict(trained))
     report = evaluate_encoder(
         model,
         processor,

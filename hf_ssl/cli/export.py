@@ -34,8 +34,8 @@ def load_method(checkpoint: str) -> tuple[Method, SSLPreTrainedModel, SSLImagePr
     config = AutoConfig.from_pretrained(checkpoint, **where)
     if not isinstance(config, SSLConfig):
         raise ValueError(f"{checkpoint} holds a {config.model_type!r} model, no pretraining checkpoint of hf_ssl.")
-    model, wrong = load_checked(AutoModelForPreTraining, checkpoint, subfolder=subfolder)
-    if wrong:
+    model, missing, left_over = load_checked(AutoModelForPreTraining, checkpoint, subfolder=subfolder)
+    if wrong := missing + left_over:
         raise ValueError(f"The weights of {checkpoint} are missing, or left over: {listed(wrong)}.")
     return method_of(config), model, AutoImageProcessor.from_pretrained(checkpoint, **where)
 

@@ -1,6 +1,7 @@
 """What a run says before it starts, and when it has learnt little."""
 
 import math
+import re
 import shlex
 import sys
 from typing import Any
@@ -17,7 +18,7 @@ def announcement(method: Method, data: Data, run: Assembly, effective: dict[str,
     In a few lines: what was found, what was chosen and why, how long it takes, and what to change for more.
 
     Args:
-        effective (`dict`): see `SSLTrainingArguments.effective`.
+        effective (`dict`): see `SSLTrainer.effective`.
     """
     lines = [f"{method.title} on {data.name}", *(f"  {line}" for line in data.summary())]
     size, backbone = run.choices["image_size"], run.choices["backbone"]
@@ -25,9 +26,8 @@ def announcement(method: Method, data: Data, run: Assembly, effective: dict[str,
     lines.append(f"  recipe {run.recipe_name}: {run.recipe.description}")
     lines.append(f"  images at {size.value} pixels, {size.reason}")
     lines.append(f"  encoder {backbone.value}, {backbone.reason}: {parameters:.2f} M parameters")
-    lines.append(f"  {describe(effective)}")
-    if "batch" in run.choices:
-        lines.append(f"  {run.images_a_step} images a step, {run.choices['batch'].reason}")
+    more = f", {run.choices['batch'].reason}" if "batch" in run.choices else ""
+    lines.append(f"  {effective['batch_size']} images a step{more}; {describe(effective)}")
     lines.append(f"  {_length(run)}")
     return "\n".join(lines)
 
@@ -57,8 +57,8 @@ def why_little(run: Assembly, report: EvaluationReport) -> str | None:
         return None
     seconds = run.costs.training(run.wanted_steps, run.images_a_step, run.images)
     minutes = math.ceil(seconds / 60 / 0.6)  # the rest is for evaluation and what is not foreseen
-    arguments = [argument for argument in sys.argv[1:] if argument != "--overwrite"]
-    command = shlex.join(["hf-ssl", *arguments, "--minutes", str(minutes)])
+    arguments = re.sub(r" --(minutes(=| )\S+|overwrite)", "", shlex.join(["hf-ssl", *sys.argv[1:]]))
+    command = f"{arguments} --minutes {minutes}"
     return (
         f"Few steps are the likeliest reason: {run.steps} of the {run.wanted_steps} that the recipe takes. "
         f"To go on: {command}"

@@ -1,12 +1,18 @@
 """The pictures of a run: the curve, the views, nearest neighbours, and what the method can show of itself."""
 
+from collections.abc import Callable, Sequence, Sized
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import torch
+from torch.nn.functional import interpolate
+from torch.utils.data import Dataset, Subset
 from transformers import AutoModel
 from transformers.utils import logging
 
-from ..data import Data, ImageDataset
+from ..data import Data
 from ..evaluation import EvaluationReport, extract_features, preprocess
 from ..hub.figures import (
     save_attention,
@@ -17,10 +23,35 @@ from ..hub.figures import (
     save_views,
 )
 from ..image_processing_utils import SSLImageProcessor
-from ..modeling_utils import SSLPreTrainedModel
+from ..modeling_utils import SSLPreTrainedModel, forward_backbone
 
 logger = logging.get_logger(__name__)
-_NEIGHBOUR_POOL = 2000
+_NEIGHBOUR_POOL = 1000
+_STREAMED = 200  # images of a stream, which cannot be picked from
+_THUMBNAIL = 160  # pixels: what a picture of a picture shows at most
+
+
+@dataclass(frozen=True)
+class _Run:
+    model: SSLPreTrainedModel
+    processor: SSLImageProcessor
+    source: Dataset | list[dict]
+    label_names: list[str] | None
+    log: list[dict]
+    baselines: dict[str, float] | None
+
+    def some(self, count: int) -> Subset:
+        """Evenly spread images: data sets are often sorted by class. Their data set records what cannot be read."""
+        count = min(count, len(self.source))
+        return Subset(self.source, [i * len(self.source) // count for i in range(count)])
+
+    @cached_property
+    def images(self) -> list[torch.Tensor]:
+        return [sample["image"] for sample in self.some(8)]
+
+    @cached_property
+    def views(self) -> dict[str, torch.Tensor]:
+        return self.processor.views(self.images, torch.Generator().manual_seed(0))
 
 
 def draw(
@@ -31,78 +62,122 @@ def draw(
     log: list[dict],
     report: EvaluationReport | None,
 ) -> list[Path]:
-    """Write the figures that this run can show, best first. Without matplotlib there are none, and a warning."""
+    """
+    Write the figures that this run can show, best first. Without matplotlib there are none, and a warning; one that
+    cannot be drawn is left out, with a warning: a run that is finished does not fail for a picture.
+    """
     try:
         import matplotlib  # noqa: F401
     except ImportError:
         logger.warning('No pictures: matplotlib is missing. pip install "hf_ssl[demo]"')
         return []
-    source: ImageDataset = data.test if data.test is not None else data.train
-    chosen = _spread(source, 8)
-    images = [source[i]["image"] for i in chosen]
-    views = processor.views(images, torch.Generator().manual_seed(0))
-    model = model.cpu().eval()
-    paths = []
-    with torch.no_grad():
-        output = model(**views, return_loss=False)
-    if "reconstruction" in output:
-        paths.append(
-            save_reconstructions(
-                folder / "reconstructions.png",
-                views["pixel_values"],
-                views["bool_masked_pos"],
-                output.reconstruction,
-                processor.patch_size,
-                processor.image_mean,
-                processor.image_std,
-            )
-        )
-    if model.config.backbone_config.model_type == "vit":
-        if model.config.pooling is None:
-            paths.append(_attention(folder / "attention.png", model, processor, source.subset(chosen)))
-        paths.append(_patch_features(folder / "features.png", model, processor, source.subset(_spread(source, 16))))
-    pool = source.subset(_spread(source, _NEIGHBOUR_POOL))
-    features = extract_features(model.encoder(), processor, pool)
-    thumbnails = [pool[i]["image"] for i in range(len(pool))]
-    paths.append(
-        save_neighbours(
-            folder / "neighbours.png", features.embeddings, thumbnails, features.labels, source.label_names
-        )
-    )
+    part = data.test if data.test is not None else data.train
+    source = part if isinstance(part, Sized) else list(islice(part, _STREAMED))
     baselines = {row.name: row.knn for row in report.rows[:-1]} if report else None
-    if any("loss" in entry for entry in log):
-        paths.append(save_curve(folder / "curve.png", log, baselines))
-    crops = {name: value for name, value in views.items() if name.endswith("pixel_values")}
-    paths.append(save_views(folder / "views.png", images, crops, processor.image_mean, processor.image_std))
+    run = _Run(model.cpu().eval(), processor, source, data.label_names, log, baselines)
+    paths = []
+    for name, picture in _PICTURES.items():
+        try:
+            with torch.no_grad():
+                path = picture(folder / name, run)
+        except Exception as error:  # whatever the images of a user make of it
+            logger.warning(f"The picture {name} is left out: {' '.join(str(error).split()) or type(error).__name__}")
+        else:
+            paths += [path] if path else []
     return paths
 
 
-def _spread(source: ImageDataset, count: int) -> list[int]:
-    """Evenly spread indices: data sets are often sorted by class."""
-    count = min(count, len(source))
-    return [i * len(source) // count for i in range(count)]
+def _reconstructions(path: Path, run: _Run) -> Path | None:
+    if "bool_masked_pos" not in run.views:
+        return None
+    output, processor = run.model(**run.views, return_loss=False), run.processor
+    return save_reconstructions(
+        path,
+        run.views["pixel_values"],
+        run.views["bool_masked_pos"],
+        output.reconstruction,
+        processor.patch_size,
+        processor.image_mean,
+        processor.image_std,
+    )
 
 
-def _attention(path: Path, model: SSLPreTrainedModel, processor: SSLImageProcessor, source: ImageDataset) -> Path:
-    backbone, pixel_values = model.config.backbone_config, preprocess(processor, source)
-    eager = AutoModel.from_config(backbone, attn_implementation="eager", add_pooling_layer=False).eval()
-    eager.load_state_dict(model.backbone.state_dict())
-    with torch.no_grad():
-        attentions = eager(pixel_values, output_attentions=True).attentions[-1]
-    return save_attention(path, attentions, _seen(pixel_values, processor), _grid(model, processor))
+def _attention(path: Path, run: _Run) -> Path | None:
+    backbone = run.model.config.backbone_config
+    if backbone.model_type != "vit" or run.model.config.pooling is not None:
+        return None
+    pixel_values = preprocess(run.processor, run.some(8))
+    eager = AutoModel.from_config(
+        backbone, attn_implementation="eager", add_pooling_layer=False, dtype=run.model.dtype
+    )
+    eager.eval().load_state_dict(run.model.backbone.state_dict())
+    attentions = forward_backbone(eager, pixel_values, output_attentions=True).attentions[-1]
+    return save_attention(path, attentions, _seen(pixel_values, run), _grid(pixel_values, run))
 
 
-def _patch_features(path: Path, model: SSLPreTrainedModel, processor: SSLImageProcessor, source: ImageDataset) -> Path:
-    pixel_values = preprocess(processor, source)
-    with torch.no_grad():
-        features = model.encoder()(pixel_values).last_hidden_state
-    return save_patch_features(path, features, _seen(pixel_values, processor), _grid(model, processor))
+def _patch_features(path: Path, run: _Run) -> Path | None:
+    if run.model.config.backbone_config.model_type != "vit":
+        return None
+    pixel_values = preprocess(run.processor, run.some(16))
+    features = run.model.encoder()(pixel_values).last_hidden_state
+    return save_patch_features(path, features, _seen(pixel_values, run), _grid(pixel_values, run))
 
 
-def _seen(pixel_values: torch.Tensor, processor: SSLImageProcessor) -> torch.Tensor:
-    mean, std = (torch.tensor(v)[:, None, None] for v in (processor.image_mean, processor.image_std))
+def _neighbours(path: Path, run: _Run) -> Path | None:
+    pool = run.some(_NEIGHBOUR_POOL)
+    if len(pool) < 2:
+        return None
+    features = extract_features(run.model.encoder(), run.processor, pool)
+    return save_neighbours(path, features.embeddings, _Thumbnails(pool), features.labels, run.label_names)
+
+
+def _curve(path: Path, run: _Run) -> Path | None:
+    return save_curve(path, run.log, run.baselines) if any("loss" in entry for entry in run.log) else None
+
+
+def _views(path: Path, run: _Run) -> Path:
+    crops = {name: value for name, value in run.views.items() if name.endswith("pixel_values")}
+    images = [_thumbnail(image) for image in run.images]
+    return save_views(path, images, crops, run.processor.image_mean, run.processor.image_std)
+
+
+_PICTURES: dict[str, Callable[[Path, _Run], Path | None]] = {
+    "reconstructions.png": _reconstructions,
+    "attention.png": _attention,
+    "features.png": _patch_features,
+    "neighbours.png": _neighbours,
+    "curve.png": _curve,
+    "views.png": _views,
+}
+
+
+class _Thumbnails(Sequence):
+    """Small copies of the images of a data set, read when they are asked for: few of the pool are shown."""
+
+    def __init__(self, pool: Subset):
+        self.pool = pool
+
+    def __len__(self) -> int:
+        return len(self.pool)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        return _thumbnail(self.pool[index]["image"])
+
+
+def _thumbnail(image: torch.Tensor) -> torch.Tensor:
+    scale = _THUMBNAIL / max(image.shape[-2:])
+    if scale >= 1:
+        return image
+    size = [max(round(side * scale), 1) for side in image.shape[-2:]]
+    return interpolate(image[None].float(), size, mode="bilinear", antialias=True)[0].round().to(torch.uint8)
+
+
+def _seen(pixel_values: torch.Tensor, run: _Run) -> torch.Tensor:
+    mean, std = (torch.tensor(v)[:, None, None] for v in (run.processor.image_mean, run.processor.image_std))
     return (pixel_values * std + mean).clamp(0, 1)
 
 
-def _grid(model: SSLPreTrainedModel, processor: SSLImageProcessor) -> tuple[int, int]:
-    return (processor.inference_size // model.config.backbone_config.patch_size,) * 2
+def _grid(pixel_values: torch.Tensor, run: _Run) -> tuple[int, int]:
+    """Rows and columns of patches."""
+    height, width = (side // run.model.config.backbone_config.patch_size for side in pixel_values.shape[-2:])
+    return height, width

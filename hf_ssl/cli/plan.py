@@ -14,8 +14,8 @@ DEFAULT_MINUTES = 10.0
 _REFERENCE_IMAGES = 6400
 # … but not more often than this: by then an encoder knows them by heart.
 _MOST_EPOCHS = 400
-# At most these shares of the time go into evaluation, and into what nobody has foreseen.
-_EVALUATION_SHARE, _SPARE_SHARE = 0.25, 0.1
+# At most these shares of the time go into the final evaluation, into those before it, and into what nobody foresees.
+_EVALUATION_SHARE, ONLINE_SHARE, _SPARE_SHARE = 0.25, 0.1, 0.1
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def choose_backbone(situation: Situation, recipe: Recipe, asked: str | None, ima
     """Name, folder or id of the encoder: the recipe's own on a CPU and where a paper is followed, larger on a GPU."""
     if asked is not None:
         return Choice(asked, "as asked")
-    if situation.on_cpu or "vit-nano" != recipe.backbone:
+    if situation.on_cpu or not recipe.backbone.endswith("-nano"):
         return Choice(recipe.backbone, "of the recipe")
     if image_size <= 96:
         return Choice("vit-micro", f"for {image_size} pixels on a GPU")
@@ -132,19 +132,30 @@ class Costs:
     Args:
         step (`float`): an optimizer step, without reading its images.
         read_image (`float`): reading one image.
-        evaluated_image (`float`): one image in the final evaluation.
+        embedded_image (`float`): reading one image and encoding it.
+        probed_image (`float`): one image in the linear probes of the final evaluation.
         keeps_images (`bool`): whether an image is read only once.
     """
 
     step: float
     read_image: float
-    evaluated_image: float
+    embedded_image: float
+    probed_image: float
     keeps_images: bool
 
     def training(self, steps: int, batch: int, images: int) -> float:
         """Seconds of so many steps."""
         read = steps * batch
         return steps * self.step + self.read_image * (min(read, images) if self.keeps_images else read)
+
+    @property
+    def evaluated_image(self) -> float:
+        """One image in the final evaluation, of two encoders: trained and at random."""
+        return 2 * self.embedded_image + self.probed_image
+
+    def online_evaluation(self, bank: int, test: int, batch: int) -> float:
+        """Seconds of one evaluation during training: the loss of the test images, and their neighbours in a bank."""
+        return (bank + test) * self.embedded_image + test / batch * self.step / 3  # without the backward pass
 
     def steps_in(self, seconds: float, batch: int, images: int) -> int:
         """Steps that can be made in so many seconds; at least two."""

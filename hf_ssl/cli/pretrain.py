@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoImageProcessor, AutoModel
+from transformers.utils import CONFIG_NAME
 
-from ..data import Data, DecodedImages, ImageStream, load_data
+from ..data import Data, load_data
 from ..data.splits import few_indices
 from ..evaluation import EvaluationReport, evaluate_encoder, load_encoder
 from ..hub import PRETRAINING, build_card, embedding_check, export_pretrained, push_folder
@@ -25,6 +25,8 @@ from .assemble import Assembly, assemble
 from .env import hardware, version
 from .files import write_json, write_text
 from .messages import announcement, why_little
+from .options import shown_command
+from .paths import first_missing
 from .pictures import draw
 from .run_folder import RunFolder, any_file
 
@@ -62,13 +64,14 @@ def run(request: Request) -> None:
         if not request.training.get("hub_model_id"):
             raise ValueError("--push_to_hub needs --hub_model_id user/name.")
         request.training.setdefault("hub_strategy", "end")  # the finished repository, in one commit
-    fresh = not request.output_dir.exists()
+    made = first_missing(request.output_dir)
     folder = RunFolder(request.output_dir, asdict(request), request.overwrite)
     try:
         pretrain(request, folder)
-    except (ValueError, OSError, StrictDataclassError):
+    except BaseException:
         if not any_file(folder.checkpoints):
-            shutil.rmtree(request.output_dir if fresh else folder.checkpoints, ignore_errors=True)
+            finished = (request.output_dir / CONFIG_NAME).is_file()
+            shutil.rmtree(made if made and not finished else folder.checkpoints, ignore_errors=True)
         raise
 
 
@@ -92,10 +95,10 @@ def pretrain(request: Request, folder: RunFolder) -> None:
     run = assemble(request, method, data, folder.checkpoints, decided, began)
     args, model, processor = run.args, run.model, run.processor
     trainer = SSLTrainer(model, args, processor, train_dataset=run.train, eval_dataset=data.test)
-    effective = args.effective(trainer)
+    effective = trainer.effective()
     if trainer.is_world_process_zero():
         longer = folder.begin(effective["steps"])
-        write_json(output_dir / _PLAN, run.decided())
+        write_json(output_dir / _PLAN, run.decided() | {"minutes": request.minutes})
         typer.echo(announcement(method, data, run, effective))
         if longer:
             typer.echo(longer)
@@ -104,6 +107,8 @@ def pretrain(request: Request, folder: RunFolder) -> None:
     resumed_from = int(last.name.rpartition("-")[2]) if last else 0
     result = trainer.train(resume_from_checkpoint=str(last) if last else None)
     seconds = time.perf_counter() - started
+    if trainer.doctor is not None and "nan" in trainer.doctor.findings:
+        raise ValueError(trainer.doctor.findings["nan"])
     if not trainer.is_world_process_zero():
         return
 
@@ -208,21 +213,8 @@ def evaluate_labelled(encoder, processor, run: Assembly) -> EvaluationReport | N
 
 
 def report_unreadable(data: Data) -> None:
-    for part in (data.train, data.test):
-        if isinstance(part, (DecodedImages, ImageStream)) and part.report():
-            typer.echo(part.report(), err=True)
-
-
-def shown_command(arguments: list[str]) -> str:
-    """The command line, without the values of tokens."""
-    shown = ["hf-ssl"]
-    for argument in arguments:
-        name, sign, _ = argument.partition("=")
-        if shown[-1].endswith("token"):
-            shown.append("***")
-        else:
-            shown.append(f"{name}=***" if sign and name.endswith("token") else argument)
-    return shlex.join(shown)
+    if report := data.report():
+        typer.echo(report, err=True)
 
 
 def changed_arguments(args: SSLTrainingArguments) -> dict[str, Any]:

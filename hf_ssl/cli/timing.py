@@ -59,21 +59,20 @@ def seconds_per_evaluated_image(
     dataset: ImageDataset,
     args: SSLTrainingArguments,
     classes: int,
-) -> float:
+) -> tuple[float, float]:
     """
-    Seconds that the final evaluation takes for each image: reading it, two encoders, trained and at random, and the
-    linear probes of their embeddings and of the raw pixels.
+    Seconds that an evaluation takes for each image: reading and encoding it, and the linear probes of raw pixels and
+    of the embeddings of two encoders.
     """
     sample = dataset.subset(range(min(len(dataset), _TIMED_IMAGES)))
     encoder = model.encoder()
     started = time.perf_counter()
     with frozen_embedder(encoder, args.device) as embed:
         for pixels, _ in pixel_batches(processor, sample, _TIMED_IMAGES, num_channels_of(encoder)):
-            embed(pixels)
             width = embed(pixels).shape[1]
             raw = raw_pixels(pixels, RAW_PIXELS_SIDE).shape[1]
     seconds = (time.perf_counter() - started) / len(sample)
-    return seconds + (raw + 2 * width) * classes * _PROBE_SECONDS
+    return seconds, (raw + 2 * width) * classes * _PROBE_SECONDS
 
 
 def largest_batch(batch: int, smallest: int, attempt: Callable[[int], T]) -> tuple[int, T]:

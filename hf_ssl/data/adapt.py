@@ -106,7 +106,7 @@ class ItemReader:
             label = label.item()
         if label is None or isinstance(label, str):
             return label
-        if isinstance(label, (int, float)) and (label != label or label == int(label)):
+        if isinstance(label, (int, float)) and (label != label or label % 1 == 0):
             return int(label) if label >= 0 else None  # -1 and NaN: not known
         if self.label_column is not None:
             raise DataError(

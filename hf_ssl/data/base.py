@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from .pixels import PixelFormat
 from .unreadable import DECODED, spread
 
 
@@ -29,6 +30,11 @@ class ImageDataset(Dataset):
     @property
     def labels(self) -> torch.Tensor | None:
         return self._labels
+
+    @property
+    def pixel_format(self) -> PixelFormat:
+        """How stored values become pixels, for all images of the set; 8 bits here."""
+        return PixelFormat()
 
     def __getitem__(self, index: int) -> dict:
         return self.__getitems__([index])[0]

@@ -54,7 +54,7 @@ def _clean(value, column: str):
     if isinstance(value, (int, float)):
         if value < 0 or math.isnan(value):
             return None
-        if value == int(value):
+        if math.isfinite(value) and value == int(value):
             return int(value)
         what = f"the number {value:g}"
     else:

@@ -2,6 +2,7 @@
 
 import torch
 
+from ..packed_images import PackedImages
 from .errors import DataError
 
 
@@ -14,8 +15,8 @@ def collate_images(samples: list[dict], with_labels: bool = False) -> dict:
         with_labels (`bool`, *optional*, defaults to `False`): add `"labels"`.
 
     Returns:
-        `dict`: `"images"`, a uint8 tensor `(B, C, H, W)` if all images have one shape and else a list of B tensors
-        `(C, H_i, W_i)`; `"index"`, a LongTensor `(B,)`; and `"labels"`, a LongTensor `(B,)`, if asked for.
+        `dict`: `"images"`, a uint8 tensor `(B, C, H, W)` if all images have one shape and else [`PackedImages`];
+        `"index"`, a LongTensor `(B,)`; and `"labels"`, a LongTensor `(B,)`, if asked for.
 
     Raises:
         DataError: if `with_labels` and a sample has no label.
@@ -23,7 +24,7 @@ def collate_images(samples: list[dict], with_labels: bool = False) -> dict:
     images = [sample["image"] for sample in samples]
     same = all(image.shape == images[0].shape for image in images)
     batch = {
-        "images": _stacked(images) if same else images,
+        "images": _stacked(images) if same else PackedImages.pack(images),
         "index": torch.tensor([sample["index"] for sample in samples], dtype=torch.long),
     }
     if with_labels:

@@ -32,6 +32,7 @@ class ImageFolder(DecodedImages):
         label_column (`str`, *optional*): column of the metadata; by default the first one with a usual name.
         exclude (`Sequence[str or Path]`, *optional*): folders to leave out.
         listing (`Listing`, *optional*): of `root`, where it has been listed already.
+        labelled (`bool`, *optional*, defaults to `True`): `False` leaves the labels to [`split_folder`].
 
     Attributes:
         left_out (`list[str]`): what was left out, a phrase for every reason.
@@ -52,6 +53,7 @@ class ImageFolder(DecodedImages):
         label_column: str | None = None,
         exclude: Sequence[str | os.PathLike] = (),
         listing: Listing | None = None,
+        labelled: bool = True,
     ):
         self.root = existing_folder(root)
         listing = listing or list_images(self.root, exclude)
@@ -68,8 +70,10 @@ class ImageFolder(DecodedImages):
         numbers: dict[bytes, int] = {}
         self._folder_of = np.array([numbers.setdefault(os.path.dirname(file), len(numbers)) for file in self._files])
         self.folders: list[Parts] = [tuple(filter(None, os.fsdecode(folder).split(os.sep))) for folder in numbers]
-        values, self.labels_from = self.class_values(self.folders, np.arange(len(self)))
-        self._labels, self.label_names = number_classes(values, "label")
+        self.labels_from = ""
+        if labelled:
+            values, self.labels_from = self.class_values(self.folders, self._rows)
+            self._labels, self.label_names = number_classes(values, "label")
 
     def path(self, index: int) -> Path:
         """The file of image `index`."""
@@ -114,7 +118,7 @@ class ImageFolder(DecodedImages):
 
 def existing_folder(root: str | os.PathLike) -> Path:
     """`root` with `~` expanded, or a `DataError` that says why it is no folder."""
-    folder = Path(root).expanduser()
+    folder = Path(os.path.expanduser(root))  # leaves `~nobody` as it is
     if folder.is_dir():
         return folder
     if folder.exists():
@@ -127,6 +131,8 @@ def _no_images(root: Path, listing: Listing) -> str:
         pictures = describe("pictures of a format that is not read", listing.left_out[UNSUPPORTED])
         return f"{root} holds no images, only {pictures}: convert them to JPEG or PNG."
     if listing.left_out:
-        return f"{root} holds no images, only {'; '.join(listing.describe_left_out())}: give the folder that does."
+        return (
+            f"{root} holds no images (left out: {'; '.join(listing.describe_left_out())}): give the folder that does."
+        )
     inside = "and its subfolders are empty" if listing.subfolders else "it is empty"
     return f"{root} holds no images, {inside}: give the folder that does."

@@ -57,11 +57,12 @@ def split_folder(whole: ImageFolder, split: str | None, test_split: str | None) 
     parts = _parts_asked(whole, split, test_split) if split or test_split else _parts_found(whole)
     values, labels_from = whole.class_values(parts.folders, parts.train)
 
-    def labelled(rows: np.ndarray) -> bool:
-        return any(values[row] is not None for row in rows)
+    classes = {values[row] for row in parts.train} - {None}
 
-    scored = labelled(parts.train)
-    usable = [name for name, rows in parts.tests.items() if parts.asked or not scored or labelled(rows)]
+    def labelled(rows: np.ndarray) -> bool:
+        return any(values[row] in classes for row in rows)
+
+    usable = [name for name, rows in parts.tests.items() if parts.asked or not classes or labelled(rows)]
     test_name = usable[0] if usable else None
     test = parts.tests[test_name] if usable else np.empty(0, dtype=np.int64)
     rows = np.concatenate([parts.train, test])
@@ -113,6 +114,9 @@ def _parts_asked(whole: ImageFolder, split: str | None, test_split: str | None) 
         tests = [test_at]
         if train_at is None:
             train_at = next(iter(_siblings(whole, test_at, TRAIN_NAMES)), ())
+        if not train_at:  # all the others, without the folders around them
+            others = [parts for parts in whole.folders if not _lies_in(parts, test_at)]
+            train_at = tuple(os.path.commonprefix(others))
     at = [*tests, train_at]  # an image belongs to the first of these that it lies in
     place = [next((i for i, part in enumerate(at) if _lies_in(parts, part)), None) for parts in whole.folders]
     folders = [parts if i is None else parts[len(at[i]) :] for parts, i in zip(whole.folders, place, strict=True)]
@@ -139,7 +143,7 @@ def _subfolder(whole: ImageFolder, argument: str, name: str) -> Parts:
 
 def _siblings(whole: ImageFolder, at: Parts, names: tuple[str, ...]) -> list[Parts]:
     """Folders with images beside `at` that have one of these names, in the order of the names."""
-    depth = len(at)
+    depth = max(len(at), 1)
     beside = {parts[:depth] for parts in whole.folders if len(parts) >= depth and parts[: depth - 1] == at[:-1]}
     return sorted(
         (part for part in beside if part[-1].lower() in names), key=lambda part: names.index(part[-1].lower())

@@ -1,17 +1,23 @@
 """Data sets of the `datasets` library, from the Hub, from disk or from memory."""
 
 import os
+import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import datasets
 import torch
 
+from .class_folders import TEST_NAMES, TRAIN_NAMES
 from .classes import find_label_name, number_classes
 from .decoded import DecodedImages
 from .errors import DataError
 
-TRAIN_SPLITS = ("train", "training")
-TEST_SPLITS = ("test", "testing", "val", "valid", "validation")  # in the order in which they are taken
+# The splits as the datasets library calls them.
+SPLIT_OF = dict.fromkeys(TRAIN_NAMES, "train") | dict.fromkeys(TEST_NAMES, "validation")
+SPLIT_OF |= {"test": "test", "testing": "test"}
 IMAGE_KEYS = ("image", "images", "img", "pixel_values", "jpg", "jpeg", "png", "webp")
 
 
@@ -24,8 +30,8 @@ class HubImages(DecodedImages):
         dataset (`datasets.Dataset`).
         image_column (`str`, *optional*): by default the first column of type `datasets.Image`.
         label_column (`str`, *optional*): of type `ClassLabel`, integers, strings, booleans or whole numbers; a field
-            of a column of records is written `json.label`. By default the `ClassLabel` column named `label`, or else the
-            first one, or else a column with a usual name (label, class, category, target, cls).
+            of a column of records is written `json.label`. By default the `ClassLabel` column named `label`, or else
+            the first one, or else a column with a usual name (label, class, category, target, cls).
         channels (`int`, *optional*, defaults to 3): 3 turns every image into RGB, 1 into grey.
         max_unreadable (`float`, *optional*): share of unreadable images that is accepted, see [`DecodedImages`].
 
@@ -139,13 +145,17 @@ class HubSplits:
     asked: bool = False
 
 
-def load_hub(name: str, *, split: str | None, test_split: str | None, streaming: bool) -> HubSplits:
+def load_hub(
+    name: str, *, split: str | None, test_split: str | None, streaming: bool, tables: Sequence[str] = ()
+) -> HubSplits:
     """
     The raw splits of a data set that `datasets.load_dataset` or `load_from_disk` can read.
 
     Args:
         name (`str`): a Hub id, with `:configuration` after it if it has several, or a local folder.
         split, test_split (`str`, *optional*): by default `train` (or the only split), and `test` or `validation`.
+        tables (`Sequence[str]`, *optional*): the files to read in a local folder that is no clone of a Hub repository
+            with a card; the names of files and folders tell the splits.
 
     Raises:
         DataError: if it cannot be loaded, or a split does not exist or is named twice.
@@ -153,23 +163,26 @@ def load_hub(name: str, *, split: str | None, test_split: str | None, streaming:
     if split is not None and split == test_split:
         raise DataError(f"split and test_split are both {split!r}: name another split to test on.")
     path, configuration = (name, None) if os.path.isdir(name) else _configuration(name)
+    files = {}
+    if tables and not os.path.isfile(os.path.join(name, "README.md")):  # a card may name the files of each split
+        path, files = _builder_and_files(name, tables)
+    load = partial(datasets.load_dataset, path, configuration, streaming=streaming, **files)
     try:
-        if os.path.isdir(path) and is_saved(path):
-            found = datasets.load_from_disk(path)
+        if os.path.isdir(name) and is_saved(name):
+            found = datasets.load_from_disk(name)
             found = found if isinstance(found, dict) else {"train": found}
         elif split is not None and (test_split is not None or "[" in split):
             # Only what was asked for is downloaded; slices such as "train[:10%]" work too.
-            asked = {s: datasets.load_dataset(path, configuration, split=s, streaming=streaming)
-                     for s in (split, test_split) if s is not None}  # fmt: skip
+            asked = {s: load(split=s) for s in (split, test_split) if s is not None}
             train = asked.pop(split)
             return HubSplits(split, train, asked, asked=True)
         else:
-            found = datasets.load_dataset(path, configuration, streaming=streaming)
+            found = load()
     except Exception as error:  # the Hub client, the builders and the network raise unrelated types
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         hint = (
             "check the files in this folder"
-            if os.path.isdir(path)
+            if os.path.isdir(name)
             else "it is neither built in nor an existing folder, so check the Hub id (a configuration is written "
             "'id:configuration'), the network and, for a private data set, `hf auth login`"
         )
@@ -178,13 +191,24 @@ def load_hub(name: str, *, split: str | None, test_split: str | None, streaming:
         if value is not None and value not in found:
             raise DataError(f"{argument}={value!r} is no split of {name!r}: it has {', '.join(found)}.")
     lower = {s.lower(): s for s in found}
-    usual = [lower[s] for s in TRAIN_SPLITS if s in lower]
-    others = [s for s in found if s.lower() not in TEST_SPLITS and s != test_split]
+    usual = [lower[s] for s in TRAIN_NAMES if s in lower]
+    others = [s for s in found if s.lower() not in TEST_NAMES and s != test_split]
     split = split or next(iter([*usual, *others, *(s for s in found if s != test_split)]), None)
     if split is None:
         raise DataError(f"{test_split!r} is the only split of {name!r}: nothing is left to train on.")
-    tests = [test_split] if test_split else [lower[s] for s in TEST_SPLITS if s in lower and lower[s] != split]
+    tests = [test_split] if test_split else [lower[s] for s in TEST_NAMES if s in lower and lower[s] != split]
     return HubSplits(split, found[split], {s: found[s] for s in tests}, asked=test_split is not None)
+
+
+def _builder_and_files(folder: str, tables: Sequence[str]) -> tuple[str, dict]:
+    """The builder for the most frequent kind of table, and its files by split, in any case and at any depth."""
+    kind = Counter(os.path.splitext(table)[1].lower() for table in tables).most_common(1)[0][0]
+    files: dict[str, list[str]] = {}
+    for table in tables:
+        if table.lower().endswith(kind):
+            words = [word for word in re.findall("[a-z]+", table.lower()) if word in SPLIT_OF]
+            files.setdefault(SPLIT_OF[words[-1]] if words else "train", []).append(os.path.join(folder, table))
+    return {".tar": "webdataset"}.get(kind, kind[1:]), {"data_files": files}
 
 
 def _configuration(name: str) -> tuple[str, str | None]:

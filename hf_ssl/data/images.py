@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile
 
 from .errors import DataError
 from .pixels import PixelFormat
@@ -20,6 +20,15 @@ SAMPLED = 64  # images that settle the pixel format of a data set
 _VALUES = 2**14  # of each of them
 _COLOR_CHECKS, _COLOR_SIDE = 16, 64  # images to decode, at 64 pixels, before a data set is called gray
 _ORIENTATION, _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES = 0x0112, 277, 338  # tags of EXIF and TIFF
+_TURNS = {  # EXIF orientation -> what makes the image upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class UnknownBandsError(ValueError):
@@ -54,12 +63,15 @@ def decode_image(
     if isinstance(image, torch.Tensor) and image.dtype == torch.uint8 and image.ndim == 3:
         if image.shape[0] == channels and (shortest_side is None or min(image.shape[1:]) <= shortest_side):
             return image.contiguous()
-    with _opened(image, pixel_format and pixel_format.bands, shortest_side) as stored:
+    with _opened(image, pixel_format and pixel_format.bands, shortest_side) as (stored, box):
+        orientation = _orientation(stored)
         picture = _eight_bits(stored, pixel_format)
-    if shortest_side is not None and min(picture.size) > shortest_side:
-        scale = shortest_side / min(picture.size)
-        size = tuple(round(side * scale) for side in picture.size)
-        picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    if shortest_side is not None and min(box[2:]) > shortest_side:
+        scale = shortest_side / min(box[2:])
+        size = tuple(round(side * scale) for side in box[2:])
+        picture = picture.resize(size, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
+    if orientation in _TURNS:
+        picture = picture.transpose(_TURNS[orientation])
     mode = "L" if channels == 1 else "RGB"
     pixels = torch.from_numpy(np.array(picture if picture.mode == mode else picture.convert(mode)))
     # So torch's kernel for uint8 resizes them, at half the time of planes.
@@ -77,16 +89,18 @@ def settle_pixel_format(images: Iterable, channels: int = 3) -> PixelFormat:
     Raises:
         DataError: when most of the images have bands whose meaning nobody has said.
     """
-    samples = []
+    samples, deep = [], []
     seen = color_checks = unknown = 0
     has_bytes = has_color = False
     reason = None
     for image in images:
         try:
-            with _opened(image) as stored:
+            with _opened(image) as (stored, _):
                 numbers, is_gray = _numbers(stored), _is_gray(stored)
                 if numbers is not None:
                     samples.append(_some(numbers).copy())  # not a view that keeps all of it
+                elif _is_deep(stored):
+                    deep.append(int(np.quantile(np.asarray(stored.convert("RGB")), 0.999)))
             if not (is_gray or has_color) and color_checks < _COLOR_CHECKS:
                 color_checks += 1
                 red, green, blue = decode_image(image, shortest_side=_COLOR_SIDE)
@@ -100,24 +114,28 @@ def settle_pixel_format(images: Iterable, channels: int = 3) -> PixelFormat:
             has_bytes = has_bytes or numbers is None
     if unknown > seen:
         raise DataError(f"The images cannot be used: {reason}.")
+    if len(deep) > seen / 2 and max(deep) < 64:
+        bits = 8 + max(deep).bit_length()
+        raise DataError(
+            f"The images have 16 bits a colour and use the lower {bits}, but Pillow reads the upper 8: save them with "
+            f"8 bits a colour, value / {2**bits - 1} * 255."
+        )
     return PixelFormat.of(samples, channels=channels, is_gray=bool(seen) and not has_color, has_bytes=has_bytes)
 
 
 @contextmanager
-def _opened(image, bands: int | None = None, shortest_side: int | None = None) -> Iterator[Image.Image | np.ndarray]:
+def _opened(image, bands: int | None = None, shortest_side: int | None = None) -> Iterator[tuple]:
     """
-    The image as it is stored: a PIL image, upright, or an array (H, W) or (H, W, 3). Large JPEGs are decoded at a
-    half, a quarter or an eighth of their size where that is still at least `shortest_side`.
+    The image as it is stored: a PIL image, of a file only the header yet, or an array (H, W) or (H, W, 3); and its
+    extent (0, 0, width, height) in pixels. Large JPEGs will be decoded at a half, a quarter or an eighth of their size
+    where that is still at least `shortest_side`, and then their extent may end within a pixel.
     """
-    if isinstance(image, torch.Tensor):
-        image = image.detach().cpu()
-        yield _array(image.float().numpy() if image.dtype == torch.bfloat16 else image.numpy(), bands, first=True)
-        return
-    if isinstance(image, np.ndarray):
-        yield _array(image, bands, first=False)
+    if isinstance(image, (torch.Tensor, np.ndarray)):
+        array = _array(image, bands)
+        yield array, (0, 0, array.shape[1], array.shape[0])
         return
     if isinstance(image, Image.Image):
-        yield _picture(image, bands)
+        yield _with_known_bands(image, bands), (0, 0, *image.size)
         return
     if isinstance(image, dict):
         # Bytes first: a path beside them is often only the name that the file had in an archive.
@@ -127,12 +145,11 @@ def _opened(image, bands: int | None = None, shortest_side: int | None = None) -
     elif not isinstance(image, (str, os.PathLike)):
         raise ValueError(f"no image, but {type(image).__name__}")
     with Image.open(image, formats=FORMATS) as opened:
-        if shortest_side is not None:
-            opened.draft(None, (shortest_side, shortest_side))
-        yield _picture(opened, bands)
+        drafted = None if shortest_side is None else opened.draft(None, (shortest_side, shortest_side))
+        yield _with_known_bands(opened, bands), drafted[1] if drafted else (0, 0, *opened.size)
 
 
-def _picture(image: Image.Image, bands: int | None) -> Image.Image:
+def _with_known_bands(image: Image.Image, bands: int | None) -> Image.Image:
     if image.format == "TIFF":
         stored, extra = image.tag_v2.get(_SAMPLES_PER_PIXEL, 1), image.tag_v2.get(_EXTRA_SAMPLES, ())
         # Pillow takes a fourth band without a word for alpha, and one that is "unspecified" for nothing.
@@ -142,29 +159,34 @@ def _picture(image: Image.Image, bands: int | None) -> Image.Image:
                     f"it has {stored} bands and does not say that the last is transparency; save it with "
                     f"{stored - 1}, or mark the last as alpha (ExtraSamples)"
                 )
-            return _upright(image).convert("RGB" if stored == 4 else "L")
-    return _upright(image)
+            return image.convert("RGB" if stored == 4 else "L")
+    return image
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _orientation(stored: Image.Image | np.ndarray) -> int:
+    """How it lies, as EXIF counts: 1 is upright."""
+    if isinstance(stored, np.ndarray):
+        return 1
+    stored.load()  # TIFFs are upright then
     try:
-        if image.getexif().get(_ORIENTATION, 1) == 1:  # spares the copy that `exif_transpose` always makes
-            return image
-        return ImageOps.exif_transpose(image)
+        return stored.getexif().get(_ORIENTATION, 1)
     except Exception:  # damaged EXIF raises many types, and its pixels are still good
-        return image
+        return 1
 
 
-def _array(array: np.ndarray, bands: int | None, first: bool) -> np.ndarray:
-    """An array (H, W) or (H, W, 3), from channels `first`, as in tensors, or last, as in arrays, or as it must be."""
+def _array(array: np.ndarray | torch.Tensor, bands: int | None) -> np.ndarray:
+    """(H, W) or (H, W, 3). Where both are possible, tensors have their channels first and arrays last."""
+    axes = (-1, 0)
+    if isinstance(array, torch.Tensor):
+        array, axes = array.detach().cpu(), (0, -1)
+        array = array.float().numpy() if array.dtype == torch.bfloat16 else array.numpy()
     shape = tuple(array.shape)
     if array.ndim not in (2, 3) or 0 in shape or array.dtype.kind not in "buif":
         raise ValueError(
-            f"an array of shape {shape} and {array.dtype} is no image; give (H, W), (H, W, 3) or (3, H, W)"
+            f"an array of shape {shape} of {array.dtype} is no image; give (H, W), (H, W, 3) or (3, H, W)"
         )
     if array.ndim == 2:
         return array
-    axes = (0, -1) if first else (-1, 0)
     axis = next((axis for axis in axes if shape[axis] in (1, 3)), None)
     if axis is None:
         axis = axes[0] if shape[axes[0]] <= shape[axes[1]] else axes[1]
@@ -195,7 +217,6 @@ def _eight_bits(stored: Image.Image | np.ndarray, pixel_format: PixelFormat | No
     if numbers is not None:
         pixel_format = pixel_format or PixelFormat.of([_some(numbers)])
         return Image.fromarray(np.ascontiguousarray(pixel_format.to_uint8(numbers)))
-    stored.load()
     if stored.has_transparency_data:
         stored = stored.convert("RGBA")
         stored = Image.alpha_composite(Image.new("RGBA", stored.size, "white"), stored)
@@ -207,6 +228,12 @@ def _is_gray(stored: Image.Image | np.ndarray) -> bool:
     if isinstance(stored, np.ndarray):
         return stored.ndim == 2
     return stored.mode[0] in "IF1L" and stored.mode != "LAB"
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether a file, of which only the header has been read, has colours of 16 bits."""
+    file = isinstance(image, ImageFile.ImageFile) and image.mode in ("RGB", "RGBA")
+    return file and any(";16" in str(tile) for tile in image.tile)
 
 
 def _some(values: np.ndarray) -> np.ndarray:

@@ -24,6 +24,10 @@ class KeptImages(ImageDataset):
     def labels(self):
         return self.source.labels
 
+    @property
+    def pixel_format(self):
+        return self.source.pixel_format
+
     def __len__(self) -> int:
         return len(self.source)
 

@@ -25,6 +25,7 @@ OTHER_PICTURES = (
 NOT_AN_IMAGE = "not an image"
 UNSUPPORTED = "a picture format that is not read"
 HIDDEN = "hidden"
+NO_FILE = "a pipe, socket or device"
 DEAD_LINK = "a link that leads nowhere"
 LINKED_TWICE = "a link to a folder that is read already"
 UNLISTED = "a folder that cannot be listed"
@@ -57,13 +58,15 @@ class Listing:
 
     def describe_left_out(self) -> list[str]:
         """One phrase for every reason, such as `"not an image (.txt: 581, .json: 3)"`."""
-        return [describe(reason, counts) for reason, counts in self.left_out.items()]
+        order = sorted(self.left_out.items(), key=lambda item: (-item[1].total(), item[0]))
+        return [describe(reason, counts) for reason, counts in order]
 
 
 def describe(reason: str, counts: Counter) -> str:
     """`"reason (name: count, name: count and 3 more)"`, most frequent first."""
-    shown = counts.most_common(NAMES_SHOWN)
-    names = ", ".join(f"{printable(name)}: {count}" if count > 1 else printable(name) for name, count in shown)
+    shown = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:NAMES_SHOWN]
+    numbered = any(count > 1 for count in counts.values())
+    names = ", ".join(f"{printable(name)}: {count}" if numbered else printable(name) for name, count in shown)
     more = f" and {len(counts) - NAMES_SHOWN} more" if len(counts) > NAMES_SHOWN else ""
     return f"{reason} ({names}{more})"
 
@@ -134,6 +137,8 @@ def list_images(root: Path, exclude: Sequence[str | os.PathLike] = ()) -> Listin
                 (links if entry.is_symlink() else pending).append(name)
             elif entry.is_symlink() and not os.path.exists(entry.path):
                 listing.leave_out(DEAD_LINK, name)
+            elif not entry.is_file():  # opening a pipe would wait for ever
+                listing.leave_out(NO_FILE, name)
             else:
                 _sort_file(listing, entry.name, name, found, unknown)
     for name in unknown:
@@ -194,8 +199,6 @@ def _is_own_output(names: Iterable[str]) -> bool:
 
 def _starts_like_an_image(path: str) -> bool:
     try:
-        if not os.path.isfile(path):  # opening a pipe would wait for ever
-            return False
         with open(path, "rb") as opened:
             head = opened.read(16)
     except OSError:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .base import ImageDataset, is_labelled, share_label_names
+from .base import ImageDataset, share_label_names
 from .decoded import DecodedImages
 from .errors import DataError
 from .folder import ImageFolder, existing_folder
@@ -16,7 +16,7 @@ from .hub import HubImages, is_saved, load_hub
 from .idx import FASHION_MNIST, fashion_mnist_folder, idx_split, is_idx_folder
 from .listing import list_images
 from .photo_patches import DESCRIPTION, LICENCE, photo_patches
-from .splits import check_split, few_indices, split_indices
+from .splits import check_split, choose_test, few, hold_out
 from .stream import HubStream
 from .summary import Data
 
@@ -44,10 +44,14 @@ class _Request:
     limit: int | None
     channels: int | None
 
+    @property
+    def held_out(self) -> tuple[float, int]:
+        return self.test_fraction, self.seed
+
     def reject(self, what: str, *arguments: str) -> None:
         """Raise if an argument was given that this kind of source has no use for."""
         for argument in arguments:
-            if vars(self)[argument] not in (None, False):
+            if vars(self)[argument] is not None and vars(self)[argument] is not False:
                 raise DataError(f"{argument}={vars(self)[argument]!r} means nothing for {what}: leave it out.")
 
 
@@ -130,8 +134,8 @@ def load_data(
         if len(data.train) < 2:
             raise DataError(f"{data.name} holds a single image to train on: give at least two, better some hundreds.")
         if limit is not None:
-            data.train = _few(data.train, limit, seed)
-            data.test = None if data.test is None else _few(data.test, limit, seed)
+            data.train = few(data.train, limit, seed)
+            data.test = None if data.test is None else few(data.test, limit, seed)
     data.record_split(**data.split)
     return data
 
@@ -181,7 +185,8 @@ def _folder(request: _Request) -> Data:
         train, test = idx_split(folder, "train"), idx_split(folder, "test")
         if train is None:
             raise DataError(f"{folder} has no train-images-idx3-ubyte(.gz): give the folder that does.")
-        train, test, made_by, left_out = _test_part(request, train, {"the test files": test} if test else {})
+        tests = {} if test is None else {"the test files": test}
+        train, test, made_by, left_out = choose_test(train, tests, *request.held_out)
         description = f"The idx files of {folder}."
         name = folder.resolve().name
         data = _in_memory(request, name, [train, test], description, OWN_LICENCE, made_by, "the label files")
@@ -191,7 +196,7 @@ def _folder(request: _Request) -> Data:
         return _hub(request)
     listing = list_images(folder, request.exclude)
     if listing.tables and not len(listing.files):
-        return _hub(request)
+        return _hub(request, listing.tables)
     request.reject(f"the image folder {folder}", "image_column", "streaming")
     whole = ImageFolder(
         folder,
@@ -200,11 +205,12 @@ def _folder(request: _Request) -> Data:
         label_level=request.label_level,
         label_column=request.label_column,
         listing=listing,
+        labelled=False,
     )
     parts = split_folder(whole, request.split, request.test_split)
     train, test, made_by = parts.train, parts.test, {"made_by": parts.made_by}
     if test is None:
-        train, test, made_by = _hold_out(train, request)
+        train, test, made_by = hold_out(train, *request.held_out)
     classes = f"{len(train.label_names)} classes ({train.labels_from})" if train.label_names else "no labels"
     description = f"The {len(train) + len(test or ())} images of the folder {folder.resolve().name}, {classes}."
     data = Data(folder.resolve().name, train, test, train.label_names, description, OWN_LICENCE, made_by)
@@ -212,32 +218,34 @@ def _folder(request: _Request) -> Data:
     return data
 
 
-def _hub(request: _Request) -> Data:
-    folder = Path(request.source).expanduser()
+def _hub(request: _Request, tables: Sequence[str] = ()) -> Data:
+    folder = Path(os.path.expanduser(request.source))
     source = str(folder) if folder.is_dir() else request.source
+    name = folder.resolve().name if folder.is_dir() else source
     request.reject(f"the data set {source}", "label_level")
     columns = (request.image_column, request.label_column)
     options = {"channels": request.channels or 3, "max_unreadable": request.max_unreadable}
-    found = load_hub(source, split=request.split, test_split=request.test_split, streaming=request.streaming)
+    splits = {"split": request.split, "test_split": request.test_split}
+    found = load_hub(source, **splits, streaming=request.streaming, tables=tables)
     info, left_out = found.train.info, []
     if request.streaming:
         buffer = {"shuffle_buffer": SHUFFLE_BUFFER, "seed": request.seed}
         train = HubStream(found.train, *columns, **options, limit=request.limit, **buffer)
-        name, test = next(iter(found.tests.items()), ("", None))
+        test_name, test = next(iter(found.tests.items()), (None, None))
         test = None if test is None else HubStream(test, *columns, **options, limit=request.limit)
-        made_by = {"made_by": f"split {found.train_name!r} to train on" + (f", {name!r} to test on" if name else "")}
+        made_by = f"split {found.train_name!r} to train on" + (f", {test_name!r} to test on" if test_name else "")
+        made_by = {"made_by": made_by}
     else:
-        train = _judged(HubImages(found.train, *columns, **options))
+        train = _judged(HubImages(found.train, *columns, **options), name)
         tests = {f"split {name!r}": HubImages(test, *columns, **options) for name, test in found.tests.items()}
-        train, test, made_by, left_out = _test_part(request, train, tests, found.asked)
+        train, test, made_by, left_out = choose_test(train, tests, *request.held_out, asked=found.asked)
         if test is not None and "seed" not in made_by:
-            test = _judged(test)
+            test = _judged(test, name)
             share_label_names(train, test)
     labels = f"labels from column {train.label_column!r}" if train.label_column else "no labels"
     about = " ".join(info.description.split()) if info.description else "A data set read by the datasets library."
     licence = info.license or "Not stated in the data set's metadata: see its card."
     description = f"{about} Images from column {train.image_column!r}, {labels}."
-    name = folder.resolve().name if folder.is_dir() else source
     labels_from = f"column {train.label_column!r}" if train.label_column else "no column names classes"
     return Data(name, train, test, train.label_names, description, licence, made_by, labels_from, left_out)
 
@@ -253,44 +261,10 @@ def _in_memory(
     return Data(name, train, test, train.label_names, description, licence, made_by, labels_from)
 
 
-def _judged(images: DecodedImages) -> DecodedImages:
+def _judged(images: DecodedImages, place: str) -> DecodedImages:
+    images.place = place
     images.check()
     return images.readable()
-
-
-def _test_part(
-    request: _Request, train: ImageDataset, tests: dict[str, ImageDataset], asked: bool = False
-) -> tuple[ImageDataset, ImageDataset | None, dict, list[str]]:
-    """
-    The parts of a source that comes with `tests`, best first, or with none.
-
-    A test part without labels is passed over where the training images have some, unless the user `asked` for it.
-    """
-    labelled = is_labelled(train)
-    usable = [name for name, test in tests.items() if asked or not labelled or test.labels is not None]
-    left_out = [
-        f"not used for testing ({name}: {len(test)} images{'' if test.labels is not None else ' without labels'})"
-        for name, test in tests.items()
-        if name not in usable[:1]
-    ]
-    if usable:
-        return train, tests[usable[0]], {"made_by": f"{usable[0]} to test on, as the source has it"}, left_out
-    return *_hold_out(train, request), left_out
-
-
-def _hold_out(train: ImageDataset, request: _Request) -> tuple[ImageDataset, ImageDataset | None, dict]:
-    """Two parts of the labelled images, or all to train on; and how they were made."""
-    if is_labelled(train):
-        rest, held_out = split_indices(train.keys(), train.labels, request.test_fraction, request.seed)
-        if held_out:
-            made_by = f"{request.test_fraction:.0%} of every class, data seed {request.seed}"
-            made = {"made_by": made_by, "seed": request.seed, "test_fraction": request.test_fraction}
-            return train.subset(rest), train.subset(held_out), made
-    return train, None, {"made_by": "no test part"}
-
-
-def _few(dataset: ImageDataset, limit: int, seed: int) -> ImageDataset:
-    return dataset if len(dataset) <= limit else dataset.subset(few_indices(len(dataset), dataset.labels, limit, seed))
 
 
 FOR_FILES = ("image_column", "label_column", "label_level", "streaming")

@@ -1,7 +1,7 @@
 """What the values stored in the images of a data set mean: settled once, and the same for every image of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -91,6 +91,15 @@ class PixelFormat:
         scaled = (values.astype(exact) - exact(low)) * exact(255 / ((high - low) or 1))
         return scaled.round().clip(0, 255).astype(np.uint8)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether all images have 8 bits."""
+        return self.integers is None and self.floats is None
+
+    def with_ranges_of(self, trained: "PixelFormat") -> "PixelFormat":
+        """This format for an encoder that was trained with another one: with the ranges of that, where it has any."""
+        return replace(self, integers=trained.integers or self.integers, floats=trained.floats or self.floats)
+
     def describe(self) -> str:
         """One clause for people: "RGB, 8 bits", or "gray, 12 bits in 16 (maximum 4095), scaled to 0..255"."""
         kinds = ["8 bits"] if self.has_bytes else []
@@ -101,7 +110,7 @@ class PixelFormat:
         if self.floats is not None:
             kinds.append("floats {:.4g} to {:.4g}".format(*self.floats))
         color = "gray" if self.is_gray else "RGB" if self.channels == 3 else "RGB made gray"
-        scaled = "" if self.integers is None and self.floats is None else ", scaled to 0..255"
+        scaled = "" if self.is_plain else ", scaled to 0..255"
         bands = "" if self.bands is None else f", the first {self.bands} of more bands"
         return f"{color}, {' and '.join(kinds)}{scaled}{bands}"
 
@@ -111,8 +120,16 @@ class PixelFormat:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "PixelFormat":
-        """The inverse of `to_dict`."""
-        return cls(**data)
+        """
+        The inverse of `to_dict`.
+
+        Raises:
+            ValueError: for anything else.
+        """
+        try:
+            return cls(**data)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"pixel_format {data!r} is none that hf_ssl writes: {error}") from error
 
 
 def _integer_range(samples: Sequence[np.ndarray]) -> tuple[float, float] | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from .base import ImageDataset, is_labelled
 from .errors import DataError
 
 
@@ -48,13 +49,48 @@ def split_indices(
     rank = np.frombuffer(b"".join(digests), dtype=np.uint64)
     test = np.zeros(len(keys), dtype=bool)
     for label, members in _classes(labels, np.argsort(rank, kind="stable")):
-        if label < 0:
-            continue
-        wanted = round(len(members) * test_fraction)
-        if test_fraction and len(members) > 1:
-            wanted = min(max(wanted, 1), len(members) - 1)
-        test[members[:wanted]] = True
+        if label >= 0 and test_fraction:
+            wanted = max(round(len(members) * test_fraction), 1)
+            test[members[: min(wanted, len(members) - 1)]] = True
     return np.flatnonzero(~test).tolist(), np.flatnonzero(test).tolist()
+
+
+def hold_out(train: ImageDataset, test_fraction: float, seed: int) -> tuple[ImageDataset, ImageDataset | None, dict]:
+    """Two parts of the labelled images, or all to train on and None; and how they were made, see [`Data`]."""
+    if not is_labelled(train):
+        return train, None, {"made_by": "nothing is held out: nothing to score by"}
+    rest, held_out = split_indices(train.keys(), train.labels, test_fraction, seed)
+    if not held_out:
+        why = "no class has two" if test_fraction else "as asked"
+        return train, None, {"made_by": f"nothing is held out: {why}"}
+    made = {"made_by": f"{test_fraction:.0%} of every class, data seed {seed}"}
+    made |= {"seed": seed, "test_fraction": test_fraction}
+    return train.subset(rest), train.subset(held_out), made
+
+
+def choose_test(
+    train: ImageDataset, tests: dict[str, ImageDataset], test_fraction: float, seed: int, *, asked: bool = False
+) -> tuple[ImageDataset, ImageDataset | None, dict, list[str]]:
+    """
+    The parts of a source that comes with `tests`, best first, or with none: as [`hold_out`], and what is left out.
+
+    A test part without labels is passed over where the training images have some, unless the user `asked` for it.
+    """
+    labelled = is_labelled(train)
+    usable = [name for name, test in tests.items() if asked or not labelled or test.labels is not None]
+    left_out = [
+        f"not used for testing ({name}: {len(test)} images{'' if test.labels is not None else ' without labels'})"
+        for name, test in tests.items()
+        if name not in usable[:1]
+    ]
+    if usable:
+        return train, tests[usable[0]], {"made_by": f"{usable[0]} to test on, as the source has it"}, left_out
+    return *hold_out(train, test_fraction, seed), left_out
+
+
+def few(dataset: ImageDataset, limit: int, seed: int) -> ImageDataset:
+    """At most `limit` images of `dataset`, see [`few_indices`]."""
+    return dataset if len(dataset) <= limit else dataset.subset(few_indices(len(dataset), dataset.labels, limit, seed))
 
 
 def few_indices(count: int, labels: torch.Tensor | None, limit: int, seed: int) -> list[int]:

@@ -34,7 +34,7 @@ class ImageStream(IterableDataset):
     """
 
     labels = None
-    pixel_format: PixelFormat  # settled from the first images when the stream is made, before workers copy it
+    pixel_format = PixelFormat()  # settled from the first images when a stream is made, before workers copy it
 
     def __init__(
         self, label_names: list[str] | None = None, *, channels: int = 3, max_unreadable: float | None = None
@@ -180,6 +180,6 @@ def _whole_number(label, column: str) -> int:
     """A label as an integer, -1 where it is missing."""
     if label is None or label != label:  # NaN
         return -1
-    if not isinstance(label, (int, float)) or label != int(label):
+    if not isinstance(label, (int, float)) or label % 1:
         raise DataError(f"label_column={column!r} holds {label!r}: a stream needs integer labels.")
     return max(int(label), -1)

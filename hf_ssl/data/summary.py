@@ -23,8 +23,8 @@ class Data:
         description (`str`): what the images are and what the labels mean, for model cards.
         licence (`str`): under which terms, as far as it is known.
         split (`dict`): how the parts were made (`"made_by"`, and `"seed"` and `"test_fraction"` where the test part
-            was held out), the number of images in each (`"train"`, `"test"`), and a short hash of what the test images are
-            called (`"test_sha256"`). Two runs with the same hash were tested on the same images.
+            was held out), the number of images in each (`"train"`, `"test"`), and a short hash of what the test images
+            are called (`"test_sha256"`). Two runs with the same hash were tested on the same images.
         labels_from (`str`): where the labels come from, or why there are none.
         has_upright (`bool`): `False` for images that may be turned, such as textures.
         left_out (`list[str]`): what was found beside the images, a phrase for every reason.
@@ -81,7 +81,8 @@ class Data:
             return f"{self.name}: a stream of images, read once an epoch; how many there are is not known."
         train, test = len(self.train), len(self.test) if isinstance(self.test, ImageDataset) else 0
         if not test:
-            return f"{self.name}: {train} images, all to train on."
+            why = f" ({self.split['made_by']})" if is_labelled(self.train) and self.split else ""
+            return f"{self.name}: {train} images, all to train on{why}."
         made_by = self.split.get("made_by", "as they came")
         return f"{self.name}: {train + test} images, {train} to train on, {test} to test on ({made_by})."
 
@@ -97,9 +98,9 @@ class Data:
         shown = ", ".join(names[:NAMES_SHOWN]) + (", …" if len(names) > NAMES_SHOWN else "")
         smallest, largest = min(counts.values()), max(counts.values())
         each = f"{smallest}" if smallest == largest else f"{smallest} to {largest}"
-        line = f"{len(counts)} classes ({self.labels_from}): {shown}; {each} training images each."
+        line = f"{len(counts)} classes ({self.labels_from}): {shown}; {each} to train on in each."
         if unlabelled:
-            line += f" {unlabelled} images have no label and are only trained on{self._examples_unlabelled()}."
+            line += f" Without a label, and only trained on: {unlabelled}{self._examples_unlabelled()}."
         return line
 
     def _pictures(self) -> str | None:

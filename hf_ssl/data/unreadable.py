@@ -3,7 +3,6 @@
 import io
 import math
 import os
-import stat
 from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
@@ -14,7 +13,7 @@ HEADERS = 2000  # images whose header is read when a data set is judged
 DECODED = 64  # images that are decoded then, fewer if they are large
 DECODED_PIXELS = 64_000_000  # together; about a second
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 turn the picture by a quarter
-_KNOWN = ((b"%PDF", "a PDF"), (b"<svg", "an SVG drawing"), (b"<html", "a web page"), (b"<!doctype html", "a web page"))
+_KNOWN = ((b"%pdf", "a PDF"), (b"<svg", "an SVG drawing"), (b"<html", "a web page"), (b"<!doctype html", "a web page"))
 
 
 class Header(NamedTuple):
@@ -73,7 +72,7 @@ def reason_of(error: Exception, image) -> str:
     if isinstance(error, PermissionError):
         return "no permission to read the file"
     if isinstance(error, Image.DecompressionBombError):
-        return f"it claims more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels, too many to be safe".replace(",", " ")
+        return f"it claims more than {2 * Image.MAX_IMAGE_PIXELS} pixels, too many to be safe"
     if isinstance(error, UnidentifiedImageError):
         return _content(image)
     if isinstance(error, (ValueError, TypeError)) and not isinstance(image, (bytes, str, os.PathLike)):
@@ -88,8 +87,6 @@ def _content(image) -> str:
     """What is in a file that is no image."""
     try:
         if isinstance(image, (str, os.PathLike)):
-            if not stat.S_ISREG(os.stat(image).st_mode):
-                return "it is no file"
             with open(image, "rb") as opened:
                 head = opened.read(512)
         else:

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import Dataset
+from tqdm.auto import tqdm
 from transformers import PreTrainedModel
-from transformers.utils.logging import tqdm
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def find_image_processor(
         return load_image_processor(repository, revision=revision, subfolder=subfolder), None
     place = Path(repository, subfolder)
     if Path(repository).is_dir():
-        relatives = [(str(place / _PRETRAINING), ""), (str(place.parent), "")]
+        relatives = [(str(place), _PRETRAINING), (str(place.parent), "")]
     else:
         relatives = [(repository, "" if subfolder else _PRETRAINING)]
     for relative, folder in relatives:
@@ -74,10 +74,12 @@ def find_image_processor(
 
 def _has_processor(repository: str, revision: str | None, subfolder: str) -> bool:
     """Whether one is stored there; a Hub that cannot be asked has said that it has none."""
-    quiet = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
     names = (IMAGE_PROCESSOR_NAME, PROCESSOR_NAME)
-    where = {"revision": revision, "subfolder": subfolder}
-    return any(cached_file(repository, name, **where, **quiet) is not None for name in names)
+    if Path(repository).is_dir():
+        return any(Path(repository, subfolder, name).is_file() for name in names)
+    quiet = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
+    where = {"revision": revision, "subfolder": subfolder, **quiet}
+    return any(cached_file(repository, name, **where) is not None for name in names)
 
 
 def _processor_for(model: PreTrainedModel) -> tuple[Callable, str]:

@@ -54,8 +54,8 @@ def evaluable(train: Dataset, test: Dataset) -> tuple[Dataset, Dataset, list[str
     if unknown:
         images = int(torch.isin(labels[1], torch.tensor(unknown)).sum())
         notes.append(
-            f"{len(unknown)} of the {len(tested)} classes of the test images have no training image: the {images} test "
-            "images of such a class count as wrong."
+            f"{len(unknown)} of the {len(tested)} classes of the test images have no training image: their {images} "
+            "test images count as wrong."
         )
     if len(tested) == 1:
         notes.append("All test images are of one class, so that chance is 100 %.")

@@ -63,9 +63,8 @@ def build_card(
         results (`dict`, *optional*): `EvaluationReport.to_dict()`, accuracies in percent; only `rows` is necessary, of
             `name`, `knn` and, where they exist, `linear` and `dim`. `dataset` goes before that of `run`.
         run (`dict`, *optional*): any of command, seed, steps, resumed_from, epochs, batch_size, seconds,
-            images_per_second, hardware, versions, dataset, dataset_description, pixel_format
-            (`PixelFormat.to_dict()`), base_model, training_arguments, and doctor (what it found; None where it was
-            off).
+            images_per_second, hardware, versions, dataset, dataset_description, base_model, training_arguments, and
+            doctor (what it found; None where it was off).
         figures (`list[str]`): paths relative to the repository, such as "figures/curve.png".
         repo_id (`str`, *optional*): for the usage snippets.
         existing (`str`, *optional*): an earlier card; what stands between `<!-- notes -->` and `<!-- /notes -->` is
@@ -116,7 +115,7 @@ def build_card(
         parameters=f"{model.backbone.num_parameters() / 1e6:.2f}",
         side=processor.inference_size,
         colours="grey" if grey else "RGB",
-        open_image=loading_code(run.get("pixel_format"), grey),
+        open_image=loading_code(processor.pixel_format, grey),
         pipeline=sections.pipeline(repository, grey),
         origin=origin,
         dim=embed_dim(backbone),

@@ -74,7 +74,7 @@ def native_image_processor(processor: SSLImageProcessor) -> ViTImageProcessorPil
     """A native `ViTImageProcessor` that preprocesses exactly as `processor` does at inference."""
     names = (
         "resample image_mean image_std size crop_size do_convert_rgb do_resize do_center_crop do_rescale "
-        "rescale_factor do_normalize"
+        "rescale_factor do_normalize pixel_format"
     ).split()
     values = processor.to_dict()
     return ViTImageProcessorPil(**{name: values[name] for name in names if name in values})

@@ -116,6 +116,6 @@ def _require_model(folder: Path, auto: type, subfolder: str, native: bool) -> No
             f"{path} is of model_type {kind!r}, where a {'native encoder' if native else 'method of hf_ssl'} belongs: "
             "export the checkpoint again."
         )
-    _, wrong = load_checked(auto, folder, subfolder=subfolder, device_map="meta")
-    if wrong:
+    _, missing, left_over = load_checked(auto, folder, subfolder=subfolder, device_map="meta")
+    if wrong := missing + left_over:
         raise ValueError(f"The weights beside {path} do not fit it, missing or left over are {listed(wrong)}.")

@@ -1,9 +1,12 @@
 """The doctor: names a failing run in words while it runs, and says what to do."""
 
 import math
+import os
+from collections.abc import Sized
 
 import torch
 from transformers import TrainerCallback
+from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging
 
 from ..evaluation import effective_rank
@@ -11,28 +14,21 @@ from ..nn.momentum import Twin
 
 logger = logging.get_logger(__name__)
 
-_REMEDIES = {
-    "nan": "The loss is {loss}. Lower learning_rate, lengthen warmup_epochs, or set max_grad_norm; "
-    "with fp16 use bf16 instead. Training stops here; the last checkpoint is the last sound one.",
-    "uniform": "The loss is {loss:.4f}, which is what a uniform output gives ({uniform:.4f}, the logarithm of the "
-    "number of candidates): the targets carry no information. Lower teacher_temperature, raise center_momentum, or "
-    "lower learning_rate.",
-    "rank": "The embeddings use {rank:.1f} of {dim} dimensions (effective rank): the encoder gives nearly the same "
-    "answer for every image. Strengthen the views, raise the batch size, lower learning_rate, and check that the "
-    "data are not all alike.",
-    "teacher": "The teacher has not moved since the last log, although the student is trained: teacher_momentum may "
-    "be 1, or the model's after_optimizer_step is not called (use SSLTrainer).",
-}
+# Fields of the methods' configurations, and which way they help: targets that are sharper, logits that are smaller.
+_SHARPER = {"teacher_temperature": "lower", "sinkhorn_epsilon": "lower", "center_momentum": "raise"}
+_SMALLER_LOGITS = {"temperature": "raise", "student_temperature": "raise", "inverse_temperature": "lower"}
 
 
 class Doctor(TrainerCallback):
     """
     Checks at every log; each finding is reported once, kept in `findings`, and logged as a warning.
 
-    - `nan`: the loss is not finite; training is stopped.
+    - `nan`: the loss, or a weight that is about to be saved, is not finite; training is stopped, and not saved.
     - `uniform`: the loss stays, over `patience` logs, within 0.1 % of that of a uniform output.
     - `rank`: the effective rank (arXiv:2210.02885) of recent embeddings is below `min_rank`.
     - `teacher`: no parameter of the momentum network changed between two logs.
+
+    What a finding advises are fields that the method and the training arguments have, with their present values.
 
     Args:
         patience (`int`, *optional*, defaults to 3): logs in a row before `uniform` and `rank` are reported.
@@ -61,36 +57,87 @@ class Doctor(TrainerCallback):
             return None
         return float(effective_rank(torch.cat(self._embeddings)[-self.window :]))
 
-    def on_log(self, args, state, control, model=None, logs=None, **kwargs):
+    def on_step_end(self, args, state, control, model=None, **kwargs):
+        # Logs are rare: the weights can be lost before one says so.
+        if control.should_save and "nan" not in self.findings and not _finite(model):
+            self._stop("A weight is no longer finite", args, state, control, model)
+
+    def on_epoch_end(self, args, state, control, model=None, **kwargs):
+        self.on_step_end(args, state, control, model)
+        if "nan" in self.findings:
+            control.should_save = control.should_evaluate = False
+
+    def on_log(self, args, state, control, model=None, logs=None, train_dataloader=None, **kwargs):
         if not logs or "loss" not in logs:
             return
         loss = float(logs["loss"])
         if not math.isfinite(loss):
-            self._report("nan", loss=loss)
-            control.should_training_stop = True
+            self._stop(f"The loss is {loss}", args, state, control, model)
             return
+        config = model.config.to_dict()
         uniform = logs.get("uniform_loss")
-        self._persists(
-            "uniform", uniform is not None and abs(loss - uniform) < 1e-3 * uniform, loss=loss, uniform=uniform
-        )
+        if self._persists("uniform", uniform is not None and abs(loss - uniform) < 1e-3 * uniform):
+            self._report(
+                "uniform",
+                f"The loss is {loss:.4f}, which is what a uniform output gives ({uniform:.4f}, the logarithm of the "
+                "number of candidates): the targets carry no information. "
+                + _advice(*_fields(config, _SHARPER), f"lower {_learning_rate(args)}"),
+            )
         if self._embeddings and "embedding_rank" in logs:
             rank = logs["embedding_rank"]
-            self._persists("rank", rank < self.min_rank, rank=rank, dim=self._embeddings[-1].shape[-1])
+            if self._persists("rank", rank < self.min_rank):
+                self._report(
+                    "rank",
+                    f"The embeddings use {rank:.1f} of {self._embeddings[-1].shape[-1]} dimensions (effective rank): "
+                    "the encoder gives nearly the same answer for every image. "
+                    + _advice(
+                        "strengthen the views",
+                        *_larger_batch(args, model, train_dataloader),
+                        f"lower {_learning_rate(args)}",
+                        "check that the images are not all alike",
+                    ),
+                )
         teacher = self._teacher_state(model)
         if teacher is not None:
             if self._teacher is not None and torch.equal(teacher, self._teacher):
-                self._report("teacher")
+                momenta = [
+                    f"{k} may be 1 (now {config[k]:g})" for k in ("teacher_momentum", "target_momentum") if k in config
+                ]
+                self._report(
+                    "teacher",
+                    "The teacher has not moved since the last log, although the student is trained: "
+                    + ", or ".join([*momenta, "the model's after_optimizer_step is not called (use SSLTrainer)"])
+                    + ".",
+                )
             self._teacher = teacher
 
-    def _persists(self, name: str, present: bool, **values) -> None:
+    def _persists(self, name: str, present: bool) -> bool:
         self._seen[name] = self._seen[name] + 1 if present else 0
-        if self._seen[name] >= self.patience:
-            self._report(name, **values)
+        return self._seen[name] >= self.patience
 
-    def _report(self, name: str, **values) -> None:
+    def _report(self, name: str, finding: str) -> None:
         if name not in self.findings:
-            self.findings[name] = _REMEDIES[name].format(**values)
-            logger.warning(f"Doctor: {self.findings[name]}")
+            self.findings[name] = finding
+            logger.warning(f"Doctor: {finding}")
+
+    def _stop(self, what: str, args, state, control, model) -> None:
+        control.should_training_stop = True
+        control.should_save = control.should_evaluate = False
+        advice = [f"lower {_learning_rate(args)}"]
+        if args.fp16:
+            advice.insert(0, "use bf16 in place of fp16, whose largest number is 65504")
+        if args.warmup_epochs or not args.warmup_steps:
+            advice.append(f"lengthen warmup_epochs (now {args.warmup_epochs:g})")
+        else:
+            advice.append(f"lengthen warmup_steps (now {args.warmup_steps:g})")
+        if args.max_parameter_grad_norm is None:
+            advice.append(f"{'lower' if args.max_grad_norm else 'set'} max_grad_norm (now {args.max_grad_norm:g})")
+        advice += _fields(model.config.to_dict(), _SMALLER_LOGITS)
+        if state.global_step <= max(args.logging_steps, 1):
+            advice.append("look for values in the data that are no numbers")
+        last = get_last_checkpoint(args.output_dir) if os.path.isdir(args.output_dir) else None
+        kept = f"The last sound checkpoint is kept: {last}." if last else "There was no checkpoint yet."
+        self._report("nan", f"{what} at step {state.global_step} of {state.max_steps}. {_advice(*advice)} {kept}")
 
     @staticmethod
     def _teacher_state(model) -> torch.Tensor | None:
@@ -100,3 +147,33 @@ class Doctor(TrainerCallback):
                 network = child if name in model.frozen_modules else model.backbone
                 return torch.stack([p.detach().double().sum() for p in network.parameters()]).cpu()
         return None
+
+
+def _finite(model) -> bool:
+    return bool(torch.stack([p.detach().float().sum() for p in model.parameters()]).isfinite().all())
+
+
+def _learning_rate(args) -> str:
+    name, value = "learning_rate", args.learning_rate
+    if args.base_learning_rate is not None:  # the field that was set
+        name, value = "base_learning_rate", args.base_learning_rate
+    return f"{name} (now {value:g})"
+
+
+def _fields(config: dict, ways: dict[str, str]) -> list[str]:
+    return [f"{way} {name} (now {config[name]:g})" for name, way in ways.items() if name in config]
+
+
+def _larger_batch(args, model, loader) -> list[str]:
+    """Advice for losses that compare the images of a batch, while there are more images than that."""
+    batch = args.train_batch_size * args.world_size
+    if not model.batch_contrastive or loader is None:
+        return []
+    if isinstance(loader.dataset, Sized) and len(loader.dataset) < 2 * batch:
+        return []
+    return [f"raise per_device_train_batch_size (now {args.per_device_train_batch_size})"]
+
+
+def _advice(*parts: str) -> str:
+    listed = f"{', '.join(parts[:-1])}, or {parts[-1]}" if len(parts) > 1 else parts[0]
+    return f"{listed[0].upper()}{listed[1:]}."

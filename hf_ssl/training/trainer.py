@@ -1,24 +1,28 @@
 """transformers' Trainer, and the few things self-supervision adds."""
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import IterableDataset
+from transformers import ProgressCallback
 
-from ..data import ImageDataset, as_image_dataset
-from ..evaluation import extract_features, knn_accuracy
+from ..data import ImageDataset, ImageStream, as_image_dataset
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..nn.chunks import set_chunk_size
+from ..packed_images import PackedImages
 from .arguments import SSLTrainingArguments, refuse_optimizer_arguments
 from .batches import WholeBatches, settle_batch, steps_in_epoch
 from .callbacks import StepHooks, WeightDecaySchedule
 from .collators import SequentialBatches, ViewCollator, make_views
 from .doctor import Doctor
+from .effective import effective_values
 from .memory import channels_last_pays, freed_memory_kept
+from .online import has_labels, images_with_loss, online_knn, require_labels
 from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
+from .progress import ProgressLine
 from .publishing import PublishingTrainer
 
 
@@ -63,6 +67,8 @@ class SSLTrainer(PublishingTrainer):
         if isinstance(train_dataset, Sized):
             model.on_data(len(train_dataset))
         settle_batch(model, args, train_dataset)
+        if isinstance(train_dataset, (ImageDataset, ImageStream)) and not train_dataset.pixel_format.is_plain:
+            processing_class.pixel_format = train_dataset.pixel_format.to_dict()
         if "labels" in model.forward_extras:
             require_labels(model, train_dataset)
         # The first process of several reads a stream for all, and only hands tensors on.
@@ -89,6 +95,8 @@ class SSLTrainer(PublishingTrainer):
             processing_class=processing_class,
             **kwargs,
         )
+        if self.pop_callback(ProgressCallback) is not None:
+            self.add_callback(ProgressLine)
         self.own_optimizer = self.optimizer  # what the user gave, if anything
         if self.own_optimizer is not None:
             refuse_optimizer_arguments(args)
@@ -120,12 +128,14 @@ class SSLTrainer(PublishingTrainer):
         self.args.steps_per_epoch = self.steps_per_epoch
         return self.args.get_warmup_steps(num_training_steps)
 
+    def effective(self) -> dict[str, Any]:
+        """What follows from arguments, model and data; see [`effective_values`]."""
+        return effective_values(self)
+
     def _get_dataloader(self, dataset, description, batch_size, *args, is_training=False, **kwargs):
         collator = self.data_collator
         if is_training and isinstance(dataset, IterableDataset) and self.args.dataloader_drop_last:
             dataset = WholeBatches(dataset, batch_size)  # torch drops the last batch of data with a length only
-        if not is_training and isinstance(dataset, Sized):
-            batch_size = max(min(batch_size, len(dataset) // self.args.world_size), 1)
         if not is_training and isinstance(collator, ViewCollator):
             self.data_collator = collator.for_evaluation()
         try:
@@ -148,6 +158,9 @@ class SSLTrainer(PublishingTrainer):
     def train(self, *args, **kwargs):
         with freed_memory_kept():
             return super().train(*args, **kwargs)
+
+    def _prepare_input(self, data):
+        return data.to(self.args.device) if isinstance(data, PackedImages) else super()._prepare_input(data)
 
     def _prepare_inputs(self, inputs):
         inputs = super()._prepare_inputs(inputs)
@@ -207,29 +220,46 @@ class SSLTrainer(PublishingTrainer):
 
     def run_facts(self) -> dict[str, Any]:
         doctor = list(self.doctor.findings.values()) if self.doctor else None
-        return super().run_facts() | {"doctor": doctor, "effective": self.args.effective(self)}
+        return super().run_facts() | {"doctor": doctor, "effective": self.effective()}
 
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval") -> dict[str, float]:
-        """The loss on the views of `eval_dataset` and, with labels, `..._knn` in percent (k 20, temperature 0.07)."""
-        metrics = super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
-        test = eval_dataset if eval_dataset is not None else self.eval_dataset
+        """
+        The loss on the views of `eval_dataset`, as far as there is one (see `images_with_loss`), and with labels the
+        accuracy of a kNN classifier in percent, `..._knn`.
+        """
+        test = self.eval_dataset if eval_dataset is None else eval_dataset
+        test = self.eval_dataset[test] if isinstance(test, str) else test
+        metrics = {}
+        if isinstance(test, dict) or not isinstance(test, Sized) or self.images_with_loss(test):
+            metrics = super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
         if self.args.online_knn and has_labels(test) and has_labels(self.train_dataset):
             accuracy = self.online_knn(test)
             metrics[f"{metric_key_prefix}_knn"] = accuracy
             self.log({f"{metric_key_prefix}_knn": accuracy})
         return metrics
 
+    def get_eval_dataloader(self, eval_dataset=None):
+        # `images_with_loss` says what is left out of an evaluation; of a set below one batch nothing would be left.
+        drop_last, self.args.dataloader_drop_last = self.args.dataloader_drop_last, False
+        try:
+            return super().get_eval_dataloader(eval_dataset)
+        finally:
+            self.args.dataloader_drop_last = drop_last
+
+    def _get_eval_sampler(self, eval_dataset):
+        images = self.images_with_loss(eval_dataset)
+        return super()._get_eval_sampler(eval_dataset) if len(images) == len(eval_dataset) else images
+
+    def images_with_loss(self, dataset) -> Sequence[int]:
+        """The images of an evaluation set that have a loss, see [`~training.online.images_with_loss`]."""
+        model, batch_size = self.accelerator.unwrap_model(self.model), self.args.eval_batch_size * self.args.world_size
+        return images_with_loss(model, dataset, batch_size)
+
     def online_knn(self, test) -> float:
         """kNN accuracy in percent of the current encoder, on `test`, over at most `online_knn_images` images."""
-        train, classes = self.train_dataset, int(self.train_dataset.labels.max()) + 1
-        count = min(len(train), self.args.online_knn_images)
-        chosen = torch.randperm(len(train), generator=torch.Generator().manual_seed(self.args.seed))[:count]
         encoder = self.accelerator.unwrap_model(self.model).encoder()
-        bank = extract_features(encoder, self.processing_class, train.subset(chosen.tolist()))
-        queries = extract_features(encoder, self.processing_class, test)
-        return knn_accuracy(
-            bank.embeddings, bank.labels, queries.embeddings, queries.labels, num_classes=classes, k=min(20, count)
-        )
+        images, seed = self.args.online_knn_images, self.args.seed
+        return online_knn(encoder, self.processing_class, self.train_dataset, test, images, seed)
 
 
 def images_of(dataset, processor: SSLImageProcessor):
@@ -239,22 +269,3 @@ def images_of(dataset, processor: SSLImageProcessor):
     if isinstance(dataset, dict):
         return {name: images_of(part, processor) for name, part in dataset.items()}
     return as_image_dataset(dataset, channels=1 if len(processor.image_mean) == 1 else 3)
-
-
-def require_labels(model: SSLPreTrainedModel, dataset) -> None:
-    """
-    Raises:
-        ValueError: when `dataset` has no labels, or some that `model` has no output for.
-    """
-    if not has_labels(dataset):
-        raise ValueError(f"{type(model).__name__} learns from labels, and these images have none.")
-    if dataset.labels.max() >= model.config.num_labels:
-        raise ValueError(
-            f"A label is {dataset.labels.max().item()}, but {type(model.config).__name__}.num_labels is "
-            f"{model.config.num_labels}."
-        )
-
-
-def has_labels(dataset) -> bool:
-    """Whether a data set is one of `hf_ssl.data` with labels."""
-    return isinstance(dataset, ImageDataset) and dataset.labels is not None

@@ -204,13 +204,3 @@ def test_augment_composes():
 def test_augment_errors(names, message):
     with pytest.raises(ValueError, match=message):
         augment(pictures(2, 3, 8, 8), names, 8)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_gpu_equals_cpu():
-    # Operators with steps turn the rounding of the two machines into visible differences.
-    smooth = tuple(op for op in RANDAUGMENT_OPS if op not in ("equalize", "posterize", "solarize", "solarize_add"))
-    policy = dataclasses.replace(EVERYTHING, noise_probability=0, randaugment_ops=smooth)
-    images = pictures(8, 3, 40, 50)
-    out = make_view(images.cuda(), policy, seeded()).cpu()
-    torch.testing.assert_close(out, make_view(images, policy, seeded()), atol=1e-4, rtol=0)

@@ -1,15 +1,19 @@
-"""Every mistake of a user ends in one sentence that names the culprit, exit code 2, and nothing half-written."""
+"""Every mistake ends in one sentence with cause and remedy, exit code 2, and nothing left behind."""
 
+import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from transformers import AutoModel
 
 from hf_ssl.cli import main
 from hf_ssl.hub import export_pretrained
 
-from ..conftest import BACKBONES, build_model, build_processor
+from ..conftest import build_model, build_processor
 
 
 def exit_code(monkeypatch, *arguments):
@@ -26,96 +30,199 @@ def hf_ssl(monkeypatch, capsys, *arguments):
     return code, lines[-1] if lines else ""
 
 
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "photos").mkdir()
+def make_photos(folder):
+    folder.mkdir()
     generator = np.random.default_rng(0)
     for i in range(12):
         pixels = generator.integers(0, 256, (40, 40, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "photos" / f"{i}.png")
-    return tmp_path / "photos"
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+    return folder
 
 
-def cases(folder, tmp_path):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "file.png").write_bytes(b"x")
-    (tmp_path / "taken").mkdir()
-    (tmp_path / "taken" / "thesis.tex").write_text("mine")
-    out = ["--output-dir", tmp_path / "out"]
-    grey = tmp_path / "grey"
-    config = BACKBONES["vit"]()
-    config.num_channels = 1
-    from transformers import AutoModel
-
-    AutoModel.from_config(config).save_pretrained(grey)
-    return {
-        "unknown method": (["simclrr", *out], "'simclrr'. Did you mean 'simclr'?"),
-        "empty folder": (["simclr", "--data", tmp_path / "empty", *out], "empty"),
-        "file": (["simclr", "--data", tmp_path / "file.png", *out], "file.png"),
-        "no such folder": (["simclr", "--data", tmp_path / "nowhere", *out], "nowhere"),
-        "misspelt data": (["simclr", "--data", "photo-patchs", *out], "photo-patches"),
-        "unknown backbone": (["simclr", "--backbone", "vit-tinny", *out], "Did you mean 'vit-tiny'?"),
-        "wrong channels": (
-            ["simclr", "--data", folder, "--backbone", grey, "--per_device_train_batch_size", 4, *out],
-            "channel",
-        ),
-        "below a patch": (["simclr", "--data", folder, "--image-size", 2, *out], "smaller than one patch of 4"),
-        "batch of one": (
-            ["simclr", "--data", folder, "--per_device_train_batch_size", 1, *out],
-            "per_device_train_batch_size must be at least 2",
-        ),
-        "batch above the data": (
-            ["simclr", "--data", folder, "--per_device_train_batch_size", 64, *out],
-            "hold 12 images, less than one batch of 64",
-        ),
-        "taken folder": (["simclr", "--output-dir", tmp_path / "taken"], "holds something else"),
-        "output is a file": (["simclr", "--output-dir", tmp_path / "file.png"], "is a file"),
-        "config field": (["simclr", "--config", "temprature=1", *out], "'temprature'. Did you mean 'temperature'?"),
-        "config value": (["simclr", "--config", "temperature=hot", *out], "temperature"),
-        "config without value": (["simclr", "--config", "temperature", *out], "NAME=VALUE"),
-        "processor field": (["simclr", "--processor", "crop_scle=1", *out], "Did you mean 'crop_scale'?"),
-        "training argument": (["simclr", "--num_train_epoch", 3, *out], "--num_train_epoch"),
-        "training value": (["simclr", "--learning_rate", "fast", *out], "learning_rate"),
-        "recipe": (["simclr", "--recipe", "papr", *out], "Did you mean 'paper'?"),
-        "method and backbone": (["mae", "--backbone", "resnet-18", *out], "plain ViT backbone, got 'resnet'"),
-    }
+@pytest.fixture
+def folder(tmp_path):
+    return make_photos(tmp_path / "photos")
 
 
-def test_mistakes(folder, tmp_path, monkeypatch, capsys):
-    for name, (arguments, expected) in cases(folder, tmp_path).items():
-        code, message = hf_ssl(monkeypatch, capsys, "pretrain", *arguments)
-        assert code == 2, name
-        assert expected in message, (name, message)
-        assert len(message) < 500 and not (tmp_path / "out" / "config.json").exists(), name
-    assert [p.name for p in (tmp_path / "taken").iterdir()] == ["thesis.tex"]
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A folder with what the mistakes are made with."""
+    place = tmp_path_factory.mktemp("workplace")
+    make_photos(place / "photos")
+    (place / "empty").mkdir()
+    (place / "file.png").write_bytes(b"x")
+    (place / "notes.txt").write_text("no checkpoint")
+    (place / "taken").mkdir()
+    (place / "taken" / "thesis.tex").write_text("mine")
+    gray = BACKBONES["vit"]()
+    gray.num_channels = 1
+    AutoModel.from_config(gray).save_pretrained(place / "gray")
+    export_pretrained(build_model("simclr").eval(), build_processor("simclr"), place / "repository")
+    build_model("simclr").backbone.save_pretrained(place / "native")
+    build_model("simclr").backbone.save_pretrained(place / "damaged")
+    weights = place / "damaged" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    torch.save({"nothing.weight": torch.zeros(3)}, place / "other.pth")
+    return place
 
 
-def test_a_mistake_found_by_a_worker(folder, tmp_path, monkeypatch, capsys):
-    for i in range(12):
+# Words of the command line -> the cause and the remedy that the sentence must name.
+MISTAKES = {
+    # Commands and options
+    "train": ("'train'", "Did you mean 'pretrain'?"),
+    "evalute native": ("'evalute'", "Did you mean 'evaluate'?"),
+    "simclr": ("no command 'simclr'", "hf-ssl pretrain simclr"),
+    "--data photos": ("--data before the command", "write hf-ssl COMMAND --data"),
+    "pretrain --epochs 5": ("--epochs", "Did you mean --num_train_epochs?"),
+    "pretrain --lr 0.1": ("--lr", "Did you mean --learning_rate?"),
+    "pretrain --lr=0.1": ("--lr", "Did you mean --learning_rate?"),
+    "pretrain --batch-size 8": ("--batch-size", "Did you mean --per_device_train_batch_size?"),
+    "pretrain --batch_size 8": ("--batch_size", "Did you mean --per_device_train_batch_size?"),
+    "pretrain --gpus 2": ("--gpus", "accelerate launch --num_processes 2"),
+    "pretrain --workers 2": ("--workers", "Did you mean --dataloader_num_workers?"),
+    "pretrain --wd 0.1": ("--wd", "Did you mean --weight_decay?"),
+    "pretrain --model vit-tiny": ("--model", "Did you mean --backbone?"),
+    "pretrain --steps 10": ("--steps", "Did you mean --max_steps?"),
+    "pretrain --out runs": ("--out", "Did you mean --output-dir?"),
+    "pretrain --num_train_epoch 3": ("--num_train_epoch", "Did you mean --num_train_epochs?"),
+    "pretrain --image-sise 3": ("--image-sise", "Did you mean --image-size?"),
+    "pretrain -data photos": ("-data", "Did you mean --data?"),
+    "pretrain --temperature 0.2": ("--temperature", "Did you mean --config temperature=0.2?"),
+    "pretrain --crop_scale 0.2": ("--crop_scale", "Did you mean --processor crop_scale=0.2?"),
+    "pretrain --zzz": ("--zzz", "see hf-ssl pretrain --help"),
+    "pretrain --max_steps ten": ("'ten'", "takes a whole number"),
+    "pretrain --max_steps 1.5": ("'1.5'", "takes a whole number"),
+    "pretrain --learning_rate fast": ("'fast'", "takes a number"),
+    "pretrain --learning_rate nan": ("'nan'", "takes a number"),
+    "pretrain --image_size large": ("'large'", "takes a whole number"),
+    "pretrain --learning_rate --bf16": ("--learning_rate", "needs a number"),
+    "pretrain --data": ("--data", "needs a value"),
+    "pretrain --bf16 maybe": ("'maybe'", "takes true or false"),
+    "pretrain --bf16=maybe": ("'maybe'", "takes true or false"),
+    "evaluate native --no-linear maybe": ("'maybe'", "takes true or false"),
+    "pretrain --eval_strategy never": ("'never'", "Known: no, steps, epoch"),
+    "pretrain --data photos --data empty": ("twice", "keep one"),
+    "pretrain simclr dino": ("'dino'", "one method at a time"),
+    "pretrain simclr photos": ("'photos'", "--data photos"),
+    "pretrain photos": ("photos is no method", "--data photos"),
+    "pretrain simclrr": ("'simclrr'", "Did you mean 'simclr'?"),
+    "convert simclrr other.pth out": ("'simclrr'", "Did you mean 'simclr'?"),
+    "evaluate": ("ENCODER is missing", "write hf-ssl evaluate ENCODER"),
+    "export native": ("OUTPUT_DIR is missing", "write hf-ssl export CHECKPOINT OUTPUT_DIR"),
+    "push repository user/name now": ("'now'", "see hf-ssl push --help"),
+    "evaluate --encoder native": ("--encoder", "hf-ssl evaluate ENCODER"),
+    "evaluate native --epochs 3": ("--epochs", "see hf-ssl evaluate --help"),
+    "methods --all": ("--all", "see hf-ssl methods --help"),
+    # Paths
+    "pretrain --data ./nowhere": ("no file or folder 'nowhere'", "Check the path"),
+    "pretrain --data ./photo": ("no file or folder 'photo'", "Did you mean 'photos'?"),
+    "pretrain --data /nowhere/photos": ("no file or folder '/nowhere'", "Check the path"),
+    "pretrain --data nowhere/of/mine --output-dir a/b/c": ("no file or folder 'nowhere'", "Check the path"),
+    "pretrain --data photo-patchs": ("'photo-patchs'", "photo-patches"),
+    "pretrain --data file.png": ("file.png", "folder"),
+    "pretrain --data empty --output-dir a/b": ("empty holds no images", "give the folder"),
+    "pretrain --backbone ./nowhere": ("no file or folder 'nowhere'", "Check the path"),
+    "pretrain --backbone user/none": ("no folder 'user/none'", "Check the spelling"),
+    "pretrain --backbone vit-tinny": ("'vit-tinny'", "Did you mean 'vit-tiny'?"),
+    "pretrain --output-dir file.png": ("is a file", "name a folder"),
+    "pretrain --output-dir file.png/out": ("file.png", "Check the path"),
+    "pretrain --output-dir taken": ("holds something else", "choose an empty or new folder"),
+    "evaluate ./nowhere": ("no file or folder 'nowhere'", "Check the path"),
+    "evaluate user/none": ("no folder 'user/none'", "Check the spelling"),
+    "evaluate native --image-processor ./nowhere": ("no file or folder 'nowhere'", "Check the path"),
+    "evaluate native --data ./nowhere": ("no file or folder 'nowhere'", "Check the path"),
+    "evaluate native --json-file nowhere/report.json": ("--json-file nowhere", "does not exist"),
+    "export ./nowhere out": ("no file or folder 'nowhere'", "Check the path"),
+    "export native out": ("'vit'", "no pretraining checkpoint of hf_ssl"),
+    "export repository photos": ("photos is not an empty folder", "choose another place"),
+    "card nowhere": ("no file or folder 'nowhere'", "Check the path"),
+    "card photos": ("photos is no repository", "it needs a config.json"),
+    "push nowhere user/name": ("no file or folder 'nowhere'", "Check the path"),
+    "push photos user/name": ("photos", "export"),
+    "push repository a/b/c": ("a/b/c", "user/name"),
+    "convert simclr nowhere.pth out": ("no file or folder 'nowhere.pth'", "Check the path"),
+    "convert simclr notes.txt out": ("notes.txt cannot be read as a checkpoint", "of another kind"),
+    "convert simclr photos out": ("photos is a folder", "not a checkpoint file"),
+    "convert simclr other.pth out": ("other.pth", "no checkpoint of SimCLR"),
+    "convert supervised other.pth out": ("other.pth", "no checkpoint of Supervised"),
+    "evaluate photos": ("photos", "config.json"),
+    "evaluate damaged --data photos": ("damaged", "get them again"),
+    # Values that do not fit
+    "pretrain --image-size 0": ("--image-size", "at least 1"),
+    "pretrain --data photos --image-size 2": ("smaller than one patch of 4", "raise --image-size"),
+    "pretrain --config temprature=1": ("'temprature'", "Did you mean 'temperature'?"),
+    "pretrain --config temperature=hot": ("temperature", "hot"),
+    "pretrain --config temperature=-1": ("temperature", "must be above 0"),
+    "pretrain --config temperature": ("'temperature' is no assignment", "write NAME=VALUE"),
+    "pretrain --processor crop_scle=1": ("'crop_scle'", "Did you mean 'crop_scale'?"),
+    "pretrain --recipe papr": ("'papr'", "Did you mean 'paper'?"),
+    "pretrain mae --backbone resnet-18": ("'resnet'", "plain ViT backbone"),
+    "pretrain --data photos --backbone gray --per_device_train_batch_size 4": ("channel", "gray"),
+    "pretrain --data photos --per_device_train_batch_size 1": ("per_device_train_batch_size", "at least 2"),
+    "evaluate native --dtype float8": ("'float8'", "Known: float32"),
+    "evaluate native --batch-size 0": ("--batch-size", "at least 1"),
+    "evaluate native --device gpu": ("'gpu'", "cannot be used here"),
+    "evaluate repository --data photos": ("no labels", "needs both"),
+    "pretrain --num_train_epochs 0": ("--num_train_epochs", "must be above 0"),
+    "pretrain --max_steps 0": ("--max_steps", "at least 1"),
+    "pretrain --seed -1": ("--seed", "at least 0"),
+    "pretrain --learning_rate -1": ("--learning_rate", "at least 0"),
+    "pretrain --gradient_accumulation_steps 0": ("--gradient_accumulation_steps", "at least 1"),
+    "pretrain --dataloader_num_workers -1": ("--dataloader_num_workers", "at least 0"),
+    "pretrain --lars_momentum 1.5": ("--lars_momentum", "must be below 1"),
+    "pretrain --lr_scheduler_type cosin": ("'cosin'", "Did you mean 'cosine'?"),
+    "pretrain --lr_scheduler_kwargs {min_lr:0}": ("--lr_scheduler_kwargs is no JSON", "write '{"),
+    "pretrain --resume_from_checkpoint last": ("--resume_from_checkpoint", "same command"),
+    # What this machine lacks
+    "pretrain --fp16": ("--fp16 needs a GPU", "use --bf16"),
+    "pretrain --fp16 --bf16": ("exclude each other", "keep --bf16"),
+    "pretrain --tf32 true": ("--tf32 needs an NVIDIA GPU", "leave it out"),
+    "pretrain --report_to tensorbord": ("'tensorbord'", "Did you mean 'tensorboard'?"),
+    "pretrain --report_to tensorboard": ("not installed", "pip install tensorboard"),
+    "pretrain --report_to wandb": ("not installed", "pip install wandb"),
+    "pretrain --report_to trackio": ("not installed", "pip install trackio"),
+    "pretrain --optim adamw_bnb_8bit": ("not installed", "pip install bitsandbytes"),
+    "pretrain --deepspeed zero2.json": ("not installed", "pip install deepspeed"),
+    "pretrain --use_liger_kernel": ("not installed", "pip install liger-kernel"),
+    "pretrain --fsdp full_shard": ("this is one", "accelerate launch"),
+    "pretrain --torch_compile": ("needs a C++ compiler", "install g++"),
+    "pretrain --push_to_hub --hub_model_id user/name": ("needs a token", "hf auth login"),
+    "pretrain --push_to_hub --hub_token hf_x": ("--push_to_hub needs --hub_model_id", "user/name"),
+    "pretrain --hub_strategy always": ("'always'", "Known: end, every_save"),
+}
+
+
+def contents(place: Path) -> list[tuple[str, int]]:
+    return sorted((str(path.relative_to(place)), path.stat().st_size) for path in place.rglob("*"))
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake(line, workplace, monkeypatch, capfd):
+    monkeypatch.chdir(workplace)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr("hf_ssl.cli.feasible.get_token", lambda: None)
+    monkeypatch.setattr("hf_ssl.cli.feasible.find_spec", lambda name: None)  # whatever is installed here
+    monkeypatch.setattr("hf_ssl.cli.feasible.shutil.which", lambda name: None)
+    before = contents(workplace)
+    code = exit_code(monkeypatch, *line.split())
+    out, err = capfd.readouterr()
+    sentence = err.removesuffix("\n")
+    assert code == 2, err
+    assert sentence.startswith("hf-ssl: ") and "\n" not in sentence and out == "", err
+    assert "Traceback" not in err and len(err) < 500
+    assert all(part in sentence for part in MISTAKES[line]), sentence
+    assert contents(workplace) == before
+
+
+def test_the_table_is_long_enough():
+    assert len(MISTAKES) >= 60
+
+
+def test_too_many_broken_files(folder, tmp_path, monkeypatch, capsys):
+    for i in range(13):
         (folder / f"broken-{i}.png").write_bytes(b"no picture")
     arguments = ["--data", folder, "--output-dir", tmp_path / "out", "--dataloader_num_workers", 1]
     code, message = hf_ssl(monkeypatch, capsys, "pretrain", *arguments, "--per_device_train_batch_size", 8)
     assert code == 2 and "Traceback" not in message
-    assert f"images seen in {folder} cannot be read" in message and "max_unreadable" in message
+    assert f"13 of the 25 images in {folder} cannot be read" in message and "max_unreadable" in message
     assert not (tmp_path / "out").exists()
-
-
-def test_mistakes_of_evaluate_and_export(folder, tmp_path, monkeypatch, capsys):
-    repository = export_pretrained(build_model("simclr").eval(), build_processor("simclr"), tmp_path / "repository")
-    code, message = hf_ssl(monkeypatch, capsys, "evaluate", repository, "--data", folder)
-    assert code == 2 and "no labels" in message
-    code, message = hf_ssl(monkeypatch, capsys, "evaluate", tmp_path / "nowhere")
-    assert code == 2 and "nowhere" in message
-    code, message = hf_ssl(monkeypatch, capsys, "export", repository, folder)
-    assert code == 2 and "not an empty folder" in message
-    build_model("simclr").backbone.save_pretrained(tmp_path / "native")
-    code, message = hf_ssl(monkeypatch, capsys, "export", tmp_path / "native", tmp_path / "new")
-    assert code == 2 and "no pretraining checkpoint" in message and not (tmp_path / "new").exists()
-
-
-def test_methods_and_env(monkeypatch, capsys):
-    for command, expected in (("methods", "arXiv:2104.14294"), ("env", "transformers")):
-        monkeypatch.setattr(sys, "argv", ["hf-ssl", command])
-        with pytest.raises(SystemExit) as exit_info:
-            main()
-        assert exit_info.value.code == 0 and expected in capsys.readouterr().out

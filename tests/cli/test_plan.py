@@ -67,11 +67,11 @@ def test_few_images_are_not_seen_for_ever():
 
 
 def test_minutes_become_steps():
-    read_once = Costs(step=0.1, read_image=0.01, evaluated_image=0.02, keeps_images=True)
+    read_once = Costs(step=0.1, read_image=0.01, embedded_image=0.005, probed_image=0.01, keeps_images=True)
     assert read_once.training(steps=100, batch=10, images=50) == pytest.approx(10.5)
     assert read_once.steps_in(10.5, batch=10, images=50) == 100
     assert read_once.steps_in(10, batch=10, images=10**6) == 50
-    read_again = Costs(step=0.1, read_image=0.01, evaluated_image=0.02, keeps_images=False)
+    read_again = Costs(step=0.1, read_image=0.01, embedded_image=0.005, probed_image=0.01, keeps_images=False)
     assert read_again.training(steps=100, batch=10, images=50) == pytest.approx(20)
     assert read_again.steps_in(20, batch=10, images=50) == 100
     assert read_again.steps_in(0.001, batch=10, images=50) == 2

@@ -1,9 +1,13 @@
 """Data sets of the datasets library, streams, foreign torch data sets, tensors and batches; no network."""
 
 import io
+import json
+import tarfile
 
 import datasets
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 import torch
 from PIL import Image
@@ -66,15 +70,97 @@ def test_wrong_columns_name_the_right_ones():
         as_image_dataset(datasets.DatasetDict(train=table()))
 
 
+def column(name, values, feature, count=None):
+    return table(count or len(values)).remove_columns("kind").add_column(name, values, feature=datasets.Value(feature))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "feature", "labels", "names"),
+    [
+        ("label", [3, 1, 3, -1], "int64", [1, 0, 1, -1], ["1", "3"]),
+        ("category", ["b", "a", None, "b"], "string", [1, 0, -1, 1], ["a", "b"]),
+        ("Class", [True, False, None, True], "bool", [1, 0, -1, 1], ["False", "True"]),
+        ("target", ["a", "b", "c", "d"], "string", None, None),  # another text for each image is no class
+        ("target", [0.5, 0.1, 0.5, 0.1], "float32", None, None),
+        ("other", [1, 2, 1, 2], "int64", None, None),
+    ],
+)
+def test_labels_are_found_by_the_usual_names(name, values, feature, labels, names):
+    images = as_image_dataset(column(name, values, feature))
+    assert images.label_names == names and (images.labels if labels is None else images.labels.tolist()) == labels
+    assert ("label" in images[0]) == (labels is not None)
+
+
 def test_labels_of_other_types():
     words = table(4, word=["b", "a", None, "b"])
     images = as_image_dataset(words, label_column="word")
     assert images.label_names == ["a", "b"] and images.labels.tolist() == [1, 0, -1, 1]
     assert as_image_dataset(table(4), label_column="number").label_names == ["0", "1", "2", "3"]
-    with pytest.raises(DataError, match="name a column of"):
-        as_image_dataset(table(4), label_column="picture")
+    floats = column("score", [2.0, 1.0, None, 2.0], "float64")
+    assert as_image_dataset(floats, label_column="score").labels.tolist() == [1, 0, -1, 1]
     secret = table(4).map(lambda row: {"kind": -1}, features=table(1).features)
     assert as_image_dataset(secret).labels is None
+
+
+def test_columns_that_name_no_class():
+    lists = table(2).add_column("boxes", [[1, 2], [3]])
+    for data, name, message in (
+        (table(4), "picture", "'picture' holds images"),
+        (lists, "boxes", "'boxes' holds a list, which names no class"),
+        (column("score", [0.5, 1.5], "float64"), "score", "'score' holds the number 0.5"),
+    ):
+        with pytest.raises(DataError, match=message):
+            as_image_dataset(data, label_column=name)
+
+
+def test_tables_made_without_the_datasets_library(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    for part, count in (("train", 6), ("Test", 4)):
+        rows = [{"image": {"bytes": png(i), "path": None}, "info": {"label": "ab"[i % 2]}} for i in range(count)]
+        (tmp_path / "data" / part).mkdir(parents=True)
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "data" / part / "rows.parquet")
+    (tmp_path / "data" / "README.txt").write_text("a note")
+    data = load_data(tmp_path / "data")
+    assert data.label_names == ["a", "b"] and data.labels_from == "column 'info.label'"
+    assert (len(data.train), len(data.test)) == (6, 4) and data.test[3]["image"].unique().tolist() == [3]
+
+
+@pytest.mark.parametrize("kind", ["cls", "json"])
+def test_webdataset_tars(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    (tmp_path / "shards").mkdir()
+    for part, count in (("train", 6), ("test", 4)):
+        with tarfile.open(tmp_path / "shards" / f"{part}-0000.tar", "w") as tar:
+            for i in range(count):
+                label = str(i % 2) if kind == "cls" else json.dumps({"label": ["cat", "dog"][i % 2]})
+                for extension, content in (("png", png(i)), (kind, label.encode())):
+                    member = tarfile.TarInfo(f"{i:04d}.{extension}")
+                    member.size = len(content)
+                    tar.addfile(member, io.BytesIO(content))
+    data = load_data(tmp_path / "shards")
+    assert data.label_names == (["0", "1"] if kind == "cls" else ["cat", "dog"])
+    assert data.train.labels.tolist() == [0, 1] * 3 and data.test[1]["label"] == 1
+    assert data.test[1]["image"].unique().tolist() == [1]
+
+
+def test_a_test_split_without_labels_is_passed_over(tmp_path):
+    secret = table(5).map(lambda row: {"kind": -1}, features=table(1).features)
+    datasets.DatasetDict(train=table(10), test=secret, validation=table(4)).save_to_disk(tmp_path / "three")
+    data = load_data(tmp_path / "three")
+    assert len(data.test) == 4 and data.split["made_by"] == "split 'validation' to test on, as the source has it"
+    assert data.left_out == ["not used for testing (split 'test': 5 images without labels)"]
+    assert len(load_data(tmp_path / "three", test_split="test").test) == 5
+    with pytest.raises(DataError, match="split and test_split are both 'train'"):
+        load_data(tmp_path / "three", split="train", test_split="train")
+    datasets.DatasetDict(train=table(10), test=secret).save_to_disk(tmp_path / "two")
+    data = load_data(tmp_path / "two")
+    assert (len(data.train), len(data.test)) == (8, 2) and sorted(data.test.labels.tolist()) == [0, 1]
+
+
+def test_partly_labelled_rows_are_for_training():
+    rows = table(20).map(lambda row: {"kind": row["kind"] if row["number"] < 10 else None}, features=table(1).features)
+    images = as_image_dataset(rows)
+    assert images.labels.tolist() == [0, 1] * 5 + [-1] * 10 and images[15]["label"] == -1
 
 
 def test_bytes_and_array_columns_without_the_image_type():
@@ -178,6 +264,45 @@ def test_torch_data_sets():
     assert plain.labels is None and "label" not in plain[1]
     captioned = as_image_dataset([{"img": Image.new("RGB", (2, 2)), "label": "a cat"}])
     assert captioned.labels is None and captioned[0]["image"].shape == (3, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected", "names"),
+    [
+        ([1, 0, None, 1], [1, 0, -1, 1], None),
+        ([1, 0, -1, np.int64(1)], [1, 0, -1, 1], None),
+        (["b", "a", None, "b"], [1, 0, -1, 1], ["a", "b"]),
+        ([torch.tensor(1), torch.tensor(0), 2.0, 1], [1, 0, 2, 1], None),
+        (["a red cat", "a dog", "a", "b"], None, None),  # captions
+        ([None] * 4, None, None),
+        ([[1], [0], [1], [1]], None, None),  # boxes
+    ],
+)
+@pytest.mark.parametrize("form", ["pair", "dict"])
+def test_items_with_labels_of_any_type(labels, expected, names, form):
+    pictures = [Image.new("RGB", (4, 3), (i, i, i)) for i in range(4)]
+    pairs = list(zip(pictures, labels, strict=True))
+    images = as_image_dataset(pairs if form == "pair" else [{"image": p, "label": label} for p, label in pairs])
+    assert images.label_names == names
+    assert images.labels is None if expected is None else images.labels.tolist() == expected
+    assert images[1].get("label") == (None if expected is None else expected[1])
+    assert images.subset([3, 2])[1].get("label") == (None if expected is None else expected[2])
+
+
+def test_folders_and_lists_of_files(tmp_path):
+    for i in range(4):
+        (tmp_path / "ab"[i % 2]).mkdir(exist_ok=True)
+        (tmp_path / "ab"[i % 2] / f"{i}.png").write_bytes(png(i))
+    for folder in (tmp_path, str(tmp_path)):
+        assert as_image_dataset(folder).labels.tolist() == [0, 0, 1, 1]
+    files = sorted(tmp_path.rglob("*.png"))
+    images = as_image_dataset([*map(str, files), tmp_path / "gone.png"])
+    assert images.labels is None and images[1]["image"].unique().tolist() == [2]
+    assert images.unreadable() == [("item 4 (gone.png)", "the file is gone")]
+    assert as_image_dataset([(file, file.parent.name) for file in files]).label_names == ["a", "b"]
+    for missing in (tmp_path / "nowhere", "nowhere"):
+        with pytest.raises(DataError, match="nowhere does not exist"):
+            as_image_dataset(missing)
 
 
 def test_what_cannot_be_adapted():

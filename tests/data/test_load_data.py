@@ -103,6 +103,11 @@ def test_idx_folder_without_test_files_or_gzip(tmp_path):
     write_idx(tmp_path / "train-labels-idx1-ubyte", np.arange(20) % 2)
     data = load_data(tmp_path)
     assert (len(data.train), len(data.test)) == (16, 4)
+    write_idx(tmp_path / "t10k-images-idx3-ubyte", np.zeros((5, 4, 4)))  # without labels
+    data = load_data(tmp_path)
+    assert (len(data.train), len(data.test)) == (16, 4)
+    assert data.left_out == ["not used for testing (the test files: 5 images without labels)"]
+    assert data.split["seed"] == 0 and len(data.split["test_sha256"]) == 16
 
 
 def test_damaged_idx_files_are_named(idx_folder):
@@ -169,8 +174,32 @@ def test_sources_that_are_no_folder_of_images(tmp_path, monkeypatch):
         load_data(TensorImages(torch.zeros(1, 1, 2, 2, dtype=torch.uint8)))
 
 
+def test_paths_are_never_asked_for_on_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hf_ssl.data.hub.datasets.load_dataset", lambda *_, **__: pytest.fail("went to the Hub"))
+    (tmp_path / "photos").mkdir()
+    for missing in (
+        "photos/cats",
+        "./cats",
+        "../cats",
+        "~/no-such",
+        "~no-such",
+        "/no/such",
+        "a/b/c",
+        str(tmp_path / "x"),
+    ):
+        with pytest.raises(DataError, match="does not exist: give an existing folder"):
+            load_data(missing)
+
+
+def test_a_word_that_is_neither_a_folder_nor_on_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="^'photos' cannot be loaded .*nor an existing folder, so check the Hub id"):
+        load_data("photos")
+
+
 def test_arguments_that_do_not_fit_are_refused(tmp_path, idx_folder):
-    for options in ({"image_column": "x"}, {"streaming": True}, {"split": "train"}):
+    for options in ({"image_column": "x"}, {"streaming": True}, {"split": "train"}, {"label_level": 0}):
         with pytest.raises(DataError, match=f"{next(iter(options))}=.* means nothing for photo-patches"):
             load_data(**options)
     for options, message in (

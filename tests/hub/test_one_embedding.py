@@ -10,10 +10,12 @@ from PIL import Image
 from safetensors.torch import load_file
 from transformers import AutoImageProcessor, AutoModel, ViTConfig
 
-from hf_ssl.data import ImageFolder
+from hf_ssl.cli import evaluate
+from hf_ssl.data import ImageFolder, load_data
 from hf_ssl.evaluation import evaluate_encoder, extract_features
 from hf_ssl.hub import build_card, export_pretrained
 from hf_ssl.registry import METHODS
+from hf_ssl.training import SSLTrainer, SSLTrainingArguments
 
 from ..clean_process import run_clean
 from ..conftest import SMALL_CONFIGS, build_model, build_processor
@@ -112,8 +114,9 @@ def repositories(tmp_path_factory):
             image.save(folder / "images" / file, **options)
         images = ImageFolder(folder / "images", channels=1 if name == "gray" else 3)
         model, processor = build().eval(), build_processor("simclr", **attributes)
-        run = {"pixel_format": json.loads(json.dumps(images.pixel_format.to_dict()))}
-        text = build_card(METHODS["simclr"], model, processor, results=None, run=run, figures=[])
+        args = SSLTrainingArguments(output_dir=str(root), use_cpu=True, per_device_train_batch_size=2)
+        SSLTrainer(model, args, processor, train_dataset=images)  # tells the processor what the images are
+        text = build_card(METHODS["simclr"], model, processor, results=None, run=None, figures=[])
         export_pretrained(model, processor, folder, text)
         (code,) = (c for c in re.findall(r"```python\n(.*?)\n```", text, flags=re.DOTALL) if "open_image" in c)
         code = code.replace("path/to/this/folder", str(folder)).replace("image.jpg", f"{folder}/images/rgb.png")
@@ -153,6 +156,30 @@ def test_a_transparent_image_is_another_one_without_its_transparency(repositorie
     dropped = extract_features(*native, [{"image": torch.from_numpy(SCENE[..., :3]).permute(2, 0, 1)}]).embeddings[0]
     index = [images.path(i).name for i in range(len(images))].index("rgba.png")
     assert distance(dropped, extract_features(*native, images.subset([index])).embeddings[0]) > 1e-3
+
+
+def test_an_encoder_reads_other_images_as_it_was_trained(repositories, tmp_path):
+    folder, images, *_, native = repositories[0]["microscope"]
+    assert native[1].pixel_format == json.loads(json.dumps(images.pixel_format.to_dict()))
+    assert "pixel_format" not in build_processor("simclr").to_dict()
+    dim, seen = FILES["l.png"][0].point(lambda value: value // 4), []
+    for split in ("train", "test"):
+        for label in "ab":
+            (tmp_path / split / label).mkdir(parents=True)
+            Image.fromarray(np.asarray(dim, np.uint16)).save(tmp_path / split / label / "x.png")
+    data = load_data(tmp_path)
+    assert data.train.pixel_format.integers == (0, 255)
+    options = dict.fromkeys(("revision", "image_processor", "device", "image_column", "label_column", "json_file"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hf_ssl.cli.evaluate.evaluate_encoder", lambda *args, **_: seen.extend(args[2:]) or 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            evaluate.run(
+                evaluate.Request(
+                    encoder=str(folder), data=str(tmp_path), subfolder="", linear=False, k=1, temperature=0.07,
+                    batch_size=4, dtype="float32", seed=0, **options,
+                )
+            )  # fmt: skip
+    assert [part.pixel_format.integers for part in seen] == [(0, 4095)] * 2 and seen[0][0]["image"].max() < 16
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -10,7 +10,7 @@ from PIL import Image
 from transformers import AutoConfig, PreTrainedModel
 
 from benchmarks.cached_chunks import PeakBytes
-from hf_ssl.cli.app import split_training_arguments
+from hf_ssl.cli.options import parse_training
 from hf_ssl.modeling_utils import encode
 from hf_ssl.nn.chunks import encode_in_chunks, set_chunk_size
 from hf_ssl.nn.drop_path import DropPath
@@ -243,7 +243,7 @@ def test_from_the_command_line(command, tmp_path):
     assert command(*arguments, "--cached_chunk_size", 8)[0] == 0
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert results["run"]["training_arguments"]["cached_chunk_size"] == 8 and results["run"]["steps"] == 2
-    assert split_training_arguments(["--cached-chunk-size", "8"]) == ({"cached_chunk_size": 8}, [])
+    assert parse_training(["--cached-chunk-size", "8"]) == {"cached_chunk_size": 8}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ...recipe_utils import PHOTO_VIEWS, PHOTOS, SMALL, SMALL_TRAINING, SMALL_VIEWS, Recipe
+from ...recipe_utils import PHOTO_BACKBONE, PHOTO_VIEWS, PHOTOS, SMALL, SMALL_TRAINING, SMALL_VIEWS, Recipe
 
 _SMALL = Recipe(
     description=SMALL,
@@ -31,5 +31,5 @@ RECIPES = {
         },
     ),
     "small": _SMALL,
-    "photos": replace(_SMALL, description=PHOTOS, processor=PHOTO_VIEWS),
+    "photos": replace(_SMALL, description=PHOTOS, backbone=PHOTO_BACKBONE, processor=PHOTO_VIEWS),
 }

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ...recipe_utils import PHOTO_CROPS, PHOTOS, SMALL, SMALL_CROPS, SMALL_TRAINING, Recipe
+from ...recipe_utils import PHOTO_BACKBONE, PHOTO_CROPS, PHOTOS, SMALL, SMALL_CROPS, SMALL_TRAINING, Recipe
 
 _SMALL = Recipe(
     description=SMALL,
@@ -28,5 +28,5 @@ RECIPES = {
         },
     ),
     "small": _SMALL,
-    "photos": replace(_SMALL, description=PHOTOS, processor=PHOTO_CROPS),
+    "photos": replace(_SMALL, description=PHOTOS, backbone=PHOTO_BACKBONE, processor=PHOTO_CROPS),
 }

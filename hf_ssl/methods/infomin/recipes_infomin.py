@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ...recipe_utils import PHOTO_VIEWS, PHOTOS, SMALL, SMALL_TRAINING, SMALL_VIEWS, Recipe, at_most
+from ...recipe_utils import PHOTO_BACKBONE, PHOTO_VIEWS, PHOTOS, SMALL, SMALL_TRAINING, SMALL_VIEWS, Recipe, at_most
 
 _PAPER_TRAINING = {
     "optim": "sgd",
@@ -43,5 +43,10 @@ RECIPES = {
         training=_PAPER_TRAINING | {"num_train_epochs": 800},
     ),
     "small": _SMALL,
-    "photos": replace(_SMALL, description=PHOTOS, processor=PHOTO_VIEWS | _JIGSAW | {"jigsaw_scale": [0.6, 1.0]}),
+    "photos": replace(
+        _SMALL,
+        description=PHOTOS,
+        backbone=PHOTO_BACKBONE,
+        processor=PHOTO_VIEWS | _JIGSAW | {"jigsaw_scale": [0.6, 1.0]},
+    ),
 }

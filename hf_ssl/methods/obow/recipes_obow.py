@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ...recipe_utils import PHOTO_VIEWS, PHOTOS, SMALL, SMALL_TRAINING, SMALL_VIEWS, Recipe
+from ...recipe_utils import PHOTO_BACKBONE, PHOTO_VIEWS, PHOTOS, SMALL, SMALL_TRAINING, SMALL_VIEWS, Recipe
 
 # Crops cover a quarter of the image, as the patches do: those would only be more of the same.
 _SMALL = Recipe(
@@ -56,5 +56,5 @@ RECIPES = {
         },
     ),
     "small": _SMALL,
-    "photos": replace(_SMALL, description=PHOTOS, processor=_PHOTO_CROPS),
+    "photos": replace(_SMALL, description=PHOTOS, backbone=PHOTO_BACKBONE, processor=_PHOTO_CROPS),
 }
