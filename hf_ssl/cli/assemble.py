@@ -231,14 +231,13 @@ def build_training_arguments(
     training: dict[str, Any], explicit: dict[str, Any], checkpoints: Path, data: Data, on_cpu: bool
 ) -> SSLTrainingArguments:
     """The recipe, then what the user set; without labelled test images nothing is evaluated on the way."""
-    values = {"output_dir": str(checkpoints)} | merge_arguments(training, explicit)
     if data.test is None:
-        if explicit.get("eval_strategy", "no") != "no":
-            raise ValueError(
-                f"--eval_strategy {explicit['eval_strategy']} needs images to evaluate on, and {data.name} has none "
-                "held out: name them with --test-split, or leave it out."
-            )
-        values = {name: value for name, value in values.items() if name != "eval_steps"} | {"eval_strategy": "no"}
+        training = training | {"eval_strategy": "no"}
+    values = {"output_dir": str(checkpoints)} | merge_arguments(training, explicit)
+    if data.test is None and values["eval_strategy"] != "no":
+        raise ValueError(
+            f"{data.name} has no test images, which --eval_strategy and --eval_steps need: leave them out."
+        )
     elif isinstance(data.test, Sized) and "per_device_train_batch_size" in values:
         # A contrastive loss depends on the size of the batch: the same one makes the two curves comparable.
         values.setdefault("per_device_eval_batch_size", values["per_device_train_batch_size"])

@@ -69,9 +69,8 @@ def run(request: Request) -> None:
     try:
         pretrain(request, folder)
     except BaseException:
-        if not any_file(folder.checkpoints):
-            finished = (request.output_dir / CONFIG_NAME).is_file()
-            shutil.rmtree(made if made and not finished else folder.checkpoints, ignore_errors=True)
+        if not any_file(folder.checkpoints) and not (request.output_dir / CONFIG_NAME).is_file():
+            shutil.rmtree(made or folder.checkpoints, ignore_errors=True)
         raise
 
 

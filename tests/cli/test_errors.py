@@ -1,6 +1,5 @@
 """Every mistake ends in one sentence with cause and remedy, exit code 2, and nothing left behind."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from transformers import AutoModel
 from hf_ssl.cli import main
 from hf_ssl.hub import export_pretrained
 
-from ..conftest import build_model, build_processor
+from ..conftest import BACKBONES, build_model, build_processor
 
 
 def exit_code(monkeypatch, *arguments):
