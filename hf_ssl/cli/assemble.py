@@ -153,7 +153,7 @@ def assemble(
         result.costs = Costs(**decided["costs"]) if decided["costs"] else None
     elif images is not None:
         time_it(result, None if "per_device_train_batch_size" in explicit else smallest)
-    if budgeted and result.costs and (not decided or request.minutes is not None):
+    if budgeted and result.costs and (not decided or request.minutes not in (None, decided.get("minutes"))):
         seconds = 60 * (request.minutes or plan.DEFAULT_MINUTES) - (time.perf_counter() - started)
         evaluable = images + len(data.test) if request.evaluate and data.test is not None else 0
         evaluated = result.costs.evaluable_images(seconds, evaluable)

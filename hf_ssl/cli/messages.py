@@ -26,9 +26,8 @@ def announcement(method: Method, data: Data, run: Assembly, effective: dict[str,
     lines.append(f"  recipe {run.recipe_name}: {run.recipe.description}")
     lines.append(f"  images at {size.value} pixels, {size.reason}")
     lines.append(f"  encoder {backbone.value}, {backbone.reason}: {parameters:.2f} M parameters")
-    lines.append(f"  {describe(effective)}")
-    if "batch" in run.choices:
-        lines.append(f"  {run.images_a_step} images a step, {run.choices['batch'].reason}")
+    more = f", {run.choices['batch'].reason}" if "batch" in run.choices else ""
+    lines.append(f"  {effective['batch_size']} images a step{more}; {describe(effective)}")
     lines.append(f"  {_length(run)}")
     return "\n".join(lines)
 

@@ -94,10 +94,10 @@ def pretrain(request: Request, folder: RunFolder) -> None:
     run = assemble(request, method, data, folder.checkpoints, decided, began)
     args, model, processor = run.args, run.model, run.processor
     trainer = SSLTrainer(model, args, processor, train_dataset=run.train, eval_dataset=data.test)
-    effective = args.effective(trainer)
+    effective = trainer.effective()
     if trainer.is_world_process_zero():
         longer = folder.begin(effective["steps"])
-        write_json(output_dir / _PLAN, run.decided())
+        write_json(output_dir / _PLAN, run.decided() | {"minutes": request.minutes})
         typer.echo(announcement(method, data, run, effective))
         if longer:
             typer.echo(longer)

@@ -12,7 +12,6 @@ from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION
 from transformers.utils import logging
 
 from ..configuration_utils import closest
-from .effective import effective_values
 from .quantities import COSINE, COSINE_WITH_MIN, merge, plain, refuse_two_names, refuse_without_effect
 
 logger = logging.get_logger(__name__)
@@ -24,7 +23,7 @@ class SSLTrainingArguments(TrainingArguments):
     Every argument of [`~transformers.TrainingArguments`] works. These are added, or have another default.
 
     A quantity has one value: two arguments that set the same one, such as `learning_rate` and `base_learning_rate`,
-    are refused, and so are arguments that would have no effect. `effective(trainer)` says what follows from all.
+    are refused, and so are arguments that would have no effect. `SSLTrainer.effective()` says what follows from all.
 
     Args:
         base_learning_rate (`float`, *optional*):
@@ -135,10 +134,6 @@ class SSLTrainingArguments(TrainingArguments):
         """Let `learning_rate` follow from `base_learning_rate`; again when the batch size was changed."""
         if self.base_learning_rate is not None:
             self._derive("learning_rate", self.base_learning_rate * self.global_batch_size / 256)
-
-    def effective(self, trainer) -> dict[str, Any]:
-        """What follows from arguments, model and data; see [`effective_values`]."""
-        return effective_values(trainer)
 
     def get_warmup_steps(self, num_training_steps: int) -> int:
         """

@@ -52,19 +52,13 @@ def _end_of_cosine(schedule: str, peak: float, options: dict) -> float | None:
 
 
 def describe(values: dict[str, Any]) -> str:
-    """One line on `effective_values`, for people."""
+    """Optimizer and schedules of `effective_values` in one line, for people."""
+    end = f" to {values['min_learning_rate']:.3g}" if values["min_learning_rate"] else ""
+    last = f" to {values['final_weight_decay']:g}" if values["final_weight_decay"] is not None else ""
     schedule = values["lr_scheduler_type"].replace("_", " ")
-    if values["min_learning_rate"] is not None:
-        schedule += f" to {values['min_learning_rate']:.3g}"
     if values["warmup_steps"]:
-        schedule += f" after {values['warmup_steps']} steps of warm-up"
-    decay = f"{values['weight_decay']:.3g}"
-    if values["final_weight_decay"] is not None:
-        decay += f" to {values['final_weight_decay']:.3g}"
-    length = f"{values['steps']} steps"
-    if values["epochs"] is not None:
-        length += f" ({values['epochs']:.3g} epochs)"
+        schedule += f", {values['warmup_steps']} steps of warm-up"
     return (
-        f"{values['optimizer']}, learning rate {values['learning_rate']:.3g} ({schedule}), weight decay {decay}, "
-        f"{values['batch_size']} images a step, {length}, {values['precision']}"
+        f"{values['optimizer']}, learning rate {values['learning_rate']:.3g}{end} ({schedule}), weight decay "
+        f"{values['weight_decay']:g}{last}, {values['precision']}"
     )

@@ -18,6 +18,7 @@ from .batches import WholeBatches, settle_batch, steps_in_epoch
 from .callbacks import StepHooks, WeightDecaySchedule
 from .collators import SequentialBatches, ViewCollator, make_views
 from .doctor import Doctor
+from .effective import effective_values
 from .memory import channels_last_pays, freed_memory_kept
 from .online import has_labels, images_with_loss, online_knn, require_labels
 from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
@@ -129,6 +130,10 @@ class SSLTrainer(PublishingTrainer):
         self.args.steps_per_epoch = self.steps_per_epoch
         return self.args.get_warmup_steps(num_training_steps)
 
+    def effective(self) -> dict[str, Any]:
+        """What follows from arguments, model and data; see [`effective_values`]."""
+        return effective_values(self)
+
     def _get_dataloader(self, dataset, description, batch_size, *args, is_training=False, **kwargs):
         collator = self.data_collator
         if is_training and isinstance(dataset, IterableDataset) and self.args.dataloader_drop_last:
@@ -221,7 +226,7 @@ class SSLTrainer(PublishingTrainer):
 
     def run_facts(self) -> dict[str, Any]:
         doctor = list(self.doctor.findings.values()) if self.doctor else None
-        return super().run_facts() | {"doctor": doctor, "effective": self.args.effective(self)}
+        return super().run_facts() | {"doctor": doctor, "effective": self.effective()}
 
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval") -> dict[str, float]:
         """

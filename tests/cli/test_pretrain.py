@@ -69,7 +69,7 @@ def test_a_run_leaves_everything_it_promises(method, photos, encoder, tmp_path):
     results = json.loads((output / "results.json").read_text())
     assert validate_card(card) == []
     rows = {row["name"]: row for row in results["evaluation"]["rows"]}
-    assert set(rows) == {"raw pixels", "random init", "this encoder"}
+    assert set(rows) == {"raw pixels", "random init", "before", "this encoder"}
     assert f"{rows['this encoder']['knn']:.1f}" in card
     assert results["run"]["steps"] == 12 and results["run"]["base_model"] == str(encoder)
     assert results["run"]["resumed_from"] == 0 and f"python {platform.python_version()}" in card

@@ -61,7 +61,7 @@ def test_the_word_of_the_user_reaches_the_optimizer(method, explicit, optimizer,
     assert type(made).__name__ == optimizer
     assert made.param_groups[0]["initial_lr"] == pytest.approx(rate)
     assert made.param_groups[0]["weight_decay"] == pytest.approx(decay)
-    effective = trainer.args.effective(trainer)
+    effective = trainer.effective()
     assert (effective["optimizer"], effective["weight_decay"]) == (optimizer, decay)
     assert effective["learning_rate"] == pytest.approx(rate)
 
@@ -289,7 +289,7 @@ def test_warmup_and_schedule_count_the_steps_of_the_trainer(values, warmup, step
     values = {"per_device_train_batch_size": 4, "min_learning_rate": 1e-4, "learning_rate": 1e-2, **values}
     args = arguments_of(tmp_path, save_strategy="no", weight_decay=0.1, final_weight_decay=0.4, **values)
     trainer = SSLTrainer(build_model("mae"), args, build_processor("mae"), train_dataset=images(), callbacks=[seen])
-    effective = args.effective(trainer)
+    effective = trainer.effective()
     assert (effective["warmup_steps"], effective["steps"]) == (warmup, steps)
     trainer.train()
     assert trainer.state.global_step == trainer.state.max_steps == steps == len(seen.rates)
@@ -316,7 +316,7 @@ def test_a_stream_has_no_epochs_to_warm_up(stream, tmp_path):
     trainer = trainer_of(
         tmp_path, {"num_train_epochs": 100, "warmup_epochs": 10}, {"max_steps": 20}, train_dataset=stream
     )
-    effective = trainer.args.effective(trainer)
+    effective = trainer.effective()
     assert (effective["warmup_steps"], effective["steps"], effective["epochs"]) == (2, 20, None)
 
 
@@ -340,11 +340,10 @@ def test_what_follows_is_said_in_one_line(tmp_path):
     trainer = trainer_of(
         tmp_path, PAPER["dino"], {"num_train_epochs": 20, "bf16": True, "gradient_accumulation_steps": 2}
     )
-    effective = trainer.args.effective(trainer)
+    effective = trainer.effective()
     assert effective["final_weight_decay"] == 0.4 and effective["steps_per_epoch"] == 3
     assert describe(effective) == (
-        "AdamW, learning rate 1.56e-05 (cosine to 1e-06 after 2 steps of warm-up), weight decay 0.04 to 0.4, "
-        "8 images a step, 60 steps (20 epochs), bfloat16"
+        "AdamW, learning rate 1.56e-05 to 1e-06 (cosine, 2 steps of warm-up), weight decay 0.04 to 0.4, bfloat16"
     )
 
 
@@ -366,5 +365,5 @@ def test_an_optimizer_of_the_users_own(tmp_path):
             build(**{name: value})
     trainer = build()
     trainer.train()
-    effective = trainer.args.effective(trainer)
+    effective = trainer.effective()
     assert [effective[key] for key in ("optimizer", "learning_rate", "weight_decay")] == ["SGD", 0.25, 0.5]
