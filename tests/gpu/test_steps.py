@@ -7,6 +7,7 @@ import torch
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from hf_ssl.data import TensorImages
+from hf_ssl.nn.drop_path import DropPath
 from hf_ssl.registry import METHODS
 from hf_ssl.training import SSLTrainer, SSLTrainingArguments
 
@@ -20,6 +21,8 @@ def step(
     """Loss and gradients of a copy of the model."""
     model = copy.deepcopy(model).to(device).train()
     for layer in model.modules():
+        if isinstance(layer, DropPath):
+            layer.probability = 0.0  # the devices would draw other layers
         if compiled and isinstance(layer, GradientCheckpointingLayer):
             layer.compile()
     model.on_step_begin(0, 10)
