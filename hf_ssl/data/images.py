@@ -87,7 +87,8 @@ def settle_pixel_format(images: Iterable, channels: int = 3) -> PixelFormat:
         channels (`int`, *optional*, defaults to 3): of the decoded images.
 
     Raises:
-        DataError: when most of the images have bands whose meaning nobody has said.
+        DataError: when most of the images have bands whose meaning nobody has said, or colours of 16 bits that use the
+            lower ones only, so that Pillow would make them black.
     """
     samples, deep = [], []
     seen = color_checks = unknown = 0
