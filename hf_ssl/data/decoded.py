@@ -1,17 +1,17 @@
 """Images that are decoded when they are asked for: how bad ones are found, replaced and reported."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from PIL import Image
 
 from .base import ImageDataset
 from .errors import DataError
 from .images import SAMPLED, decode_image, settle_pixel_format
 from .pixels import PixelFormat
 from .unreadable import (
-    DECODED,
-    DECODED_PIXELS,
     HEADERS,
     Header,
     allowed_unreadable,
@@ -19,6 +19,7 @@ from .unreadable import (
     read_header,
     reason_of,
     spread,
+    to_decode,
 )
 
 READABLE, UNREADABLE = 0, 1  # as far as it is known
@@ -96,26 +97,22 @@ class DecodedImages(ImageDataset):
         """
         errors: dict[int, Exception] = {}
         headers: dict[int, Header] = {}
+        shapes: dict[int, torch.Size] = {}
         tried = self._rows[spread(len(self), self._headers_read)].tolist()
-        for start in range(0, len(tried), 100):
-            rows = tried[start : start + 100]
-            for row, cell in zip(rows, self._cells(rows), strict=True):
-                self._attempt(self._header, row, cell, headers, errors)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            for start in range(0, len(tried), 100):
+                rows = tried[start : start + 100]
+                for row, cell in zip(rows, self._cells(rows), strict=True):
+                    self._attempt(self._header, row, cell, headers, errors)
+            broken = len(errors)
+            chosen = to_decode(headers)  # only decoding finds a file that ends too soon
+            for row in chosen:
+                self._attempt(self._shape, row, self._cells([row])[0], shapes, errors)
         self._headers = list(headers.values())
-        broken = len(errors)
-        # Only decoding finds a file that ends too soon.
-        pixels = sum(header.width * header.height for header in self._headers) / max(len(headers), 1)
-        wanted = min(DECODED, max(int(DECODED_PIXELS / max(pixels, 1)), 8))
-        decoded: dict[int, torch.Tensor] = {}
-        good = list(headers)
-        chosen = [good[i] for i in spread(len(good), wanted)]
-        for row in chosen:
-            self._attempt(
-                lambda row, cell: self._decode(row, cell)[0].shape, row, self._cells([row])[0], decoded, errors
-            )
         share = at_least(broken, len(tried), len(self))
-        share += (1 - share) * at_least(len(errors) - broken, len(chosen), len(good))
-        self._judge(errors, share, len(decoded))
+        share += (1 - share) * at_least(len(errors) - broken, len(chosen), len(headers))
+        self._judge(errors, share)
 
     def readable(self) -> "DecodedImages":
         """The images that are not known to be unreadable."""
@@ -179,6 +176,9 @@ class DecodedImages(ImageDataset):
         image, label = self._image(row, cell)
         return self._decoded(image), label
 
+    def _shape(self, row: int, cell) -> torch.Size:
+        return self._decode(row, cell)[0].shape
+
     def _decoded(self, image) -> torch.Tensor:
         return decode_image(image, self.channels, self.pixel_format, self._shortest_side)
 
@@ -222,8 +222,8 @@ class DecodedImages(ImageDataset):
             f"None of the {len(self)} images in {self.place} can be read{self._examples(self._rows)}: check the files."
         )
 
-    def _judge(self, errors: dict[int, Exception], share: float, decoded: int) -> None:
-        if not decoded:
+    def _judge(self, errors: dict[int, Exception], share: float) -> None:
+        if len(errors) == len(self):
             number = f"None of the {len(self)} images in {self.place} can be read"
             raise DataError(f"{number}{self._examples(errors)}: check the files.") from next(iter(errors.values()))
         accepted = allowed_unreadable(len(self), self.max_unreadable)

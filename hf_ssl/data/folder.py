@@ -61,7 +61,7 @@ class ImageFolder(DecodedImages):
         if not len(self._files):
             raise DataError(_no_images(self.root, listing))
         super().__init__(
-            len(self._files), None, None, channels=channels, max_unreadable=max_unreadable, place=str(root)
+            len(self._files), None, None, channels=channels, max_unreadable=max_unreadable, place=str(self.root)
         )
         # What the tables say wins over the folders, unless the user names a level.
         self._table = None if label_level is not None else metadata_labels(self.root, listing, label_column)

@@ -82,6 +82,8 @@ def split_folder(whole: ImageFolder, split: str | None, test_split: str | None) 
     if test_name is None:
         return FolderSplits(train, None, None, left_out)
     held_out = used.subset(range(len(parts.train), len(rows))).readable()
+    if not labelled(test):
+        held_out = held_out.with_labels(None, None)
     made_by = f"{parts.train_name or 'everything else'} to train on, {test_name} to test on"
     return FolderSplits(train, held_out, made_by, left_out)
 

@@ -102,7 +102,7 @@ def list_images(root: Path, exclude: Sequence[str | os.PathLike] = ()) -> Listin
             exported repository) are left out anyway.
     """
     listing = Listing(np.empty(0, dtype="S1"))
-    excluded = {identity for folder in exclude if (identity := _identity(os.path.expanduser(folder)))}
+    excluded = {_identity(os.path.expanduser(folder)) for folder in exclude} - {None, _identity(root)}
     found: list[str] = []
     unknown: list[str] = []
     seen = set()
@@ -113,7 +113,7 @@ def list_images(root: Path, exclude: Sequence[str | os.PathLike] = ()) -> Listin
         within = links.pop(0) if linked else pending.pop()
         folder = os.path.join(root, within)
         identity = _identity(folder)
-        if within and identity in excluded - {_identity(root)}:
+        if identity in excluded:
             listing.leave_out(EXCLUDED, within)
             continue
         if identity in seen:

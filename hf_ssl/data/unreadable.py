@@ -10,7 +10,8 @@ from PIL import Image, UnidentifiedImageError
 from .images import FORMATS, decode_image
 
 HEADERS = 2000  # images whose header is read when a data set is judged
-DECODED = 64  # images that are decoded then, fewer if they are large
+DECODED = 64  # images that are decoded then, fewer if they are large, but at least
+DECODED_AT_LEAST = 8
 DECODED_PIXELS = 64_000_000  # together; about a second
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 turn the picture by a quarter
 _KNOWN = ((b"%pdf", "a PDF"), (b"<svg", "an SVG drawing"), (b"<html", "a web page"), (b"<!doctype html", "a web page"))
@@ -46,6 +47,17 @@ def read_header(image) -> Header:
             return Header(width, height, opened.format)
     height, width = decode_image(image).shape[-2:]
     return Header(width, height, None)
+
+
+def to_decode(headers: dict[int, Header]) -> list[int]:
+    """Evenly spread keys of `headers` that are cheap to decode: without those of far more pixels than the others."""
+    pixels = {row: header.width * header.height for row, header in headers.items()}
+    if len(pixels) <= DECODED and sum(pixels.values()) <= DECODED_PIXELS:
+        return list(pixels)
+    usual = sorted(pixels.values())[len(pixels) // 2]
+    rows = [row for row, count in pixels.items() if count <= 2 * usual]
+    wanted = max(DECODED_PIXELS * len(rows) // sum(pixels[row] for row in rows), DECODED_AT_LEAST)
+    return [rows[i] for i in spread(len(rows), min(wanted, DECODED))]
 
 
 def allowed_unreadable(count: int, share: float | None) -> int:

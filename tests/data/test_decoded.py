@@ -10,7 +10,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from hf_ssl.data import DataError, ImageFolder, as_image_dataset, collate_images, load_data
-from hf_ssl.data.unreadable import allowed_unreadable, at_least, read_header, reason_of, spread
+from hf_ssl.data.unreadable import Header, allowed_unreadable, at_least, read_header, reason_of, spread, to_decode
 
 from .pictures import classes, damage, files, write
 
@@ -131,6 +131,16 @@ def test_headers_of_a_large_folder_are_a_sample(tmp_path):
         (tmp_path / f"{i:04d}.png").hardlink_to(tmp_path / "0001.png")
     with pytest.raises(DataError, match="of the 2500 images in .* more than the 250 that are accepted"):
         load_data(tmp_path)
+
+
+def test_what_is_decoded_is_cheap():
+    def headers(*sides):
+        return {row: Header(side, side, "PNG") for row, side in enumerate(sides)}
+
+    assert to_decode(headers()) == [] and to_decode(headers(*[100] * 10)) == list(range(10))
+    assert to_decode(headers(*[100] * 128)) == list(range(0, 128, 2))
+    assert to_decode(headers(*[4000] * 100)) == [i * 100 // 8 for i in range(8)]  # photographs of 16 megapixels
+    assert to_decode(headers(16000, *[100] * 10)) == list(range(1, 11))  # one giant among small ones
 
 
 def test_spread_reaches_over_the_whole_set():

@@ -232,6 +232,8 @@ def test_streams_skip_what_they_cannot_read():
         list(HubStream(table(25, bad=range(5)).to_iterable_dataset(), max_unreadable=0.1))
     with pytest.raises(DataError, match="None of the 3 images"):
         list(HubStream(table(3, bad=range(3)).to_iterable_dataset()))
+    with pytest.raises(DataError, match="None of the 100 images"):  # no need to wait for the rest
+        list(HubStream(table(120, bad=range(100)).to_iterable_dataset()))
     with pytest.raises(DataError, match="image_column='img'"):
         as_image_dataset(table().to_iterable_dataset(), image_column="img")
 
