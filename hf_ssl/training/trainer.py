@@ -14,7 +14,7 @@ from .callbacks import StepHooks, WeightDecaySchedule
 from .collators import SequentialBatches, ViewCollator, make_views
 from .doctor import Doctor
 from .memory import channels_last_pays, freed_memory_kept
-from .online import has_labels, images_with_loss, online_knn, require_labels
+from .online import has_labels, images_with_loss, online_knn, require_best_metric, require_labels
 from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
 from .publishing import PublishingTrainer
 
@@ -82,6 +82,8 @@ class SSLTrainer(PublishingTrainer):
             processing_class=processing_class,
             **kwargs,
         )
+        if not isinstance(eval_dataset, dict):
+            require_best_metric(args.metric_for_best_model, train_dataset, eval_dataset, args.online_knn)
         self.add_callback(StepHooks(self.sequential_batches()))
         if args.final_weight_decay is not None:
             self.add_callback(WeightDecaySchedule)
