@@ -15,9 +15,10 @@ from ..data import DecodedImages, PixelFormat, load_data
 from ..evaluation import evaluate_encoder, find_image_processor, load_encoder, load_image_processor
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-# What decides which images are for training: argument of `load_data` -> option.
+# Arguments of `load_data` that decide which images are held out to test on, and their options.
 _SPLIT = {
     "seed": "--data-seed",
+    "test_fraction": None,
     "label_level": "--label-level",
     "split": "--split",
     "test_split": "--test-split",
@@ -48,6 +49,16 @@ class Request:
     seed: int
     json_file: Path | None
 
+    def asked(self) -> dict[str, Any]:
+        """What decides about the split, as arguments of `load_data`, as far as the user has said it."""
+        own = {
+            "seed": self.data_seed,
+            "label_level": self.label_level,
+            "split": self.split,
+            "test_split": self.test_split,
+        }
+        return {name: value for name, value in own.items() if value is not None}
+
 
 def run(request: Request) -> None:
     if request.json_file is not None and not request.json_file.parent.is_dir():
@@ -69,7 +80,10 @@ def run(request: Request) -> None:
     else:
         processor = load_image_processor(request.image_processor)
     columns = {"image_column": request.image_column, "label_column": request.label_column}
-    source = load_data(request.data, **columns, **split_settings(request))
+    used = split_of_run(request)
+    as_then = {name: used[name] for name in _SPLIT if name in used}
+    source = load_data(request.data, **columns, **as_then | request.asked())
+    require_held_out(request, used, vars(source).get("split", {}))
     if source.train.labels is None:
         raise ValueError(
             f"{source.name} has no labels, which evaluation needs: give images in one subfolder a class, or name the "
@@ -99,36 +113,28 @@ def run(request: Request) -> None:
         request.json_file.write_text(json.dumps(report.to_dict(), indent=2) + "\n", encoding="utf-8")
 
 
-def split_settings(request: Request) -> dict[str, Any]:
+def split_of_run(request: Request) -> Mapping[str, Any]:
+    """How the run that the encoder comes from split these data; nothing where it saw others, or is not known."""
+    folder = Path(request.data).expanduser()
+    run = run_of(request.encoder, request.revision)
+    same = run.get("dataset") == (folder.resolve().name if folder.is_dir() else request.data)
+    return run.get("split", {}) if same else {}
+
+
+def require_held_out(request: Request, used: Mapping[str, Any], split: Mapping[str, Any]) -> None:
     """
-    How to split the data, as arguments of `load_data`: as the user said, else as the run that the encoder comes from
-    did, where it was trained on these data.
+    Nothing that was trained on is evaluated on: where the run held out images of its own choice, they are the same.
 
     Raises:
-        ValueError: where the user asks for another split than that of the run.
+        ValueError: where the user asks for others.
     """
-    asked = {
-        "seed": request.data_seed,
-        "label_level": request.label_level,
-        "split": request.split,
-        "test_split": request.test_split,
-    }
-    folder = Path(request.data).expanduser()
-    name = folder.resolve().name if folder.is_dir() else request.data
-    run = run_of(request.encoder, request.revision)
-    used = run.get("split") if run.get("dataset") == name else None
-    settings = {}
-    for argument, option in _SPLIT.items():
-        value = asked[argument]
-        if used and value is not None and argument in used and value != used[argument]:
-            raise ValueError(
-                f"{request.encoder} was trained on {name} with {option} {used[argument]}, so that {option} {value} "
-                f"would evaluate it on images that it was trained on: leave {option} out."
-            )
-        value = (used or {}).get(argument) if value is None else value
-        if value is not None:
-            settings[argument] = value
-    return settings
+    if "seed" not in used or used.get("test_sha256") == split.get("test_sha256"):
+        return
+    options = " and ".join(_SPLIT[name] for name in request.asked())
+    said = f"{request.encoder} was trained on {request.data} when other images were held out to test on"
+    if options:
+        raise ValueError(f"{said}, so that it would be evaluated on images it was trained on: leave out {options}.")
+    typer.echo(f"{said}: it may be evaluated on images that it was trained on. Have they changed since?", err=True)
 
 
 def run_of(encoder: str, revision: str | None) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from .evaluate import evaluate_encoder
 from .features import Features, embedding_of, extract_features, preprocess
 from .image_processors import find_image_processor, load_image_processor
 from .knn import knn_accuracy, knn_predict
-from .labels import labelled_part
+from .labels import evaluable, labelled_part
 from .linear import LinearResult, fit_logistic, linear_probe
 from .loading import load_encoder
 from .low_label import LowLabelResult, low_label_probe
@@ -20,6 +20,7 @@ __all__ = [
     "LowLabelResult",
     "effective_rank",
     "embedding_of",
+    "evaluable",
     "evaluate_encoder",
     "extract_features",
     "feature_std",

@@ -37,6 +37,18 @@ def require_labels(model: SSLPreTrainedModel, dataset) -> None:
         )
 
 
+def require_best_metric(metric: str | None, train, test, online_knn: bool) -> None:
+    """
+    Raises:
+        ValueError: when the best checkpoint is to be the one with the best kNN accuracy, and none will be measured.
+    """
+    if (metric or "").removeprefix("eval_") == "knn" and not (online_knn and has_labels(train) and has_labels(test)):
+        raise ValueError(
+            f"metric_for_best_model={metric!r} needs online_knn=True, and labels on training and evaluation images: "
+            "choose 'loss'."
+        )
+
+
 def images_with_loss(model: SSLPreTrainedModel, dataset, batch_size: int) -> Sequence[int]:
     """
     The images of an evaluation set, by their index, that the loss can be computed of: for a supervised method those of

@@ -20,7 +20,7 @@ from .collators import SequentialBatches, ViewCollator, make_views
 from .doctor import Doctor
 from .effective import effective_values
 from .memory import channels_last_pays, freed_memory_kept
-from .online import has_labels, images_with_loss, online_knn, require_labels
+from .online import has_labels, images_with_loss, online_knn, require_best_metric, require_labels
 from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
 from .progress import ProgressLine
 from .publishing import PublishingTrainer
@@ -105,6 +105,8 @@ class SSLTrainer(PublishingTrainer):
         if train_dataset is not None and args.max_steps > 0:
             self.warmup_steps(args.max_steps)  # a stream has no epochs to count
         self.add_callback(StepHooks(self.sequential_batches(), self.set_epoch))
+        if not isinstance(eval_dataset, dict):
+            require_best_metric(args.metric_for_best_model, train_dataset, eval_dataset, args.online_knn)
         if args.final_weight_decay is not None:
             self.add_callback(WeightDecaySchedule)
         if self.doctor is not None:

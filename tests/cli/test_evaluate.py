@@ -192,8 +192,8 @@ def test_options(photos, tmp_path, monkeypatch, capsys):
     assert found["protocol"]["k"] == 3 and found["protocol"]["temperature"] == 0.2
     assert all(row["linear"] is None for row in found["rows"])
     (folder / "preprocessor_config.json").unlink()
-    code, message = hf_ssl(monkeypatch, capsys, "evaluate", folder, "--data", photos)
-    assert code == 2 and "has no preprocessor_config.json" in message and "--image-processor" in message
+    code, message = hf_ssl(monkeypatch, capsys, "evaluate", folder, "--data", photos, "--no-linear")
+    assert code == 0 and "so it is assumed: RGB images, resized and cropped to 32x32 pixels" in message
     CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=32).save_pretrained(tmp_path / "other")
     options = ("--image-processor", tmp_path / "other", "--no-linear", "--json-file", report)
     evaluate(monkeypatch, capsys, folder, "--data", photos, *options)
@@ -287,6 +287,7 @@ def test_mistakes(photos, tmp_path, monkeypatch, capsys):
         "dtype": ([vit, "--dtype", "bfloat"], "Did you mean 'bfloat16'?"),
         "batch": ([vit, "--batch-size", 0], "--batch-size must be at least 1"),
         "k": ([vit, "--data", photos, "--k", 500], "k = 500 neighbours, but the training set has"),
+        "k of none": ([vit, "--data", photos, "--k", 0], "k = 0 neighbours"),
         "temperature": ([vit, "--data", photos, "--k", 3, "--temperature", 0], "temperature must be above 0"),
         "image processor": ([vit, "--image-processor", text], "text has no image processor"),
         "report": ([vit, "--json-file", tmp_path / "no" / "x.json"], "does not exist"),
@@ -294,3 +295,98 @@ def test_mistakes(photos, tmp_path, monkeypatch, capsys):
     for name, (arguments, expected) in cases.items():
         code, message = hf_ssl(monkeypatch, capsys, "evaluate", *arguments)
         assert code == 2 and expected in message and "Traceback" not in message, (name, message)
+
+
+SPLIT = {"made_by": "20% of every class, data seed 3", "seed": 3, "test_fraction": 0.25, "test_sha256": "abc"}
+
+
+@pytest.fixture
+def run_folder(photos, tmp_path):
+    """An encoder with the results.json of the run on `photos` that it comes from."""
+    folder = save(KINDS["ViT"][0](), tmp_path / "run")
+    (folder / "results.json").write_text(json.dumps({"run": {"dataset": "photos", "split": SPLIT}}))
+    shutil.copytree(folder, folder / "checkpoints" / "checkpoint-5", ignore=lambda *_: ["results.json", "checkpoints"])
+    return folder
+
+
+def loaded(monkeypatch, split):
+    """The arguments that `load_data` is called with; what it gives was split like this."""
+    from hf_ssl.cli import evaluate as module
+
+    calls = []
+
+    def load_data(source, **arguments):
+        calls.append({k: v for k, v in arguments.items() if "column" not in k})
+        data = module_load(source, **{k: v for k, v in calls[-1].items() if k in ("seed", "test_fraction")})
+        data.split = split
+        return data
+
+    module_load = module.load_data
+    monkeypatch.setattr(module, "load_data", load_data)
+    return calls
+
+
+AS_THEN = {"seed": 3, "test_fraction": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("place", "asked", "test_images", "arguments", "said"),
+    [
+        ("", [], "abc", AS_THEN, None),
+        ("checkpoints/checkpoint-5", [], "abc", AS_THEN, None),
+        ("", ["--data-seed", 3], "abc", AS_THEN, None),
+        ("", [], "def", AS_THEN, "other images were held out to test on: it may be evaluated on images that it was"),
+        ("", ["--data-seed", 4], "def", AS_THEN | {"seed": 4}, "leave out --data-seed."),
+        ("", ["--label-level", 2], "def", AS_THEN | {"label_level": 2}, "leave out --label-level."),
+        (
+            "",
+            ["--split", "a", "--test-split", "b"],
+            "def",
+            AS_THEN | {"split": "a", "test_split": "b"},
+            "leave out --sp",
+        ),
+    ],
+)
+def test_nothing_that_was_trained_on(
+    place, asked, test_images, arguments, said, photos, run_folder, monkeypatch, capsys
+):
+    calls = loaded(monkeypatch, {"test_sha256": test_images})
+    options = ("--data", photos, "--no-linear", "--device", "cpu")
+    code, message = hf_ssl(monkeypatch, capsys, "evaluate", run_folder / place, *options, *asked)
+    assert calls == [arguments]
+    assert code == (2 if asked and said else 0) and (said or "") in message and ("trained" in message) == bool(said)
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        {"run": {"dataset": "other photos", "split": SPLIT}},
+        {"run": {"dataset": "photos"}},  # of an earlier version
+        {"run": None},
+        [1],
+    ],
+)
+def test_runs_that_say_nothing_of_these_data(results, photos, run_folder, monkeypatch, capsys):
+    (run_folder / "results.json").write_text(json.dumps(results))
+    calls = loaded(monkeypatch, {"test_sha256": "def"})
+    options = ("--data", photos, "--no-linear", "--device", "cpu", "--data-seed", 5)
+    code, message = hf_ssl(monkeypatch, capsys, "evaluate", run_folder, *options)
+    assert code == 0 and calls == [{"seed": 5}] and "trained" not in message
+
+
+def test_few_images(photos, tmp_path, monkeypatch, capsys):
+    few = tmp_path / "few"
+    for label in ("bright", "dark"):
+        (few / label).mkdir(parents=True)
+        for i in range(3):
+            shutil.copy(photos / label / f"{i}.png", few / label)
+    vit = save(KINDS["ViT"][0](), tmp_path / "vit")
+    monkeypatch.setattr("sys.argv", ["hf-ssl", "evaluate", str(vit), "--data", str(few)])
+    from hf_ssl.cli import main
+
+    with pytest.raises(SystemExit) as exit_info:
+        main()
+    shown = capsys.readouterr().out
+    assert exit_info.value.code == 0 and "k = 4, T = 0.07. There are 4 labelled training images" in shown
+    code, message = hf_ssl(monkeypatch, capsys, "evaluate", vit, "--data", few, "--k", 20)
+    assert code == 2 and "k = 20 neighbours, but the training set has 4 images: use 1 to 4" in message

@@ -1,6 +1,7 @@
 """The card says what is known, nothing else, and its code runs."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from hf_ssl.evaluation import EvaluationReport, EvaluationRow
 from hf_ssl.hub import export_pretrained, native_encoder
 from hf_ssl.hub.card import build_card, validate_card
+from hf_ssl.hub.card_sections import results_table
 from hf_ssl.registry import METHODS
 
 from ..conftest import CASES, build_model, build_processor
@@ -251,3 +253,17 @@ def test_the_code_of_the_card_runs(method, backbone, tmp_path, monkeypatch):
     assert names["embedding"].shape == (1, native_encoder(model).config.hidden_size if method == "mae" else 32)
     assert type(names["model"]) is type(model) and type(names["processor"]) is type(processor)
     assert names["processor"].to_dict() == processor.to_dict()
+
+
+def test_the_row_before_and_the_notes_of_an_evaluation():
+    rows = [EvaluationRow("before", 48, 40.0, 50.0), *REPORT.rows]
+    notes = ["7 of 1607 test images have no label and are left out."]
+    results = replace(REPORT, rows=rows, notes=notes).to_dict()
+    text = results_table(results)
+    assert "| before | 40.0 | 50.0 | 48 |" in text
+    assert "\n\nThe row before is the encoder that training started from. 7 of 1607 test images have no" in text
+    assert "**Verdict:** better than before by 23.3, raw pixels by 43.2" in text
+    old = REPORT.to_dict()
+    del old["notes"]
+    assert "**Verdict:** better than raw pixels" in results_table(old) and "row before" not in results_table(old)
+    assert "Verdict" not in results_table({"rows": old["rows"]})

@@ -110,3 +110,12 @@ def test_supervised_needs_labels_on_all(labels, sentence):
     assert has_labels(dataset) is bool(labels and max(labels) >= 0)
     with pytest.raises(ValueError, match=sentence):
         require_labels(build_model("supervised"), dataset)
+
+
+def test_the_best_checkpoint_by_knn_needs_labels(tmp_path):
+    best = {"metric_for_best_model": "eval_knn"}
+    with pytest.raises(ValueError, match="metric_for_best_model='eval_knn' needs online_knn=True, and labels"):
+        trainer("simclr", images([0, 1] * 4), images([-1, -1]), tmp_path, **best)
+    with pytest.raises(ValueError, match="needs online_knn=True"):
+        trainer("simclr", images([0, 1] * 4), images([0, 1]), tmp_path, online_knn=False, **best)
+    trainer("simclr", images([0, 1] * 4), images([0, -1]), tmp_path, **best)
