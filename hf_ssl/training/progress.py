@@ -11,7 +11,7 @@ _NAMES = {"loss": "loss", "eval_loss": "test loss", "eval_knn": "kNN", "embeddin
 
 
 class ProgressLine(ProgressCallback):
-    """transformers' bar, on terminals only, without a second one for evaluations, and lines in place of dictionaries."""
+    """A bar on terminals only, without a second one for evaluations, and lines in place of dictionaries."""
 
     def on_train_begin(self, args, state, control, **kwargs):
         self.first_step = self.current_step = state.global_step
