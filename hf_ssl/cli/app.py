@@ -267,7 +267,6 @@ def convert(
 ) -> None:
     """Write a public checkpoint as a repository: native encoder at the root, the method under pretraining/."""
     get_method(method)
-    require_path(file, "The checkpoint")
     from .convert import run
 
     run(method, file, output_dir)

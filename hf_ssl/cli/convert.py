@@ -13,6 +13,7 @@ from ..hub.card import END_NOTES, NOTES
 from ..registry import METHODS, get_method
 from .assemble import build_processor
 from .export import require_empty
+from .paths import require_path
 
 
 def run(name: str, file: Path, output_dir: Path) -> None:
@@ -20,6 +21,7 @@ def run(name: str, file: Path, output_dir: Path) -> None:
     if method.convert is None:
         known = ", ".join(m.name for m in METHODS.values() if m.convert)
         raise ValueError(f"There is no public checkpoint of {method.title} for PyTorch. There are some of: {known}.")
+    require_path(file, "The checkpoint")
     require_empty(output_dir)
     checkpoint = read_checkpoint(file)
     try:

@@ -23,7 +23,8 @@ class Doctor(TrainerCallback):
     """
     Checks at every log; each finding is reported once, kept in `findings`, and logged as a warning.
 
-    - `nan`: the loss, or a weight that is about to be saved, is not finite; training is stopped, and not saved.
+    - `nan`: the loss, or a weight that is about to be saved or evaluated, is not finite; training is stopped, and the
+      weights are not saved.
     - `uniform`: the loss stays, over `patience` logs, within 0.1 % of that of a uniform output.
     - `rank`: the effective rank (arXiv:2210.02885) of recent embeddings is below `min_rank`.
     - `teacher`: no parameter of the momentum network changed between two logs.
@@ -52,14 +53,15 @@ class Doctor(TrainerCallback):
             self._embeddings.pop(0)
 
     def rank(self) -> float | None:
-        """Effective rank of the remembered embeddings, or `None` when there are fewer than 16."""
+        """Effective rank of the remembered embeddings, or `None` when there are fewer than 16, or some not finite."""
         if sum(map(len, self._embeddings)) < 16:
             return None
-        return float(effective_rank(torch.cat(self._embeddings)[-self.window :]))
+        embeddings = torch.cat(self._embeddings)[-self.window :]
+        return float(effective_rank(embeddings)) if embeddings.isfinite().all() else None
 
     def on_step_end(self, args, state, control, model=None, **kwargs):
         # Logs are rare: the weights can be lost before one says so.
-        if control.should_save and "nan" not in self.findings and not _finite(model):
+        if (control.should_save or control.should_evaluate) and "nan" not in self.findings and not _finite(model):
             self._stop("A weight is no longer finite", args, state, control, model)
 
     def on_epoch_end(self, args, state, control, model=None, **kwargs):
@@ -150,7 +152,8 @@ class Doctor(TrainerCallback):
 
 
 def _finite(model) -> bool:
-    return bool(torch.stack([p.detach().float().sum() for p in model.parameters()]).isfinite().all())
+    floats = [t.detach() for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()]
+    return bool(torch.stack([t.float().sum() for t in floats]).isfinite().all())
 
 
 def _learning_rate(args) -> str:

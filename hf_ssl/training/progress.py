@@ -1,6 +1,7 @@
-"""What a run shows while it goes on: one line that is rewritten, and a bounded number that stay."""
+"""What a run shows while it goes on: a bounded number of lines, and on a terminal one that is rewritten."""
 
 import sys
+import time
 
 from tqdm.auto import tqdm
 from transformers import ProgressCallback
@@ -10,14 +11,17 @@ _NAMES = {"loss": "loss", "eval_loss": "test loss", "eval_knn": "kNN", "embeddin
 
 
 class ProgressLine(ProgressCallback):
-    """transformers' bar, without a second one for every evaluation, and with sentences for dictionaries."""
+    """A bar on terminals only, without a second one for evaluations, and lines in place of dictionaries."""
 
     def on_train_begin(self, args, state, control, **kwargs):
-        self.current_step, self.shown = state.global_step, -1
+        self.first_step = self.current_step = state.global_step
+        self.started, self.shown = time.monotonic(), -1
         if state.is_world_process_zero:
-            interval = 0.1 if sys.stderr.isatty() else 10.0  # seconds; a file keeps what a terminal overwrites
             self.training_bar = tqdm(
-                total=state.max_steps, initial=state.global_step, dynamic_ncols=True, mininterval=interval
+                total=state.max_steps,
+                initial=state.global_step,
+                dynamic_ncols=True,
+                disable=not sys.stderr.isatty(),  # a file keeps what a terminal overwrites
             )
 
     def on_prediction_step(self, args, state, control, **kwargs):
@@ -35,10 +39,18 @@ class ProgressLine(ProgressCallback):
         part = state.global_step * _LINES // max(state.max_steps, 1)
         if parts and ("loss" not in logs or part > self.shown):
             self.shown = part
-            self.training_bar.write(f"step {state.global_step} of {state.max_steps}: {', '.join(parts)}")
+            line = f"step {state.global_step} of {state.max_steps}: {', '.join(parts)}"
+            self.training_bar.write(line + (self._time_left(state) if "loss" in logs else ""))
+
+    def _time_left(self, state) -> str:
+        done, left = state.global_step - self.first_step, state.max_steps - state.global_step
+        if not done or not left:
+            return ""
+        seconds = (time.monotonic() - self.started) / done * left
+        return f", {tqdm.format_interval(seconds)} left"
 
     def clear(self) -> None:
-        """Take the line away, for a message in its place."""
+        """Take the rewritten line away, for a message in its place."""
         if self.training_bar is not None:
             self.training_bar.leave = False
             self.training_bar.close()

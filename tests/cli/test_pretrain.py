@@ -62,7 +62,7 @@ def test_a_run_leaves_everything_it_promises(method, photos, encoder, tmp_path):
     run = subprocess.run(command(method, photos, encoder, output), capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-3000:]
     assert "raw pixels" in run.stdout and "random init" in run.stdout
-    assert "broken.jpg" in run.stderr
+    assert "broken.jpg" in run.stderr and run.stderr.count("\n") <= 5, run.stderr
     model, processor = AutoModel.from_pretrained(output), AutoImageProcessor.from_pretrained(output)
     image = Image.open(next((photos / "dark").glob("*.png")))
     assert model(**processor(image, return_tensors="pt")).pooler_output.shape == (1, 48)

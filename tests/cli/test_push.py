@@ -38,7 +38,7 @@ def test_mistakes(hub, repository, tmp_path, monkeypatch, capsys):
     (repository / "README.md").write_text((repository / "README.md").read_text() + "\nmore\n")
     hub.repo("me/one").tags["v1"] = hub.repo("me/one").branches["main"]
     for arguments, expected in {
-        (tmp_path / "nowhere", "me/one"): "nowhere is no folder",
+        (tmp_path / "nowhere", "me/one"): "no file or folder",
         (tmp_path, "me/one"): "is no repository of hf_ssl, it lacks config.json",
         (repository, "me/one", "--tag", "v1"): "has the tag 'v1' already",
         (repository, "me/one", "--token", "hf_read"): "may not write to me/one",
