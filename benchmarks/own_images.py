@@ -7,8 +7,8 @@ One's own images with the bare command: three folders, three seeds, what it foun
 Folders are `stamps` (some 800 drawings and photographs in nested folders, most of them with transparent parts), `flat`
 (60 of them side by side, without labels, one broken) and `crops` (20 000 cut-outs of 40 to 200 pixels of the 16
 photographs inside the scikit-image wheel; left halves to train, right halves to test). Each run is `hf-ssl pretrain
---data FOLDER` and a seed. Results go one by one to `benchmarks/results/own-images.json`; a run that is there is not run
-again. The page beside it is written from them.
+--data FOLDER` and a seed. Results go one by one to `benchmarks/results/own-images.json`; a run that is there is not
+run again. The page beside it is written from them.
 """
 
 import argparse

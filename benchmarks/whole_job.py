@@ -51,10 +51,11 @@ class Job:
         model, _ = build_model(self.method, self.recipe, None, {}, SIZE, SEED, None)
         processor = build_processor(self.method, self.recipe, {}, SIZE, model)
         explicit = {"num_train_epochs": self.epochs, "eval_strategy": "no", "save_strategy": "no", "report_to": "none"}
+        explicit |= {"disable_tqdm": True, "seed": SEED}
         with tempfile.TemporaryDirectory() as folder:
             args = build_training_arguments(
                 self.recipe.training,
-                explicit | {"disable_tqdm": True, "seed": SEED},
+                explicit,
                 Path(folder),
                 self.data,
                 on_cpu=True,

@@ -83,7 +83,7 @@ def run(request: Request) -> None:
     used = split_of_run(request)
     as_then = {name: used[name] for name in _SPLIT if name in used}
     source = load_data(request.data, **columns, **as_then | request.asked())
-    require_held_out(request, used, vars(source).get("split", {}))
+    require_held_out(request, used, source.split)
     if source.train.labels is None:
         raise ValueError(
             f"{source.name} has no labels, which evaluation needs: give images in one subfolder a class, or name the "

@@ -57,6 +57,11 @@ class Request:
     evaluate: bool
     training: dict[str, Any]
 
+    def split_asked(self) -> dict[str, Any]:
+        """What the user said of which images are for training and for testing."""
+        asked = {"label_level": self.label_level, "split": self.split, "test_split": self.test_split}
+        return {name: value for name, value in asked.items() if value is not None}
+
 
 def run(request: Request) -> None:
     get_method(request.method)  # a misspelt name must not even make a folder
@@ -124,7 +129,7 @@ def pretrain(request: Request, folder: RunFolder) -> None:
         "method": method.name,
         "dataset": data.name,
         "dataset_description": data.description,
-        "split": data.split,
+        "split": data.split | request.split_asked(),
         "pixel_format": data.train.pixel_format.to_dict(),
         "base_model": run.base_model,
         "recipe": run.recipe_name,

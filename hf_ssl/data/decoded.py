@@ -170,7 +170,7 @@ class DecodedImages(ImageDataset):
         return cell, None
 
     def _header(self, row: int, cell) -> Header:
-        return read_header(self._image(row, cell)[0])
+        return read_header(self._image(row, cell)[0], self._decoded)
 
     def _decode(self, row: int, cell) -> tuple[torch.Tensor, int | None]:
         image, label = self._image(row, cell)

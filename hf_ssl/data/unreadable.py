@@ -3,11 +3,12 @@
 import io
 import math
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
-from .images import FORMATS, decode_image
+from .images import FORMATS
 
 HEADERS = 2000  # images whose header is read when a data set is judged
 DECODED = 64  # images that are decoded then, fewer if they are large, but at least
@@ -31,8 +32,8 @@ def spread(count: int, wanted: int) -> list[int]:
     return [i * count // wanted for i in range(wanted)]
 
 
-def read_header(image) -> Header:
-    """The header of anything that `decode_image` takes. Raises what Pillow raises."""
+def read_header(image, decode: Callable) -> Header:
+    """The header of anything that `decode` takes. Raises what Pillow raises, or `decode` of what has no header."""
     if isinstance(image, dict):
         image = image["path"] if image.get("bytes") is None else image["bytes"]
     if isinstance(image, Image.Image):
@@ -45,7 +46,7 @@ def read_header(image) -> Header:
             if opened.format in ("JPEG", "MPO") and opened.getexif().get(_ORIENTATION, 1) >= 5:
                 width, height = height, width
             return Header(width, height, opened.format)
-    height, width = decode_image(image).shape[-2:]
+    height, width = decode(image).shape[-2:]
     return Header(width, height, None)
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from hf_ssl.data import DataError, ImageFolder, as_image_dataset, collate_images, load_data
+from hf_ssl.data.images import decode_image
 from hf_ssl.data.unreadable import Header, allowed_unreadable, at_least, read_header, reason_of, spread, to_decode
 
 from .pictures import classes, damage, files, write
@@ -228,13 +229,13 @@ def test_a_report_has_at_most_twenty_lines_of_files(tmp_path):
 def test_headers_give_the_upright_size(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    header = read_header(encoded(exif=exif))
+    header = read_header(encoded(exif=exif), decode_image)
     assert header == ((60, 80, "JPEG") if orientation > 4 else (80, 60, "JPEG"))
 
 
 @pytest.mark.parametrize("image", [NOISE, Image.fromarray(NOISE), torch.from_numpy(NOISE), {"bytes": encoded("PNG")}])
 def test_headers_of_other_images(image):
-    assert read_header(image)[:2] == (80, 60)
+    assert read_header(image, decode_image)[:2] == (80, 60)
 
 
 def test_a_folder_survives_pickling(damaged):
