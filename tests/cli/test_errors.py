@@ -142,7 +142,12 @@ MISTAKES = {
     "convert simclr photos out": ("photos is a folder", "not a checkpoint file"),
     "convert simclr other.pth out": ("other.pth", "no checkpoint of SimCLR"),
     "convert supervised other.pth out": ("other.pth", "no checkpoint of Supervised"),
-    "evaluate photos": ("photos", "config.json"),
+    "evaluate photos": ("photos holds no config.json", "name the folder of a model"),
+    "evaluate native/config.json": ("native/config.json is a file", "name the folder"),
+    "pretrain --backbone photos": ("photos holds no config.json", "name the folder of a model"),
+    "pretrain --backbone native/config.json": ("native/config.json is a file", "name the folder"),
+    "evaluate native --json-file photos": ("--json-file photos is a folder", "name a file"),
+    "evaluate native --seed -5": ("--seed", "at least 0"),
     "evaluate damaged --data photos": ("damaged", "get them again"),
     # Values that do not fit
     "pretrain --image-size 0": ("--image-size", "at least 1"),
