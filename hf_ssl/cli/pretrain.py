@@ -70,7 +70,11 @@ def run(request: Request) -> None:
         pretrain(request, checkpoints)
     except BaseException:
         if made and not any_in(checkpoints) and not (request.output_dir / CONFIG_NAME).is_file():
-            shutil.rmtree(made, ignore_errors=True)
+            shutil.rmtree(request.output_dir, ignore_errors=True)
+            for parent in request.output_dir.parents:
+                if made not in (parent, *parent.parents) or any_in(parent):  # not ours, or another run's by now
+                    break
+                parent.rmdir()
         raise
 
 

@@ -67,6 +67,7 @@ def workplace(tmp_path_factory):
 MISTAKES = {
     # Commands and options
     "train": ("'train'", "Did you mean 'pretrain'?"),
+    "train --help": ("'train'", "Did you mean 'pretrain'?"),
     "evalute native": ("'evalute'", "Did you mean 'evaluate'?"),
     "simclr": ("no command 'simclr'", "hf-ssl pretrain simclr"),
     "--data photos": ("--data before the command", "write hf-ssl COMMAND --data"),
@@ -233,3 +234,16 @@ def test_a_mistake_found_by_a_worker(folder, tmp_path, monkeypatch, capsys):
     assert code == 2 and "Traceback" not in message
     assert f"images seen in {folder} cannot be read" in message and "max_unreadable" in message
     assert not (tmp_path / "out").exists()
+
+
+def test_a_refused_run_takes_only_its_own_folder_away(tmp_path, monkeypatch, capsys):
+    def fail(request, checkpoints):
+        if request.method == "dino":
+            (tmp_path / "runs" / "other").mkdir()
+        raise ValueError("no")
+
+    monkeypatch.setattr("hf_ssl.cli.pretrain.pretrain", fail)
+    assert hf_ssl(monkeypatch, capsys, "pretrain", "--output-dir", tmp_path / "runs" / "of" / "mine")[0] == 2
+    assert list(tmp_path.iterdir()) == []
+    assert hf_ssl(monkeypatch, capsys, "pretrain", "dino", "--output-dir", tmp_path / "runs" / "mine")[0] == 2
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["other"]
