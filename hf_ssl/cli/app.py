@@ -179,6 +179,10 @@ def evaluate(
     require_found(data, "--data")
     if image_processor is not None:
         require_found(image_processor, "--image-processor")
+    if json_file is not None and json_file.is_dir():
+        raise ValueError(f"--json-file {json_file} is a folder: name a file in it.")
+    if seed < 0:
+        raise ValueError(f"--seed must be at least 0, got {seed}.")
     from .evaluate import Request, run
 
     run(

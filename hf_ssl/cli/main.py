@@ -48,8 +48,9 @@ def main() -> None:
 def _run(argv: list[str]) -> int | None:
     """The exit code of a command; `None` for 0."""
     training = {}
-    if argv[0].partition("=")[0] not in _WITHOUT_COMMAND and not {"--help", "-h"} & {*argv}:
-        commands = {info.name or info.callback.__name__: info.callback for info in app.registered_commands}
+    commands = {info.name or info.callback.__name__: info.callback for info in app.registered_commands}
+    for_help = {"--help", "-h"} & {*argv} and (argv[0] in commands or argv[0].startswith("-"))
+    if argv[0].partition("=")[0] not in _WITHOUT_COMMAND and not for_help:
         training, argv = read_command_line(argv, commands)
         if training:
             from .feasible import require_feasible

@@ -9,6 +9,7 @@ from ..spelling import closest
 _PATH = re.compile(
     r"[./~\\].*|\w:\\.*|[^/]+/[^/]+/.*|.*\s.*|.*\.(safetensors|pth|pt|bin|tar|json|zip|parquet|jpg|png)", re.S
 )
+_OF_A_MODEL = ("config.json", "pretraining/config.json", "adapter_config.json")
 _PATTERN = re.compile(r"[*?\[{]|://")
 
 
@@ -39,9 +40,14 @@ def require_path(path: Path, what: str) -> None:
 
 
 def require_repository(name: str, what: str, revision: str | None = None, subfolder: str = "") -> None:
-    """A `ValueError` when `name` is neither a folder nor the id of a model on the Hub."""
+    """A `ValueError` when `name` is neither a folder with a model in it nor the id of one on the Hub."""
     require_found(name, what)
-    if Path(name).exists():
+    folder = Path(name)
+    if folder.is_file():
+        raise ValueError(f"{what}: {name} is a file, so name the folder that it lies in.")
+    if folder.exists():
+        if not any((folder / subfolder / part).is_file() for part in _OF_A_MODEL):
+            raise ValueError(f"{what}: {folder / subfolder} holds no config.json, so name the folder of a model.")
         return
     from transformers.utils import CONFIG_NAME, cached_file
 
@@ -62,3 +68,11 @@ def require_backbone(name: str) -> None:
 
     if backbone_config(name, image_size=224) is None:
         require_repository(name, "--backbone")
+
+
+def remove_empty_parents(folder: Path, made: Path | None) -> None:
+    """Remove the empty folders above `folder`, up to `made`, the topmost of them that was not there before."""
+    for parent in folder.parents:
+        if made is None or made not in (parent, *parent.parents) or any(parent.iterdir()):  # another run's by now
+            break
+        parent.rmdir()

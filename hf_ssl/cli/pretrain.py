@@ -26,7 +26,7 @@ from .env import hardware, version
 from .files import write_json, write_text
 from .messages import announcement, why_little
 from .options import shown_command
-from .paths import first_missing
+from .paths import first_missing, remove_empty_parents
 from .pictures import draw
 from .run_folder import RunFolder, any_file
 
@@ -75,7 +75,8 @@ def run(request: Request) -> None:
         pretrain(request, folder)
     except BaseException:
         if not any_file(folder.checkpoints) and not (request.output_dir / CONFIG_NAME).is_file():
-            shutil.rmtree(made or folder.checkpoints, ignore_errors=True)
+            shutil.rmtree(request.output_dir if made else folder.checkpoints, ignore_errors=True)
+            remove_empty_parents(request.output_dir, made)
         raise
 
 

@@ -67,6 +67,7 @@ def workplace(tmp_path_factory):
 MISTAKES = {
     # Commands and options
     "train": ("'train'", "Did you mean 'pretrain'?"),
+    "train --help": ("'train'", "Did you mean 'pretrain'?"),
     "evalute native": ("'evalute'", "Did you mean 'evaluate'?"),
     "simclr": ("no command 'simclr'", "hf-ssl pretrain simclr"),
     "--data photos": ("--data before the command", "write hf-ssl COMMAND --data"),
@@ -142,7 +143,12 @@ MISTAKES = {
     "convert simclr photos out": ("photos is a folder", "not a checkpoint file"),
     "convert simclr other.pth out": ("other.pth", "no checkpoint of SimCLR"),
     "convert supervised other.pth out": ("other.pth", "no checkpoint of Supervised"),
-    "evaluate photos": ("photos", "config.json"),
+    "evaluate photos": ("photos holds no config.json", "name the folder of a model"),
+    "evaluate native/config.json": ("native/config.json is a file", "name the folder"),
+    "pretrain --backbone photos": ("photos holds no config.json", "name the folder of a model"),
+    "pretrain --backbone native/config.json": ("native/config.json is a file", "name the folder"),
+    "evaluate native --json-file photos": ("--json-file photos is a folder", "name a file"),
+    "evaluate native --seed -5": ("--seed", "at least 0"),
     "evaluate damaged --data photos": ("damaged", "get them again"),
     # Values that do not fit
     "pretrain --image-size 0": ("--image-size", "at least 1"),
@@ -228,3 +234,16 @@ def test_too_many_broken_files(folder, tmp_path, monkeypatch, capsys):
     assert code == 2 and "Traceback" not in message
     assert f"13 of the 25 images in {folder} cannot be read" in message and "max_unreadable" in message
     assert not (tmp_path / "out").exists()
+
+
+def test_a_refused_run_takes_only_its_own_folder_away(tmp_path, monkeypatch, capsys):
+    def fail(request, checkpoints):
+        if request.method == "dino":
+            (tmp_path / "runs" / "other").mkdir()
+        raise ValueError("no")
+
+    monkeypatch.setattr("hf_ssl.cli.pretrain.pretrain", fail)
+    assert hf_ssl(monkeypatch, capsys, "pretrain", "--output-dir", tmp_path / "runs" / "of" / "mine")[0] == 2
+    assert list(tmp_path.iterdir()) == []
+    assert hf_ssl(monkeypatch, capsys, "pretrain", "dino", "--output-dir", tmp_path / "runs" / "mine")[0] == 2
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["other"]

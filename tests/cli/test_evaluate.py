@@ -281,7 +281,7 @@ def test_mistakes(photos, tmp_path, monkeypatch, capsys):
     vit = save(KINDS["ViT"][0](), tmp_path / "vit")
     cases = {
         "text": ([text], "'bert' model, which reads input_ids: it is no encoder of images"),
-        "nowhere": ([tmp_path / "nowhere"], "There is no folder"),
+        "nowhere": ([tmp_path / "nowhere"], "no file or folder"),
         "device": ([vit, "--device", "cuda:7"], "--device 'cuda:7' cannot be used here"),
         "no device": ([vit, "--device", "gpu"], "--device 'gpu' cannot be used here"),
         "dtype": ([vit, "--dtype", "bfloat"], "Did you mean 'bfloat16'?"),
