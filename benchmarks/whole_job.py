@@ -25,7 +25,8 @@ from torch import nn
 from torchvision.transforms import v2
 from torchvision.transforms.functional import to_pil_image
 
-from hf_ssl.cli.assemble import build_model, build_processor, build_training_arguments, choose_recipe
+from hf_ssl.cli.build import build_model, build_processor, build_training_arguments
+from hf_ssl.cli.plan import choose_recipe
 from hf_ssl.data import Data, load_data
 from hf_ssl.registry import get_method
 from hf_ssl.training import SSLTrainer
@@ -39,7 +40,7 @@ class Job:
     def __init__(self, data: Data, epochs: float, threads: int):
         self.data, self.epochs, self.threads = data, epochs, threads
         self.method = get_method("simclr")
-        self.recipe = choose_recipe(self.method, "small", SIZE)
+        self.recipe = choose_recipe(self.method, "small", has_upright=False)
         self.accuracy: dict[str, float] = {}
         # As lightly's transforms want them, and before the clock starts.
         self.pictures = [
@@ -52,7 +53,11 @@ class Job:
         explicit = {"num_train_epochs": self.epochs, "eval_strategy": "no", "save_strategy": "no", "report_to": "none"}
         with tempfile.TemporaryDirectory() as folder:
             args = build_training_arguments(
-                self.recipe, explicit | {"disable_tqdm": True, "seed": SEED}, Path(folder), self.data
+                self.recipe.training,
+                explicit | {"disable_tqdm": True, "seed": SEED},
+                Path(folder),
+                self.data,
+                on_cpu=True,
             )
             trainer = SSLTrainer(model, args, processor, train_dataset=self.data.train, eval_dataset=self.data.test)
             trainer.train()

@@ -79,6 +79,15 @@ def test_an_exported_mean_pooled_encoder_is_a_start(tmp_path):
         torch.testing.assert_close(ours, before)
 
 
+def test_mae_goes_on_from_its_own_pretraining_folder(tmp_path):
+    folder = export_pretrained(build_model("mae").eval(), build_processor("mae"), tmp_path)
+    mae = METHODS["mae"].pretraining_class
+    with pytest.raises(ValueError, match="got 'beit' .of an encoder that MAE published, take its folder pretraining/"):
+        mae.from_backbone(str(folder), SMALL_CONFIGS["mae"])
+    model = mae.from_backbone(str(folder / "pretraining"), SMALL_CONFIGS["mae"])
+    model(**build_views("mae")).loss.backward()
+
+
 @pytest.mark.parametrize("spoil", ["cut", "another width"])
 def test_damaged_encoders_are_named(spoil, tmp_path):
     native = AutoModel.from_config(BACKBONES["vit"]())

@@ -1,23 +1,18 @@
 """From a request and its data to a model, a processor and training arguments."""
 
 import copy
-import json
 import math
-import os
 import time
 from collections.abc import Sized
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
 from accelerate.utils import broadcast_object_list
-from transformers import AutoConfig, AutoImageProcessor, PreTrainedConfig, set_seed
 from transformers.trainer_utils import IntervalStrategy
 
-from ..backbones import backbone_config
-from ..configuration_utils import closest
 from ..data import Data, DecodedImages, ImageDataset, ImageStream
 from ..data.kept import KeptImages
 from ..image_processing_utils import SSLImageProcessor
@@ -26,6 +21,7 @@ from ..recipe_utils import Recipe
 from ..registry import Method
 from ..training import SSLTrainingArguments, merge_arguments
 from . import plan
+from .build import base_config, build_model, build_processor, build_training_arguments, size_of
 from .plan import Choice, Costs, Situation
 from .timing import largest_batch, seconds_per_evaluated_image, seconds_per_step
 
@@ -86,17 +82,6 @@ class Assembly:
             "costs": asdict(self.costs) if self.costs else None,
             "images_to_evaluate": self.images_to_evaluate,
         }
-
-
-def parse_values(pairs: dict[str, str]) -> dict[str, Any]:
-    """Values as JSON where they are JSON (numbers, lists, true), else as text."""
-    values = {}
-    for name, text in pairs.items():
-        try:
-            values[name] = json.loads(text)
-        except json.JSONDecodeError:
-            values[name] = text
-    return values
 
 
 def assemble(
@@ -209,129 +194,3 @@ def time_it(run: Assembly, smallest_batch: int | None) -> None:
     classes = len(run.data.label_names or ())
     embedded, probed = seconds_per_evaluated_image(run.model, run.processor, run.data.train, args, classes)
     run.costs = Costs(step, image, embedded, probed, keeps_images=isinstance(run.train, KeptImages))
-
-
-def base_config(backbone: str) -> PreTrainedConfig | None:
-    """Configuration of the encoder in a folder or on the Hub; `None` for the name of one that starts from scratch."""
-    if backbone_config(backbone, 32) is not None:
-        return None
-    return AutoConfig.from_pretrained(backbone, trust_remote_code=False)
-
-
-def size_of(config: PreTrainedConfig, short_side: int) -> int:
-    """The size in pixels that an encoder was made for, but no more than 224, and no more than the images have."""
-    values = config.to_dict()
-    size, patch = values.get("image_size") or 224, values.get("patch_size") or 1
-    size, patch = (value[0] if isinstance(value, list | tuple) else value for value in (size, patch))
-    side = min(size, 224, max(short_side, 4 * patch))
-    return max(side - side % patch, patch)
-
-
-def build_training_arguments(
-    training: dict[str, Any], explicit: dict[str, Any], checkpoints: Path, data: Data, on_cpu: bool
-) -> SSLTrainingArguments:
-    """The recipe, then what the user set; without labelled test images nothing is evaluated on the way."""
-    if data.test is None:
-        training = training | {"eval_strategy": "no"}
-    values = {"output_dir": str(checkpoints)} | merge_arguments(training, explicit)
-    if data.test is None and values["eval_strategy"] != "no":
-        raise ValueError(
-            f"{data.name} has no test images, which --eval_strategy and --eval_steps need: leave them out."
-        )
-    elif isinstance(data.test, Sized) and "per_device_train_batch_size" in values:
-        # A contrastive loss depends on the size of the batch: the same one makes the two curves comparable.
-        values.setdefault("per_device_eval_batch_size", values["per_device_train_batch_size"])
-    # Pinned memory is for accelerators; transformers would only warn.
-    values.setdefault("dataloader_pin_memory", not on_cpu)
-    if not on_cpu:  # the CPU's cores have nothing else to do; on a CPU they train
-        values.setdefault(
-            "bf16", not values.get("fp16") and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-        )
-        processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-        values.setdefault("dataloader_num_workers", min(16, max((os.cpu_count() or 1) // processes - 1, 0)))
-    return SSLTrainingArguments(**values)
-
-
-def build_model(
-    method: Method,
-    recipe: Recipe,
-    backbone: str | None,
-    config: dict[str, str],
-    image_size: int,
-    seed: int,
-    label_names: list[str] | None,
-    images: int | None = None,
-) -> tuple[SSLPreTrainedModel, str | None]:
-    """The model, and the id of the encoder it starts from, if any."""
-    set_seed(seed)
-    values = {**recipe.config_for(images), **parse_values(config)}
-    cls = method.config_class
-    known = {f.name for f in fields(cls)}
-    if "backbone_config" in config:
-        raise ValueError("--config backbone_config cannot be set: choose the encoder with --backbone.")
-    for name in values:
-        if name not in known:
-            raise ValueError(f"{cls.__name__} has no field {name!r}.{closest(name, known)}")
-    if "labels" in method.pretraining_class.forward_extras and label_names:
-        values["id2label"] = dict(enumerate(label_names))
-    backbone = backbone or recipe.backbone
-    native = backbone_config(backbone, image_size)
-    if backbone == recipe.backbone:
-        native.update(recipe.encoder)
-    if "pooling" in values and "pooling" not in config:  # a recipe speaks of a ViT; others pool by themselves
-        if (native or AutoConfig.from_pretrained(backbone, trust_remote_code=False)).model_type != "vit":
-            del values["pooling"]
-    try:
-        if native is None:
-            return method.pretraining_class.from_backbone(backbone, values), backbone
-        return method.pretraining_class(cls(**values, backbone_config=native)), None
-    except (IndexError, RuntimeError, TypeError) as error:
-        if not config:
-            raise
-        given = " ".join(f"--config {name}={value}" for name, value in config.items())
-        raise ValueError(f"{given} makes no model of {method.title} ({error}): choose another value.") from error
-
-
-def build_processor(
-    method: Method,
-    recipe: Recipe,
-    overrides: dict[str, str],
-    image_size: int,
-    model: SSLPreTrainedModel,
-    base_model: str | None = None,
-) -> SSLImageProcessor:
-    """The recipe's processor at this image size, fitted to the encoder's channels, patches and normalisation."""
-    cls = method.image_processor_class
-    values = recipe.processor_for(image_size)
-    native = model.config.backbone_config.to_dict()
-    patch = native.get("patch_size", 1)
-    if image_size < patch:
-        raise ValueError(
-            f"An image of {image_size} pixels is smaller than one patch of {patch}: raise --image-size, or choose "
-            "another --backbone."
-        )
-    if "patch_size" in cls.view_attributes():
-        values["patch_size"] = patch
-    if native.get("num_channels", 3) == 1:
-        values |= {"do_convert_rgb": False, "image_mean": [0.449], "image_std": [0.226]}
-    resize = image_size if image_size <= 96 else round(image_size * 256 / 224)
-    size = {"size": {"shortest_edge": resize}, "crop_size": {"height": image_size, "width": image_size}}
-    statistics = {} if base_model is None else normalisation_of(base_model)
-    try:
-        processor = cls(**size | values | statistics | parse_values(overrides))
-        processor.views(torch.zeros(2, 3, image_size, image_size, dtype=torch.uint8), torch.Generator())  # fail early
-    except (ArithmeticError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        if not overrides:
-            raise
-        given = " ".join(f"--processor {name}={value}" for name, value in overrides.items())
-        raise ValueError(f"{given} gives no views of {image_size} pixels: {error}") from error
-    return processor
-
-
-def normalisation_of(encoder: str) -> dict[str, Any]:
-    """Mean and standard deviation that an encoder expects, as far as its repository has an image processor."""
-    try:
-        values = AutoImageProcessor.from_pretrained(encoder, trust_remote_code=False).to_dict()
-    except (OSError, ValueError, ImportError, KeyError):
-        return {}
-    return {name: values[name] for name in ("image_mean", "image_std") if values.get(name) is not None}

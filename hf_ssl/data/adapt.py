@@ -14,6 +14,7 @@ from .decoded import DecodedImages
 from .errors import DataError
 from .folder import ImageFolder
 from .hub import IMAGE_KEYS, HubImages
+from .pixels import PixelFormat
 from .stream import AdaptedStream, HubStream, ImageStream
 from .unreadable import spread
 
@@ -30,6 +31,7 @@ def as_image_dataset(
     label_names: Sequence[str] | None = None,
     channels: int = 3,
     max_unreadable: float | None = None,
+    pixel_format: PixelFormat | None = None,
 ) -> ImageDataset | ImageStream:
     """
     Any data set as one of ours.
@@ -45,6 +47,7 @@ def as_image_dataset(
         label_names (`list[str]`, *optional*): for torch data sets and lists only.
         channels (`int`, *optional*, defaults to 3): 3 turns every image into RGB, 1 into grey.
         max_unreadable (`float`, *optional*): share of unreadable images that is accepted, see [`DecodedImages`].
+        pixel_format ([`PixelFormat`], *optional*): how stored values become pixels; by default found from the images.
 
     Raises:
         DataError: if the data set is of another type or empty, its items hold no image, or too many are unreadable.
@@ -72,6 +75,8 @@ def as_image_dataset(
             f"{type(dataset).__name__} is no data set: give a datasets.Dataset, a torch Dataset, a list of images or "
             "files, or the path of a folder."
         )
+    if pixel_format is not None:
+        images.pixel_format = pixel_format
     images.check()
     return images
 

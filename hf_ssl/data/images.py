@@ -14,7 +14,6 @@ from .pixels import PixelFormat
 
 # The formats we open, whatever the file is called. Not "all that Pillow knows": its EPS reader starts Ghostscript.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF", "DIB")
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
 SAMPLED = 64  # images that settle the pixel format of a data set
 _VALUES = 2**14  # of each of them

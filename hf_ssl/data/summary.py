@@ -26,8 +26,8 @@ class Data:
             was held out), the number of images in each (`"train"`, `"test"`), and a short hash of what the test images
             are called (`"test_sha256"`). Two runs with the same hash were tested on the same images.
         labels_from (`str`): where the labels come from, or why there are none.
-        has_upright (`bool`): `False` for images that may be turned, such as textures.
         left_out (`list[str]`): what was found beside the images, a phrase for every reason.
+        has_upright (`bool`): `False` for images that may be turned, such as textures.
     """
 
     name: str
@@ -38,8 +38,8 @@ class Data:
     licence: str
     split: dict = field(default_factory=dict)
     labels_from: str = ""
-    has_upright: bool = True
     left_out: list[str] = field(default_factory=list)
+    has_upright: bool = True
 
     def sizes(self) -> list[tuple[int, int]]:
         """(width, height) in pixels of evenly spread images, upright, without decoding them; empty for a stream."""

@@ -12,7 +12,7 @@ from hf_ssl.cli import main
 from hf_ssl.cli.card import run as write_card
 from hf_ssl.hub import export_pretrained
 
-from ..conftest import BACKBONES, build_model, build_processor
+from ..conftest import build_model, build_processor
 
 
 def exit_code(monkeypatch, *arguments):

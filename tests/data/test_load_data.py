@@ -53,7 +53,7 @@ def test_the_halves_are_disjoint(monkeypatch):
 
     halves = Image.new("L", (384, 191), 0)
     halves.paste(255, (192, 0, 384, 191))
-    monkeypatch.setattr("hf_ssl.data.photo_patches._photo", lambda name: halves)
+    monkeypatch.setattr("hf_ssl.data.photo_patches._photo", lambda name, mode: halves)
     assert photo_patches(20, "train").images.unique().tolist() == [0]
     assert photo_patches(20, "test").images.unique().tolist() == [255]
 
@@ -226,4 +226,13 @@ def test_arguments_that_do_not_fit_are_refused(tmp_path, idx_folder):
 
 
 def test_every_built_in_name_has_a_loader():
-    assert set(loading_module.BUILT_IN) == {"photo-patches", "fashion-mnist"}
+    assert set(loading_module.BUILT_IN) == {"photo-patches", "photo-patches-color", "fashion-mnist"}
+
+
+def test_the_color_version_shows_the_same_patches():
+    gray, color = (load_data(name, limit=40) for name in ("photo-patches", "photo-patches-color"))
+    assert gray.train.images.shape[1] == 1 and color.train.images.shape[1] == 3
+    assert not gray.has_upright and not color.has_upright and "Color" in color.description
+    luminance = torch.tensor([0.299, 0.587, 0.114])
+    seen = torch.einsum("nchw,c->nhw", color.train.images.float(), luminance)
+    assert (seen - gray.train.images[:, 0].float()).abs().max() < 2  # both are rounded

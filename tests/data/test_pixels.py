@@ -127,10 +127,10 @@ def test_the_users_format_wins():
 
 
 def test_bands_that_nobody_has_explained_are_refused_once(tmp_path):
-    dataset = as_image_dataset([COLOR, *[np.zeros((8, 8, 4), np.uint8)] * 3])
+    images = [COLOR, *[np.zeros((8, 8, 4), np.uint8)] * 3]
     with pytest.raises(DataError, match="has 4 bands of unknown meaning"):
-        dataset[0]
-    dataset.pixel_format = PixelFormat(bands=3)
+        as_image_dataset(images)
+    dataset = as_image_dataset(images, pixel_format=PixelFormat(bands=3))
     assert dataset[1]["image"].shape == (3, 8, 8)
 
 

@@ -16,7 +16,7 @@ def test_a_labelled_folder(tmp_path):
     assert data.summary() == [
         f"{tmp_path.name}: 16 images, 13 to train on, 3 to test on (20% of every class, data seed 0).",
         "2 classes (the folders at level 1): cat, dog; 5 to 8 to train on in each.",
-        "Sizes: median 6 x 5 pixels, smallest 6 x 5, largest 60 x 50; 94 % PNG, 6 % JPEG.",
+        "Sizes: median 6 x 5 pixels, smallest 6 x 5, largest 60 x 50; 94 % PNG, 6 % JPEG; gray, 8 bits.",
         "Left out: not an image (.txt).",
     ]
     assert sorted(data.sizes())[-1] == (60, 50) and len(data.sizes()) == 16
@@ -28,7 +28,7 @@ def test_an_unlabelled_folder(tmp_path):
     assert load_data(tmp_path).summary() == [
         f"{tmp_path.name}: 3 images, all to train on.",
         "No labels: nothing will be scored (no two folders to name classes).",
-        "Sizes: all 6 x 5 pixels; 100 % PNG.",
+        "Sizes: all 6 x 5 pixels; 100 % PNG; gray, 8 bits.",
     ]
 
 
@@ -50,5 +50,5 @@ def test_classes_of_one_image_each(tmp_path):
 def test_tensors_and_data_that_a_user_made(labels):
     images = TensorImages(torch.zeros(4, 1, 5, 6, dtype=torch.uint8), labels, labels and ["a", "b"])
     lines = Data("mine", images, None, images.label_names, "", "").summary()
-    assert lines[0] == "mine: 4 images, all to train on." and lines[2] == "Sizes: all 6 x 5 pixels."
+    assert lines[0] == "mine: 4 images, all to train on." and lines[2] == "Sizes: all 6 x 5 pixels; gray, 8 bits."
     assert ("2 classes" in lines[1]) == (labels is not None)

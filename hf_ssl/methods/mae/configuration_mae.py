@@ -39,7 +39,10 @@ class MAEConfig(SSLConfig):
         backbone = self.backbone_config
         kind = backbone.get("model_type") if isinstance(backbone, dict) else backbone and backbone.model_type
         if kind not in (None, "vit"):
-            raise ValueError(f"MAE drops patches before the encoder, which needs a plain ViT backbone, got {kind!r}.")
+            published = " (of an encoder that MAE published, take its folder pretraining/)" if kind == "beit" else ""
+            raise ValueError(
+                f"MAE drops patches before the encoder, which needs a plain ViT backbone, got {kind!r}{published}."
+            )
         super().__post_init__(**kwargs)
         backbone = self.backbone_config
         if backbone.image_size % backbone.patch_size:
