@@ -57,7 +57,7 @@ def describe(values: dict[str, Any]) -> str:
     last = f" to {values['final_weight_decay']:g}" if values["final_weight_decay"] is not None else ""
     schedule = values["lr_scheduler_type"].replace("_", " ")
     if values["warmup_steps"]:
-        schedule += f", {values['warmup_steps']} steps of warm-up"
+        schedule += f", {values['warmup_steps']} step{'s' * (values['warmup_steps'] > 1)} of warm-up"
     return (
         f"{values['optimizer']}, learning rate {values['learning_rate']:.3g}{end} ({schedule}), weight decay "
         f"{values['weight_decay']:g}{last}, {values['precision']}"

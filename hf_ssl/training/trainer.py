@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import IterableDataset
 from transformers import ProgressCallback
 
 from ..data import ImageDataset, ImageStream, as_image_dataset
@@ -138,7 +137,7 @@ class SSLTrainer(PublishingTrainer):
 
     def _get_dataloader(self, dataset, description, batch_size, *args, is_training=False, **kwargs):
         collator = self.data_collator
-        if is_training and isinstance(dataset, IterableDataset) and self.args.dataloader_drop_last:
+        if is_training and isinstance(dataset, ImageStream) and self.args.dataloader_drop_last:
             dataset = WholeBatches(dataset, batch_size)  # torch drops the last batch of data with a length only
         if not is_training and isinstance(collator, ViewCollator):
             self.data_collator = collator.for_evaluation()
@@ -235,6 +234,8 @@ class SSLTrainer(PublishingTrainer):
         The loss on the views of `eval_dataset`, as far as there is one (see `images_with_loss`), and with labels the
         accuracy of a kNN classifier in percent, `..._knn`.
         """
+        if isinstance(self.data_collator, ViewCollator) and not isinstance(eval_dataset, str):
+            eval_dataset = images_of(eval_dataset, self.processing_class)
         test = self.eval_dataset if eval_dataset is None else eval_dataset
         test = self.eval_dataset[test] if isinstance(test, str) else test
         metrics = {}

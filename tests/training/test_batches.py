@@ -70,6 +70,16 @@ def test_steps_of_an_epoch_are_those_of_the_trainer(count, batch, accumulation, 
     assert trainer.steps_per_epoch == steps_in_epoch(count, trainer.args) == counted[1]
 
 
+def test_the_learning_rate_follows_a_batch_that_fits_the_memory(tmp_path):
+    trainer = build(tmp_path, images(20), "mae", base_learning_rate=0.256, auto_find_batch_size=True)
+    trainer.create_optimizer_and_scheduler(10)
+    assert trainer.optimizer.param_groups[0]["initial_lr"] == pytest.approx(0.004)
+    trainer._update_auto_batch_size(2)
+    trainer.create_optimizer_and_scheduler(10)
+    assert trainer.effective()["batch_size"] == 2 and trainer.steps_per_epoch == 10
+    assert trainer.optimizer.param_groups[0]["lr"] == pytest.approx(0.002)
+
+
 class Numbers(IterableDataset):
     """Numbers `0 … count - 1`, every worker its own."""
 
@@ -216,3 +226,5 @@ def test_data_sets_are_taken_as_they_come(name, tmp_path):
     trainer.train()
     metrics = trainer.evaluate()
     assert trainer.state.global_step == 2 and np.isfinite(metrics["eval_other_loss"])
+    metrics = trainer.evaluate(data)
+    assert np.isfinite(metrics["eval_loss"]) and ("eval_knn" in metrics) == (name == "torch with labels")
