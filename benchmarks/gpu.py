@@ -472,9 +472,9 @@ def main() -> None:
     if not GPU and not smoke:
         sys.exit("There is no CUDA device here: only --smoke runs without one.")
     versions = ", ".join(f"{p} {version(p)}" for p in ("torch", "transformers", "huggingface_hub", "accelerate"))
-    report.values["device"] = torch.cuda.get_device_name() if GPU else "no GPU"
+    report.values["machine"] = torch.cuda.get_device_name() if GPU else "no GPU"
     report.values["versions"] = versions + (f", CUDA {torch.version.cuda}" if GPU else "")
-    print(report.values["device"], report.values["versions"], flush=True)
+    print(report.values["machine"], report.values["versions"], flush=True)
     if not GPU:
         report.note("no GPU: kernels, memory and idle time are left out, and views are those of the CPU")
     rate = 1.0

@@ -27,7 +27,7 @@ from .timing import largest_batch, seconds_per_evaluated_image, seconds_per_step
 
 _LENGTH = ("num_train_epochs", "max_steps")
 _BUDGETED = ("small", "photos")  # recipes whose length follows from the time there is
-_LEARNING_RATE_OF_LARGER_ENCODERS = 5e-4
+_LEARNING_RATE_OF_LARGER_ENCODERS, _LEARNING_RATE_OF_TRAINED_ENCODERS = 5e-4, 1e-4
 
 
 @dataclass
@@ -109,12 +109,15 @@ def assemble(
     asked_backbone = request.backbone or decided.get("backbone")
     base = None if asked_backbone is None else base_config(asked_backbone)
     base_size = None if base is None else size_of(base, situation.short_side)
-    size = plan.choose_image_size(situation, request.image_size or decided.get("image_size"), base_size)
+    asked_size = decided.get("image_size") if request.image_size is None else request.image_size
+    size = plan.choose_image_size(situation, asked_size, base_size)
     backbone = plan.choose_backbone(situation, recipe, asked_backbone, size.value)
     choices = {"image_size": size, "backbone": backbone}
 
     training = dict(recipe.training)
-    if backbone.value not in (recipe.backbone, "vit-micro") and recipe_name in _BUDGETED:
+    if recipe_name in _BUDGETED and base is not None:
+        training["learning_rate"] = _LEARNING_RATE_OF_TRAINED_ENCODERS
+    elif recipe_name in _BUDGETED and not backbone.value.endswith(("-nano", "-micro")):
         training["learning_rate"] = _LEARNING_RATE_OF_LARGER_ENCODERS
     smallest = 2 if method.pretraining_class.batch_contrastive else 1
     if "per_device_train_batch_size" not in explicit:

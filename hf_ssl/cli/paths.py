@@ -73,6 +73,9 @@ def require_backbone(name: str) -> None:
 def remove_empty_parents(folder: Path, made: Path | None) -> None:
     """Remove the empty folders above `folder`, up to `made`, the topmost of them that was not there before."""
     for parent in folder.parents:
-        if made is None or made not in (parent, *parent.parents) or any(parent.iterdir()):  # another run's by now
+        if made is None or made not in (parent, *parent.parents):
             break
-        parent.rmdir()
+        if parent.exists():
+            if any(parent.iterdir()):  # another run's by now
+                break
+            parent.rmdir()

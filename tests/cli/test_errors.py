@@ -152,7 +152,7 @@ MISTAKES = {
     "evaluate damaged --data photos": ("damaged", "get them again"),
     # Values that do not fit
     "pretrain --image-size 0": ("--image-size", "at least 1"),
-    "pretrain --data photos --image-size 2": ("smaller than one patch of 4", "raise --image-size"),
+    "pretrain --data photos --backbone vit-nano --image-size 2": ("smaller than one patch of 4", "raise --image-size"),
     "pretrain --config temprature=1": ("'temprature'", "Did you mean 'temperature'?"),
     "pretrain --config temperature=hot": ("temperature", "hot"),
     "pretrain --config temperature=-1": ("temperature", "must be above 0"),
@@ -169,7 +169,7 @@ MISTAKES = {
     "evaluate native --dtype float8": ("'float8'", "Known: float32"),
     "evaluate native --batch-size 0": ("--batch-size", "at least 1"),
     "evaluate native --device gpu": ("'gpu'", "cannot be used here"),
-    "evaluate repository --data photos": ("no labels", "needs both"),
+    "evaluate repository --data photos": ("no labels", "one subfolder a class"),
     "pretrain --num_train_epochs 0": ("--num_train_epochs", "must be above 0"),
     "pretrain --max_steps 0": ("--max_steps", "at least 1"),
     "pretrain --seed -1": ("--seed", "at least 0"),
@@ -239,7 +239,7 @@ def test_too_many_broken_files(folder, tmp_path, monkeypatch, capsys):
 def test_a_refused_run_takes_only_its_own_folder_away(tmp_path, monkeypatch, capsys):
     def fail(request, checkpoints):
         if request.method == "dino":
-            (tmp_path / "runs" / "other").mkdir()
+            (tmp_path / "runs" / "other").mkdir(parents=True)
         raise ValueError("no")
 
     monkeypatch.setattr("hf_ssl.cli.pretrain.pretrain", fail)

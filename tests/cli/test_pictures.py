@@ -99,7 +99,7 @@ def test_unreadable_images_are_replaced(tmp_path, caplog):
     data = Data("own", folder, None, None, "", "")
     found = draw(tmp_path / "figures", build_model("simclr", "resnet"), build_processor("simclr"), data, LOG, None)
     assert {path.name for path in found} == ALWAYS | {"neighbours.png"}
-    assert len(folder.unreadable_files()) == 3 and not caplog.records
+    assert folder.count_unreadable() == 3 and not caplog.records
 
 
 def test_large_images_are_shown_small(tmp_path, monkeypatch):
