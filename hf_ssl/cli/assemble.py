@@ -20,6 +20,7 @@ from ..modeling_utils import SSLPreTrainedModel
 from ..recipe_utils import Recipe
 from ..registry import Method
 from ..training import SSLTrainingArguments, merge_arguments
+from ..training.batches import settle_batch
 from . import plan
 from .build import base_config, build_model, build_processor, build_training_arguments, size_of
 from .plan import Choice, Costs, Situation
@@ -132,6 +133,7 @@ def assemble(
     model, base_model = build_model(
         method, recipe, backbone.value, request.config, size.value, args.seed, names, images
     )
+    settle_batch(model, args, data.train)
     processor = build_processor(method, recipe, request.processor, size.value, model, base_model)
     result = Assembly(data, data.train, images, recipe_name, recipe, model, processor, args, base_model, choices)
     if images is not None:
