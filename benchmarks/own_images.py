@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from pages import lines_of
+from pages import lines_of, put_into_readme
 
 from hf_ssl.data.photo_patches import PHOTOS, _photo
 
@@ -75,11 +75,11 @@ def run(data: Path, seed: int, output: Path) -> dict:
         "seconds": round(time.monotonic() - started),
         "run": results["run"],
         "evaluation": results["evaluation"],
-        "said": done.stdout.splitlines(),
+        "said": [line for line in done.stdout.splitlines() if not line.startswith("step ")],
     }
 
 
-def page(runs: dict[str, dict]) -> str:
+def table(runs: dict[str, dict]) -> str:
     head = ["folder", "kNN, %", "linear, %", "random init: kNN", "raw pixels: kNN", "steps", "minutes in all", "seeds"]
     columns = (("this encoder", "knn"), ("this encoder", "linear"), ("random init", "knn"), ("raw pixels", "knn"))
     rows = []
@@ -99,7 +99,15 @@ def page(runs: dict[str, dict]) -> str:
         ]
         steps, minutes = [r["run"]["steps"] for r in found.values()], [r["seconds"] / 60 for r in found.values()]
         rows.append([name, *map(spread, [*scores, steps, minutes]), ", ".join(found)])
-    return "\n".join(["# One's own images", "", __doc__.strip(), "", *lines_of(head, rows, ("folder", "seeds")), ""])
+    return "\n".join(lines_of(head, rows, ("folder", "seeds"))) + "\n"
+
+
+def write(runs: dict[str, dict]) -> None:
+    RESULTS.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
+    said = "\n\n".join(f"`{key}`:\n\n```text\n{chr(10).join(run['said'])}\n```" for key, run in runs.items())
+    text = f"# One's own images\n\n{__doc__.strip()}\n\n{table(runs)}\n## What the runs said\n\n{said}\n"
+    RESULTS.with_suffix(".md").write_text(text, encoding="utf-8")
+    put_into_readme("own-images", table(runs))
 
 
 def spread(values: list[float]) -> str:
@@ -125,8 +133,7 @@ def main() -> None:
             if key in runs:
                 continue
             runs[key] = run(data, seed, args.work / "runs" / key)
-            RESULTS.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
-            RESULTS.with_suffix(".md").write_text(page(runs), encoding="utf-8")
+            write(runs)
             print(key, runs[key]["seconds"], "s", (runs[key]["evaluation"] or {}).get("rows"), flush=True)
 
 

@@ -14,6 +14,7 @@ from accelerate.utils import broadcast_object_list
 from transformers.trainer_utils import IntervalStrategy
 
 from ..data import Data, DecodedImages, ImageDataset, ImageStream
+from ..data.base import is_labelled
 from ..data.kept import KeptImages
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
@@ -43,7 +44,7 @@ class Assembly:
         choices (`dict[str, Choice]`): what was chosen for the user, and why.
         costs ([`Costs`], *optional*): as two steps were timed.
         wanted_steps (`int`, *optional*): what the recipe would take, where the time is the limit.
-        images_to_evaluate (`int`, *optional*): at most so many in the final evaluation; all by default.
+        evaluated_images (`int`): how many the final evaluation looks at, of those for training and testing.
     """
 
     data: Data
@@ -58,7 +59,7 @@ class Assembly:
     choices: dict[str, Choice]
     costs: Costs | None = None
     wanted_steps: int | None = None
-    images_to_evaluate: int | None = None
+    evaluated_images: int = 0
 
     @property
     def images_a_step(self) -> int:
@@ -81,7 +82,8 @@ class Assembly:
             "max_steps": self.args.max_steps,
             "wanted_steps": self.wanted_steps,
             "costs": asdict(self.costs) if self.costs else None,
-            "images_to_evaluate": self.images_to_evaluate,
+            "evaluated_images": self.evaluated_images,
+            "eval_strategy": self.args.eval_strategy.value,
         }
 
 
@@ -138,30 +140,46 @@ def assemble(
     result = Assembly(data, data.train, images, recipe_name, recipe, model, processor, args, base_model, choices)
     if images is not None:
         result.train = read_cheaply(data.train, processor, args)
+    scored = request.evaluate and isinstance(data.test, Sized) and is_labelled(data.train)
+    evaluable = images + len(data.test) if scored else 0
     if decided:
-        result.wanted_steps, result.images_to_evaluate = decided["wanted_steps"], decided["images_to_evaluate"]
+        result.wanted_steps, result.evaluated_images = decided["wanted_steps"], decided["evaluated_images"]
         result.costs = Costs(**decided["costs"]) if decided["costs"] else None
+        if "eval_strategy" not in explicit:
+            args.eval_strategy = IntervalStrategy(decided["eval_strategy"])
     elif images is not None:
         time_it(result, None if "per_device_train_batch_size" in explicit else smallest)
+        result.evaluated_images = evaluable
     if budgeted and result.costs and (not decided or request.minutes not in (None, decided.get("minutes"))):
         seconds = 60 * (request.minutes or plan.DEFAULT_MINUTES) - (time.perf_counter() - started)
-        evaluable = images + len(data.test) if request.evaluate and data.test is not None else 0
-        evaluated = result.costs.evaluable_images(seconds, evaluable)
-        result.images_to_evaluate = evaluated if evaluated < evaluable else None
-        result.wanted_steps = plan.wanted_steps(recipe, images, result.images_a_step)
-        if evaluable and "eval_strategy" not in explicit:
-            bank = min(args.online_knn_images, images)
-            online = result.costs.online_evaluation(bank, len(data.test), args.train_batch_size) / args.eval_steps
-            if online > plan.ONLINE_SHARE * seconds:
-                args.eval_strategy = IntervalStrategy.NO
-            else:
-                seconds -= online
-        seconds = plan.seconds_for_training(seconds, evaluated, result.costs)
-        steps = result.costs.steps_in(seconds, result.images_a_step, images)
+        steps = steps_within(seconds, result, evaluable, online="eval_strategy" not in explicit)
         if request.minutes is None:
             steps = min(steps, result.wanted_steps)
         args.max_steps = max(broadcast_object_list([steps])[0], decided.get("max_steps", 0))
     return result
+
+
+def steps_within(seconds: float, run: Assembly, evaluable: int, online: bool) -> int:
+    """
+    Steps that fit into the time beside the evaluation, which may have to do with fewer images.
+
+    Args:
+        seconds (`float`): all there is from now on.
+        evaluable (`int`): images that the final evaluation can look at.
+        online (`bool`): whether evaluations during training may be left out where they would take too long.
+    """
+    args, costs = run.args, run.costs
+    run.evaluated_images = costs.evaluable_images(seconds, evaluable)
+    run.wanted_steps = plan.wanted_steps(run.recipe, run.images, run.images_a_step)
+    if evaluable and online:
+        bank = min(args.online_knn_images, run.images)
+        evaluations = costs.online_evaluation(bank, len(run.data.test), args.train_batch_size) / args.eval_steps
+        if evaluations > plan.ONLINE_SHARE * seconds:
+            args.eval_strategy = IntervalStrategy.NO
+        else:
+            seconds -= evaluations
+    seconds = plan.seconds_for_training(seconds, run.evaluated_images, costs)
+    return costs.steps_in(seconds, run.images_a_step, run.images)
 
 
 def read_cheaply(dataset: ImageDataset, processor: SSLImageProcessor, args: SSLTrainingArguments) -> ImageDataset:

@@ -20,16 +20,24 @@ def announcement(method: Method, data: Data, run: Assembly, effective: dict[str,
     Args:
         effective (`dict`): see `SSLTrainer.effective`.
     """
-    lines = [f"{method.title} on {data.name}", *(f"  {line}" for line in data.summary())]
     size, backbone = run.choices["image_size"], run.choices["backbone"]
     parameters = run.model.backbone.num_parameters() / 1e6
-    lines.append(f"  recipe {run.recipe_name}: {run.recipe.description}")
-    lines.append(f"  images at {size.value} pixels, {size.reason}")
-    lines.append(f"  encoder {backbone.value}, {backbone.reason}: {parameters:.2f} M parameters")
-    more = f", {run.choices['batch'].reason}" if "batch" in run.choices else ""
-    lines.append(f"  {effective['batch_size']} images a step{more}; {describe(effective)}")
-    lines.append(f"  {_length(run)}")
+    batch = f", {run.choices['batch'].reason}" if "batch" in run.choices else ""
+    lines = [
+        *data.summary(),
+        f"{method.title}, recipe {run.recipe_name}: {run.recipe.description}.{_other_recipe(run.recipe_name)}",
+        f"Images at {size.value} pixels, {size.reason}. Encoder {backbone.value}, {backbone.reason}: "
+        f"{parameters:.2f} M parameters.",
+        f"{effective['batch_size']} images a step{batch}; {describe(effective)}.",
+        f"{_length(run)}.",
+    ]
+    if run.costs:
+        lines.append("For more: --minutes N, or a larger --image-size or --backbone.")
     return "\n".join(lines)
+
+
+def _other_recipe(name: str) -> str:
+    return " Images without an upright, such as tissue, want --recipe small." if name == "photos" else ""
 
 
 def duration(seconds: float) -> str:
@@ -42,13 +50,14 @@ def duration(seconds: float) -> str:
 def _length(run: Assembly) -> str:
     if run.images is None:
         return f"{run.args.max_steps} steps over a stream"
-    parts = [f"{run.steps} steps, {run.steps * run.images_a_step / run.images:.3g} epochs"]
+    text = f"{run.steps} steps, {run.steps * run.images_a_step / run.images:.3g} epochs"
     if run.costs:
-        seconds = run.costs.training(run.steps, run.images_a_step, run.images)
-        parts.append(f"about {duration(seconds)} of training, as two steps took {2 * run.costs.step:.2g} s")
+        training = run.costs.training(run.steps, run.images_a_step, run.images)
+        evaluation = run.evaluated_images * run.costs.evaluated_image
+        text += f": about {duration(training + evaluation)} in all, as two steps took {2 * run.costs.step:.2g} s"
     if run.wanted_steps is not None and run.steps < run.wanted_steps:
-        parts.append(f"the recipe would take {run.wanted_steps} steps: for more, --minutes N or --num_train_epochs N")
-    return "; ".join(parts)
+        text += f"; in more time the recipe would take {run.wanted_steps} steps"
+    return text
 
 
 def why_little(run: Assembly, report: EvaluationReport) -> str | None:

@@ -96,14 +96,15 @@ def pretrain(request: Request, folder: RunFolder) -> None:
         exclude=[output_dir],
     )
     last = folder.last_checkpoint
-    decided = json.loads((output_dir / _PLAN).read_text(encoding="utf-8")) if last else {}
+    plan = output_dir / _PLAN
+    decided = json.loads(plan.read_text(encoding="utf-8")) if last and plan.is_file() else {}
     run = assemble(request, method, data, folder.checkpoints, decided, began)
     args, model, processor = run.args, run.model, run.processor
     trainer = SSLTrainer(model, args, processor, train_dataset=run.train, eval_dataset=data.test)
     effective = trainer.effective()
     if trainer.is_world_process_zero():
         longer = folder.begin(effective["steps"])
-        write_json(output_dir / _PLAN, run.decided() | {"minutes": request.minutes})
+        write_json(plan, run.decided() | {"minutes": request.minutes})
         typer.echo(announcement(method, data, run, effective))
         if longer:
             typer.echo(longer)
@@ -200,8 +201,8 @@ def evaluate_labelled(encoder, processor, run: Assembly) -> EvaluationReport | N
     train, test = run.data.train, run.data.test
     if test is None or train.labels is None:
         return None
-    if run.images_to_evaluate is not None:
-        share = run.images_to_evaluate / (len(train) + len(test))
+    share = run.evaluated_images / (len(train) + len(test))
+    if share < 1:
         train, test = (
             part.subset(few_indices(len(part), part.labels, math.ceil(share * len(part)), 0)) for part in (train, test)
         )
