@@ -22,6 +22,7 @@ from ..recipe_utils import Recipe
 from ..registry import Method
 from ..training import SSLTrainingArguments, merge_arguments
 from ..training.batches import settle_batch
+from ..training.online import require_labels
 from . import plan
 from .build import base_config, build_model, build_processor, build_training_arguments, size_of
 from .plan import Choice, Costs, Situation
@@ -136,6 +137,8 @@ def assemble(
         method, recipe, backbone.value, request.config, size.value, args.seed, names, images
     )
     settle_batch(model, args, data.train)
+    if "labels" in model.forward_extras:
+        require_labels(model, data.train)
     processor = build_processor(method, recipe, request.processor, size.value, model, base_model)
     result = Assembly(data, data.train, images, recipe_name, recipe, model, processor, args, base_model, choices)
     if images is not None:

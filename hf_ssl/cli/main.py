@@ -66,9 +66,11 @@ def _run(argv: list[str]) -> int | None:
 def _keep_quiet(logging: ModuleType) -> None:
     """No bar for every file that is read or written, and no warnings that only a programmer can do something about."""
     from huggingface_hub.utils import enable_progress_bars
+    from huggingface_hub.utils.logging import set_verbosity_error
 
     logging.disable_progress_bar()
     enable_progress_bars()  # of downloads: the call before switches those off too
+    set_verbosity_error()  # what cannot be reached is said once, at the end
     if not sys.warnoptions:
         for package in ("accelerate", "datasets", "huggingface_hub", "torch", "transformers"):
             warnings.filterwarnings("ignore", module=rf"{package}\b")

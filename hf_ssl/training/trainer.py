@@ -1,11 +1,14 @@
 """transformers' Trainer, and the few things self-supervision adds."""
 
 from collections.abc import Sequence, Sized
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
-from transformers import ProgressCallback
+from transformers import ProgressCallback, TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import TrainOutput, get_last_checkpoint
 
 from ..data import ImageDataset, ImageStream, as_image_dataset
 from ..image_processing_utils import SSLImageProcessor
@@ -158,10 +161,19 @@ class SSLTrainer(PublishingTrainer):
             self.args.scale_learning_rate()
             self.optimizer = self.own_optimizer
 
-    def train(self, *args, **kwargs):
+    def train(self, resume_from_checkpoint: str | bool | None = None, *args, **kwargs):
+        """As ever; but a checkpoint of the last step is taken over as it is, without a step more."""
+        if resume_from_checkpoint is True:
+            resume_from_checkpoint = get_last_checkpoint(self.args.output_dir)
+        if resume_from_checkpoint:
+            state = TrainerState.load_from_json(str(Path(resume_from_checkpoint, TRAINER_STATE_NAME)))
+            if state.global_step == effective_values(self)["steps"]:
+                self._load_from_checkpoint(resume_from_checkpoint)
+                self.state = state
+                return TrainOutput(state.global_step, 0.0, {})
         try:
             with freed_memory_kept():
-                return super().train(*args, **kwargs)
+                return super().train(resume_from_checkpoint, *args, **kwargs)
         except BaseException:
             self._progress.clear()
             raise

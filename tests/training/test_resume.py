@@ -116,3 +116,20 @@ def test_accumulated_gradients_are_means():
 
 def unbatch(batch):
     return [{k: v[i] for k, v in batch.items()} for i in range(len(batch["pixel_values"]))]
+
+
+class NoStep(TrainerCallback):
+    def on_step_begin(self, args, state, control, **kwargs):
+        raise AssertionError("a step that nobody asked for")
+
+
+@pytest.mark.parametrize("length", [{"max_steps": 4}, {"num_train_epochs": 2}])
+def test_a_checkpoint_of_the_last_step_is_taken_over_as_it_is(tmp_path, length):
+    saving = {"save_strategy": "steps", "save_steps": 1, **length}
+    first = build_trainer("moco_v2", "vit", tmp_path, **saving)
+    first.train()
+    again = build_trainer("moco_v2", "vit", tmp_path, callbacks=[NoStep()], **saving)
+    assert again.train(resume_from_checkpoint=True).global_step == first.state.global_step
+    assert again.state.log_history == first.state.log_history[:-1]  # without the summary of the run
+    old, new = first.model.state_dict(), again.model.state_dict()
+    assert old.keys() == new.keys() and all(torch.equal(old[name], new[name]) for name in old)
