@@ -65,7 +65,7 @@ FOLDERS = {"stamps": stamps, "flat": flat, "crops": crops}
 
 
 def run(data: Path, seed: int, output: Path) -> dict:
-    command = [sys.executable, "-m", "hf_ssl.cli", "pretrain", "--data", str(data), "--output-dir", str(output)]
+    command = [sys.executable, "-m", "hf_ssl", "pretrain", "--data", str(data), "--output-dir", str(output)]
     started = time.monotonic()
     done = subprocess.run([*command, "--seed", str(seed)], capture_output=True, text=True)
     if done.returncode:

@@ -61,11 +61,12 @@ class Table:
             return
         folder = self.folder / key
         if not (folder / "results.json").is_file():
-            command = [sys.executable, "-m", "hf_ssl.cli", "pretrain", method.name, "--output-dir", str(folder)]
-            command += ["--data", self.settings["data"], "--backbone", self.settings["backbone"], "--seed", str(seed)]
+            command = [sys.executable, "-m", "hf_ssl", "pretrain", method.name, "--output-dir", str(folder)]
+            command += ["--data", self.settings["data"], "--backbone", self.settings["backbone"]]
+            command += ["--seed", str(seed), "--data-seed", str(seed)]
             command += ["--eval_strategy", "no", "--disable_tqdm", "true", "--no-evaluate"]
-            if self.settings["epochs"]:
-                command += ["--num_train_epochs", f"{self.settings['epochs']:g}"]
+            epochs = self.settings["epochs"] or method.recipes["small"].training["num_train_epochs"]
+            command += ["--recipe", "small", "--num_train_epochs", f"{epochs:g}"]  # whatever time it takes
             environment = {**os.environ, "OMP_NUM_THREADS": str(self.settings["threads"])}
             done = subprocess.run(command, env=environment, capture_output=True, text=True)
             if done.returncode:
