@@ -44,7 +44,7 @@ class Assembly:
         base_model (`str`, *optional*): folder or id of the encoder that training starts from.
         choices (`dict[str, Choice]`): what was chosen for the user, and why.
         costs ([`Costs`], *optional*): as two steps were timed.
-        wanted_steps (`int`, *optional*): what the recipe would take, where the time is the limit.
+        wanted_steps (`int`, *optional*): what a recipe for a few cores would take.
         evaluated_images (`int`): how many the final evaluation looks at, of those for training and testing.
     """
 
@@ -153,6 +153,8 @@ def assemble(
     elif images is not None:
         time_it(result, None if "per_device_train_batch_size" in explicit else smallest)
         result.evaluated_images = evaluable
+        if recipe_name in _BUDGETED:
+            result.wanted_steps = plan.wanted_steps(recipe, images, result.images_a_step)
     if budgeted and result.costs and (not decided or request.minutes not in (None, decided.get("minutes"))):
         seconds = 60 * (request.minutes or plan.DEFAULT_MINUTES) - (time.perf_counter() - started)
         steps = steps_within(seconds, result, evaluable, online="eval_strategy" not in explicit)
@@ -173,7 +175,6 @@ def steps_within(seconds: float, run: Assembly, evaluable: int, online: bool) ->
     """
     args, costs = run.args, run.costs
     run.evaluated_images = costs.evaluable_images(seconds, evaluable)
-    run.wanted_steps = plan.wanted_steps(run.recipe, run.images, run.images_a_step)
     if evaluable and online:
         bank = min(args.online_knn_images, run.images)
         evaluations = costs.online_evaluation(bank, len(run.data.test), args.train_batch_size) / args.eval_steps

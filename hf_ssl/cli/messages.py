@@ -66,7 +66,8 @@ def why_little(run: Assembly, report: EvaluationReport) -> str | None:
         return None
     seconds = run.costs.training(run.wanted_steps, run.images_a_step, run.images)
     minutes = math.ceil(seconds / 60 / 0.6)  # the rest is for evaluation and what is not foreseen
-    arguments = re.sub(r" --(minutes(=| )\S+|overwrite)", "", shlex.join(["hf-ssl", *sys.argv[1:]]))
+    length = r" --(overwrite|(minutes|max[-_]steps|num[-_]train[-_]epochs)(=| )\S+)"
+    arguments = re.sub(length, "", shlex.join(["hf-ssl", *sys.argv[1:]]))
     command = f"{arguments} --minutes {minutes}"
     return (
         f"Few steps are the likeliest reason: {run.steps} of the {run.wanted_steps} that the recipe takes. "
