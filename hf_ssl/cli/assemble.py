@@ -142,6 +142,7 @@ def assemble(
     processor = build_processor(method, recipe, request.processor, size.value, model, base_model)
     result = Assembly(data, data.train, images, recipe_name, recipe, model, processor, args, base_model, choices)
     if images is not None:
+        model.on_data(images)
         result.train = read_cheaply(data.train, processor, args)
     scored = request.evaluate and isinstance(data.test, Sized) and is_labelled(data.train)
     evaluable = images + len(data.test) if scored else 0
