@@ -1,14 +1,15 @@
 """
-One's own images with the bare command: three folders, three seeds, what it found out and how long it took.
+The bare command on the embedded patches and on one's own images: what it found out, and how long it took.
 
     apt-get install tuxpaint-stamps-default   # the first folder
     python benchmarks/own_images.py
 
-Folders are `stamps` (some 800 drawings and photographs in nested folders, most of them with transparent parts), `flat`
-(60 of them side by side, without labels, one broken) and `crops` (20 000 cut-outs of 40 to 200 pixels of the 16
-photographs inside the scikit-image wheel; left halves to train, right halves to test). Each run is `hf-ssl pretrain
---data FOLDER` and a seed. Results go one by one to `benchmarks/results/own-images.json`; a run that is there is not
-run again. The page beside it is written from them.
+The data are `photo-patches`, which `hf-ssl pretrain` takes by itself, `photo-patches-color`, and three folders:
+`stamps` (some 800 drawings and photographs in nested folders, most of them with transparent parts), `flat` (60 of them
+side by side, without labels, one broken) and `crops` (20 000 cut-outs of 40 to 200 pixels of the 16 photographs inside
+the scikit-image wheel; left halves to train, right halves to test). Each run is `hf-ssl pretrain --data IMAGES` and a
+seed. Results go one by one to `benchmarks/results/own-images.json`; a run that is there is not run again. The page
+beside it is written from them.
 """
 
 import argparse
@@ -61,10 +62,11 @@ def crops(folder: Path) -> None:
                 photo.crop((x, y, x + w, y + h)).save(place / f"{number}.jpg", quality=92)
 
 
-FOLDERS = {"stamps": stamps, "flat": flat, "crops": crops}
+EMBEDDED = ("photo-patches", "photo-patches-color")
+FOLDERS = dict.fromkeys(EMBEDDED) | {"stamps": stamps, "flat": flat, "crops": crops}
 
 
-def run(data: Path, seed: int, output: Path) -> dict:
+def run(data: Path | str, seed: int, output: Path) -> dict:
     command = [sys.executable, "-m", "hf_ssl", "pretrain", "--data", str(data), "--output-dir", str(output)]
     started = time.monotonic()
     done = subprocess.run([*command, "--seed", str(seed)], capture_output=True, text=True)
@@ -80,7 +82,7 @@ def run(data: Path, seed: int, output: Path) -> dict:
 
 
 def table(runs: dict[str, dict]) -> str:
-    head = ["folder", "kNN, %", "linear, %", "random init: kNN", "raw pixels: kNN", "steps", "minutes in all", "seeds"]
+    head = ["images", "kNN, %", "linear, %", "random init: kNN", "raw pixels: kNN", "steps", "minutes in all", "seeds"]
     columns = (("this encoder", "knn"), ("this encoder", "linear"), ("random init", "knn"), ("raw pixels", "knn"))
     rows = []
     for name in FOLDERS:
@@ -99,13 +101,13 @@ def table(runs: dict[str, dict]) -> str:
         ]
         steps, minutes = [r["run"]["steps"] for r in found.values()], [r["seconds"] / 60 for r in found.values()]
         rows.append([name, *map(spread, [*scores, steps, minutes]), ", ".join(found)])
-    return "\n".join(lines_of(head, rows, ("folder", "seeds"))) + "\n"
+    return "\n".join(lines_of(head, rows, ("images", "seeds"))) + "\n"
 
 
 def write(runs: dict[str, dict]) -> None:
     RESULTS.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
     said = "\n\n".join(f"`{key}`:\n\n```text\n{chr(10).join(run['said'])}\n```" for key, run in runs.items())
-    text = f"# One's own images\n\n{__doc__.strip()}\n\n{table(runs)}\n## What the runs said\n\n{said}\n"
+    text = f"# The bare command\n\n{__doc__.strip()}\n\n{table(runs)}\n## What the runs said\n\n{said}\n"
     RESULTS.with_suffix(".md").write_text(text, encoding="utf-8")
     put_into_readme("own-images", table(runs))
 
@@ -126,8 +128,8 @@ def main() -> None:
     runs = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
     for seed in args.seeds:
         for name in args.folders:
-            data = args.work / name
-            if not data.is_dir():
+            data = name if name in EMBEDDED else args.work / name
+            if name not in EMBEDDED and not data.is_dir():
                 FOLDERS[name](data)
             key = f"{name}-{seed}"
             if key in runs:
