@@ -40,6 +40,14 @@ def hf_ssl(
     """Self-supervised vision for Hugging Face: images in, a native transformers encoder out."""
 
 
+_LabelLevel = Annotated[
+    int | None, typer.Option(help="Level of folders that names the classes, from 1; 0: no labels. [default: found]")
+]
+_MaxUnreadable = Annotated[
+    float | None, typer.Option(help="Share of broken files that is accepted. [default: a tenth, of few images more]")
+]
+
+
 @app.command()
 def pretrain(
     context: typer.Context,
@@ -82,19 +90,13 @@ def pretrain(
     label_column: Annotated[
         str | None, typer.Option(help="Column of a Hub data set or metadata file, used for evaluation only.")
     ] = None,
-    label_level: Annotated[
-        int | None,
-        typer.Option(help="Level of folders that names the classes, from 1; 0: no labels. [default: found]"),
-    ] = None,
+    label_level: _LabelLevel = None,
     split: Annotated[str | None, typer.Option(help="Split, or subfolder, to train on. [default: train]")] = None,
     test_split: Annotated[
         str | None, typer.Option(help="Split, or subfolder, to evaluate on. [default: test, or a fifth of the images]")
     ] = None,
     data_seed: Annotated[int, typer.Option(help="Of the split, and of the patches of photo-patches.")] = 0,
-    max_unreadable: Annotated[
-        float | None,
-        typer.Option(help="Share of broken files that is accepted. [default: a tenth, of few images more]"),
-    ] = None,
+    max_unreadable: _MaxUnreadable = None,
     overwrite: Annotated[bool, typer.Option(help="Start again in a folder that holds a run.")] = False,
     evaluate: Annotated[bool, typer.Option(help="Evaluate at the end, where there are labels.")] = True,
 ) -> None:
@@ -159,14 +161,12 @@ def evaluate(
     image_column: Annotated[str | None, typer.Option(help="Column of a Hub data set.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of a Hub data set.")] = None,
     data_seed: Annotated[
-        int | None,
-        typer.Option(help="Of the split of the data. [default: that of the run the encoder comes from, or 0]"),
+        int | None, typer.Option(help="Of the split. [default: that of the run the encoder comes from, or 0]")
     ] = None,
-    label_level: Annotated[
-        int | None, typer.Option(help="Level of folders that names the classes, from 1. [default: found]")
-    ] = None,
+    label_level: _LabelLevel = None,
     split: Annotated[str | None, typer.Option(help="Split, or subfolder, whose images are the neighbours.")] = None,
     test_split: Annotated[str | None, typer.Option(help="Split, or subfolder, whose images are classified.")] = None,
+    max_unreadable: _MaxUnreadable = None,
     seed: Annotated[int, typer.Option(help="Of the random initialisation and the probe's validation part.")] = 0,
     json_file: Annotated[Path | None, typer.Option(help="Write the report here too.")] = None,
 ) -> None:
@@ -204,6 +204,7 @@ def evaluate(
             label_level=label_level,
             split=split,
             test_split=test_split,
+            max_unreadable=max_unreadable,
             seed=seed,
             json_file=json_file,
         )

@@ -1,7 +1,7 @@
 """`hf-ssl evaluate`: any encoder beside raw pixels and its random initialisation."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import typer
 from transformers.utils import cached_file
 
 from ..configuration_utils import closest
-from ..data import DecodedImages, PixelFormat, load_data
+from ..data import Data, DecodedImages, ImageFolder, PixelFormat, load_data
 from ..evaluation import evaluate_encoder, find_image_processor, load_encoder, load_image_processor
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -46,6 +46,7 @@ class Request:
     label_level: int | None
     split: str | None
     test_split: str | None
+    max_unreadable: float | None
     seed: int
     json_file: Path | None
 
@@ -79,18 +80,29 @@ def run(request: Request) -> None:
             typer.echo(assumed, err=True)
     else:
         processor = load_image_processor(request.image_processor)
-    columns = {"image_column": request.image_column, "label_column": request.label_column}
+    options = {name: vars(request)[name] for name in ("image_column", "label_column", "max_unreadable")}
     used = split_of_run(request)
     as_then = {name: used[name] for name in _SPLIT if name in used}
-    source = load_data(request.data, **columns, **as_then | request.asked())
+    source = load_data(request.data, **options, **as_then | request.asked())
     require_held_out(request, used, source.split)
+    require_not_trained_on(request, used, source, lambda: load_data(request.data, **options, **as_then))
+    if unreadable := source.report():
+        typer.echo(unreadable, err=True)
     if source.train.labels is None:
         raise ValueError(
-            f"{source.name} has no labels, which evaluation needs: give images in one subfolder a class, or name the "
-            "--label-column of a data set."
+            f"{source.name} has no labels ({source.labels_from or 'the source has none'}), which evaluation needs: "
+            "give images in one subfolder a class, or name the --label-column of a data set."
         )
     if source.test is None:
-        raise ValueError(f"{source.name} has no test part: give another --data, or its --split and --test-split.")
+        raise ValueError(
+            f"{source.name} has no test part ({source.split['made_by']}): give another --data, or its --split and "
+            "--test-split."
+        )
+    if source.test.labels is None:
+        raise ValueError(
+            f"The test part of {source.name} has no labels of the classes in its training part, which evaluation "
+            "needs: name another --test-split."
+        )
     trained = processor.to_dict().get("pixel_format")
     for part in (source.train, source.test):
         if trained is not None and isinstance(part, DecodedImages):
@@ -135,6 +147,27 @@ def require_held_out(request: Request, used: Mapping[str, Any], split: Mapping[s
     if options:
         raise ValueError(f"{said}, so that it would be evaluated on images it was trained on: leave out {options}.")
     typer.echo(f"{said}: it may be evaluated on images that it was trained on. Have they changed since?", err=True)
+
+
+def require_not_trained_on(
+    request: Request, used: Mapping[str, Any], source: Data, load_then: Callable[[], Data]
+) -> None:
+    """
+    The same for images that the user has named by their folders.
+
+    Args:
+        load_then (`Callable`): the data as the run saw them.
+
+    Raises:
+        ValueError: where test images of `source` are among them.
+    """
+    if used and "seed" not in used and used.get("test_sha256") != source.split.get("test_sha256"):
+        trained = load_then().train
+        if source.test and isinstance(trained, ImageFolder) and (common := {*trained.keys()} & {*source.test.keys()}):
+            raise ValueError(
+                f"{request.encoder} was trained on {len(common)} of the {len(source.test)} images of {request.data} "
+                "that it would be tested on: name others in --test-split, or give another --data."
+            )
 
 
 def run_of(encoder: str, revision: str | None) -> Mapping[str, Any]:

@@ -91,7 +91,12 @@ class Data:
             names = f"{len(self.label_names)} classes" if self.label_names else "no names of classes"
             return f"Labels: {names}; a stream is not scored."
         if not is_labelled(self.train):
-            return f"No labels: nothing will be scored ({self.labels_from or 'the source has none'})."
+            why = self.labels_from or "the source has none"
+            if self.train.labels is not None:
+                classes = [label for label in self.train.labels.unique().tolist() if label >= 0]
+                names = [self.label_names[label] if self.label_names else str(label) for label in classes]
+                why = f"of {why} only {', '.join(names) or 'none'} has images that can be read"
+            return f"No labels: nothing will be scored ({why})."
         counts = Counter(self.train.labels.tolist())
         unlabelled = counts.pop(-1, 0)
         names = [self.label_names[label] if self.label_names else str(label) for label in sorted(counts)]

@@ -1,7 +1,6 @@
 """An encoder from any repository, or one sentence that says why not; nothing of it is run."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ def load_encoder(
     """
     where: dict[str, Any] = {"revision": revision, "subfolder": subfolder, "trust_remote_code": False}
     require_own_weights(encoder, revision, subfolder)
-    config = _load_config(encoder, where)
+    config = load_encoder_config(encoder, **where)
     if "mask_ratio" in config.to_dict():
         config.mask_ratio = 0.0
     safe = {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
@@ -84,8 +83,10 @@ def load_encoder(
     return model.eval()
 
 
-def _load_config(encoder: str, where: Mapping[str, Any]) -> PreTrainedConfig:
-    folder = Path(encoder, where["subfolder"])
+def load_encoder_config(encoder: str, subfolder: str = "", **where: Any) -> PreTrainedConfig:
+    """The configuration of what [`load_encoder`] takes, and the same errors for everything else."""
+    where = {"trust_remote_code": False, **where, "subfolder": subfolder}
+    folder = Path(encoder, subfolder)
     if folder.is_dir() and not (folder / CONFIG_NAME).is_file():
         raise ValueError(f"{folder} holds no {CONFIG_NAME}: it is no repository of a model.")
     if not folder.is_dir() and not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", encoder):

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from transformers import AutoConfig, AutoModel
 
-from hf_ssl.cli.build import build_model, build_processor
+from hf_ssl.cli.build import base_config, build_model, build_processor, size_of
 from hf_ssl.cli.plan import choose_recipe
 from hf_ssl.registry import METHODS
 
@@ -36,3 +37,67 @@ def test_a_recipe_sets_the_first_weights_of_its_own_encoder_only(backbone, sprea
     assert model.config.backbone_config.initializer_range == spread
     linear = next(m for m in model.backbone.layers.modules() if isinstance(m, torch.nn.Linear))
     assert linear.weight.std().item() == pytest.approx(spread, rel=0.1)
+
+
+TINY = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+PLAIN = TINY | {"image_size": 32, "patch_size": 8}
+STAGES = {"hidden_sizes": [8, 8, 16, 32], "depths": [1, 1, 1, 1]}
+WINDOWS = {"image_size": 64, "patch_size": 4, "embed_dim": 8, "depths": [1, 1], "num_heads": [1, 1], "window_size": 8}
+
+
+def saved(folder, kind, **fields):
+    AutoModel.from_config(AutoConfig.for_model(kind, **fields)).half().save_pretrained(folder)
+    return str(folder)
+
+
+def built(folder, image_size=None, short_side=12):
+    """A model around the encoder of a folder, its processor, and the size of its images."""
+    row = METHODS["simclr"]
+    recipe = choose_recipe(row, "photos", has_upright=True)
+    size = image_size or size_of(base_config(folder), short_side)
+    model, base = build_model(row, recipe, folder, {}, image_size=size, seed=0, label_names=None)
+    return model, build_processor(row, recipe, {}, image_size=size, model=model, base_model=base), size
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "size"),
+    [("convnext", STAGES, 32), ("swin", WINDOWS, 64), ("vit", PLAIN, 32), ("beit", PLAIN, 32), ("resnet", STAGES, 12)],
+)
+def test_the_size_of_small_images_is_one_that_the_encoder_takes(kind, fields, size, tmp_path):
+    assert built(saved(tmp_path, kind, **fields))[2] == size
+
+
+@pytest.mark.parametrize(("image_size", "short_side", "size"), [(48, 12, 48), (None, 12, 32), (None, 40, 40)])
+def test_an_encoder_with_positions_is_fitted_to_the_images(image_size, short_side, size, tmp_path):
+    folder = saved(tmp_path, "vit", **PLAIN | {"image_size": 64})
+    model, _, found = built(folder, image_size, short_side)
+    native = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+    image = torch.rand(2, 3, size, size)
+    assert found == size and model.config.backbone_config.image_size == size
+    expected = native(image, interpolate_pos_encoding=True).last_hidden_state
+    torch.testing.assert_close(model.eval().backbone(image).last_hidden_state, expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "image_size", "said"),
+    [
+        ("bert", TINY | {"vocab_size": 9}, 32, "reads input_ids: it is no encoder of images."),
+        ("convnext", STAGES, 16, "The encoder cannot take images of 16 pixels (.*): choose another --image-size"),
+        ("swin", WINDOWS, 32, "The encoder cannot take images of 32 pixels (.*): choose another --image-size"),
+        ("siglip_vision_model", PLAIN, 64, "The encoder cannot take images of 64 pixels (.*): choose another"),
+    ],
+)
+def test_encoders_that_do_not_fit(kind, fields, image_size, said, tmp_path):
+    folder = saved(tmp_path, kind, **fields)
+    with pytest.raises(ValueError, match=said.replace("(", r"\(").replace(")", r"\)")):
+        base_config(folder)
+        built(folder, image_size)
+
+
+def test_a_model_of_images_and_texts_is_sent_away(tmp_path):
+    text = TINY | {"vocab_size": 9}
+    folder = saved(tmp_path / "both", "clip", text_config=text, vision_config=PLAIN)
+    with pytest.raises(ValueError, match="a 'clip' model of images and texts: save its image side"):
+        base_config(folder)
+    AutoModel.from_pretrained(folder).vision_model.save_pretrained(tmp_path / "side")
+    assert built(str(tmp_path / "side"))[2] == 32

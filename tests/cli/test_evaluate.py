@@ -30,6 +30,7 @@ from transformers import (
     ViTModel,
 )
 
+from hf_ssl.data import load_data
 from hf_ssl.evaluation import load_encoder, random_init_like
 from hf_ssl.evaluation.features import frozen_embedder
 from hf_ssl.hub import export_pretrained
@@ -316,7 +317,7 @@ def loaded(monkeypatch, split):
     calls = []
 
     def load_data(source, **arguments):
-        calls.append({k: v for k, v in arguments.items() if "column" not in k})
+        calls.append({k: v for k, v in arguments.items() if "column" not in k and k != "max_unreadable"})
         data = module_load(source, **{k: v for k, v in calls[-1].items() if k in ("seed", "test_fraction")})
         data.split = split
         return data
@@ -390,3 +391,60 @@ def test_few_images(photos, tmp_path, monkeypatch, capsys):
     assert exit_info.value.code == 0 and "k = 4, T = 0.07. There are 4 labelled training images" in shown
     code, message = hf_ssl(monkeypatch, capsys, "evaluate", vit, "--data", few, "--k", 20)
     assert code == 2 and "k = 20 neighbours, but the training set has 4 images: use 1 to 4" in message
+
+
+@pytest.fixture(scope="module")
+def split_photos(photos, tmp_path_factory):
+    """Folders to train on and to validate on, and an unlabelled one to test on."""
+    root = tmp_path_factory.mktemp("split") / "mine"
+    for split, numbers in {"train": range(6), "validation": range(6, 9)}.items():
+        for label in ("bright", "dark"):
+            (root / split / label).mkdir(parents=True)
+            for i in numbers:
+                shutil.copy(photos / label / f"{i}.png", root / split / label)
+    (root / "test").mkdir()
+    shutil.copy(photos / "dark" / "9.png", root / "test")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("seen", "asked", "said"),
+    [
+        ({}, [], None),
+        ({}, ["--split", "validation"], None),
+        ({}, ["--split", "validation", "--test-split", "train"], "was trained on 12 of the 12 images of"),
+        ({"label_level": 0}, ["--label-level", 1], None),
+        ({}, ["--test-split", "test"], "has no labels of the classes in its training part"),
+        ({"label_level": 0}, [], "mine has no labels (label_level=0), which evaluation needs"),
+    ],
+)
+def test_what_a_run_on_named_folders_was_trained_on(seen, asked, said, split_photos, tmp_path, monkeypatch, capsys):
+    folder = save(KINDS["ViT"][0](), tmp_path / "run")
+    split = load_data(split_photos, **seen).split | seen
+    (folder / "results.json").write_text(json.dumps({"run": {"dataset": "mine", "split": split}}))
+    options = ("--data", split_photos, "--no-linear", "--device", "cpu")
+    code, message = hf_ssl(monkeypatch, capsys, "evaluate", folder, *options, *asked)
+    assert code == (2 if said else 0) and (said or "") in message, message
+
+
+@pytest.mark.parametrize(
+    ("share", "code", "said"),
+    [(None, 2, "None of"), (0.5, 0, "4 of 12 images in"), (0.1, 2, "more than the 1 that are accepted")],
+)
+def test_broken_images_are_listed(share, code, said, split_photos, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "data"
+    shutil.copytree(split_photos / "train", folder)
+    for file in sorted(folder.rglob("*.png")):
+        if share is None or file.name in ("0.png", "1.png"):
+            file.write_bytes(b"")
+    vit = save(KINDS["ViT"][0](), tmp_path / "vit")
+    options = () if share is None else ("--max-unreadable", share)
+    monkeypatch.setattr(
+        "sys.argv", ["hf-ssl", "evaluate", *map(str, (vit, "--data", folder, "--no-linear", *options))]
+    )
+    from hf_ssl.cli import main
+
+    with pytest.raises(SystemExit) as exit_info:
+        main()
+    message = capsys.readouterr().err
+    assert exit_info.value.code == code and said in message and "0.png: the file is empty" in message, message

@@ -32,6 +32,15 @@ def test_an_unlabelled_folder(tmp_path):
     ]
 
 
+def test_a_folder_of_which_one_class_can_be_read(tmp_path):
+    classes(tmp_path, {"cat": 3, "dog": 3})
+    for file in (tmp_path / "cat").iterdir():
+        file.write_bytes(b"")
+    assert load_data(tmp_path).summary()[1] == (
+        "No labels: nothing will be scored (of the folders at level 1 only dog has images that can be read)."
+    )
+
+
 def test_many_classes_are_not_all_named(tmp_path):
     classes(tmp_path, {f"c{i}": 2 for i in range(9)})
     assert load_data(tmp_path).summary()[1] == (
