@@ -21,7 +21,7 @@ from ..modeling_utils import SSLPreTrainedModel
 from ..recipe_utils import Recipe
 from ..registry import Method
 from ..training import SSLTrainingArguments, merge_arguments
-from ..training.batches import settle_batch
+from ..training.batches import settle_batch, steps_in_epoch
 from ..training.online import require_labels
 from . import plan
 from .build import base_config, build_model, build_processor, build_training_arguments, size_of
@@ -71,7 +71,7 @@ class Assembly:
         """Optimizer steps of the whole run."""
         if self.args.max_steps > 0:
             return self.args.max_steps
-        return round(self.args.num_train_epochs * max(self.images // self.images_a_step, 1))
+        return math.ceil(self.args.num_train_epochs * steps_in_epoch(self.images, self.args))
 
     def decided(self) -> dict[str, Any]:
         """What a restart takes over, so that it goes on as it began."""
@@ -176,7 +176,7 @@ def steps_within(seconds: float, run: Assembly, evaluable: int, online: bool) ->
     """
     args, costs = run.args, run.costs
     run.evaluated_images = costs.evaluable_images(seconds, evaluable)
-    if evaluable and online:
+    if evaluable and online and args.eval_steps:
         bank = min(args.online_knn_images, run.images)
         evaluations = costs.online_evaluation(bank, len(run.data.test), args.train_batch_size) / args.eval_steps
         if evaluations > plan.ONLINE_SHARE * seconds:

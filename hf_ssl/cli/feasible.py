@@ -82,6 +82,9 @@ def _require_range(name: str, value: Any) -> None:
     least, included = _LEAST.get(name, (-math.inf, True))
     if name in _LEAST and (value < least or value == least and not included):
         raise ValueError(f"--{name} must be {'at least' if included else 'above'} {least}, got {value}.")
+    most = max(16, 4 * (os.cpu_count() or 1))
+    if name == "dataloader_num_workers" and value > most:
+        raise ValueError(f"--{name} {value} is more than this machine has a use for: at most {most}, four a core.")
     if name in _BELOW and value >= _BELOW[name]:
         raise ValueError(f"--{name} must be below {_BELOW[name]}, got {value}.")
 

@@ -29,7 +29,7 @@ def announcement(method: Method, data: Data, run: Assembly, effective: dict[str,
         f"Images at {size.value} pixels, {size.reason}. Encoder {backbone.value}, {backbone.reason}: "
         f"{parameters:.2f} M parameters.",
         f"{effective['batch_size']} images a step{batch}; {describe(effective)}.",
-        f"{_length(run)}.",
+        f"{_length(run, effective['epochs'])}.",
     ]
     if run.costs:
         lines.append("For more: --minutes N, or a larger --image-size or --backbone.")
@@ -47,10 +47,10 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def _length(run: Assembly) -> str:
+def _length(run: Assembly, epochs: float | None) -> str:
     if run.images is None:
         return f"{run.args.max_steps} steps over a stream"
-    text = f"{run.steps} steps, {run.steps * run.images_a_step / run.images:.3g} epochs"
+    text = f"{run.steps} step{'s' * (run.steps != 1)}, {epochs:.3g} epoch{'s' * (epochs != 1)}"
     if run.costs:
         training = run.costs.training(run.steps, run.images_a_step, run.images)
         evaluation = run.evaluated_images * run.costs.evaluated_image

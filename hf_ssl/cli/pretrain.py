@@ -102,6 +102,8 @@ def pretrain(request: Request, folder: RunFolder) -> None:
     args, model, processor = run.args, run.model, run.processor
     trainer = SSLTrainer(model, args, processor, train_dataset=run.train, eval_dataset=data.test)
     effective = trainer.effective()
+    if trainer.doctor is not None:
+        trainer.doctor.warns = False  # raised below, as the last word
     if trainer.is_world_process_zero():
         longer = folder.begin(effective["steps"])
         write_json(plan, run.decided() | {"minutes": request.minutes})

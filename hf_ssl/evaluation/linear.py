@@ -204,7 +204,9 @@ def linear_probe(
         x_test, y_test = test.embeddings.detach().to(target).float(), test.labels.to(target)
         _check(x, y, num_classes)
         if not x_test.isfinite().all():
-            raise ValueError("The test features hold NaN or infinity: the encoder has diverged.")
+            raise ValueError(
+                "The test features hold NaN or infinity: the encoder has diverged, so train it with a lower learning rate."
+            )
         if standardize:
             mean, std = standardization(x)
             x, x_test = (x - mean) / std, (x_test - mean) / std
@@ -272,4 +274,6 @@ def _check(x: torch.Tensor, y: torch.Tensor, num_classes: int) -> None:
     if y.min() < 0 or y.max() >= num_classes:
         raise ValueError(f"Labels run from {y.min()} to {y.max()}, outside [0, {num_classes}).")
     if not x.isfinite().all():
-        raise ValueError("The training features hold NaN or infinity: the encoder has diverged.")
+        raise ValueError(
+            "The training features hold NaN or infinity: the encoder has diverged, so train it with a lower learning rate."
+        )

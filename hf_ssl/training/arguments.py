@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from transformers import TrainingArguments
-from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION
+from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION, get_scheduler
 from transformers.utils import logging
 
 from ..configuration_utils import closest
@@ -137,21 +137,22 @@ class SSLTrainingArguments(TrainingArguments):
 
     def get_warmup_steps(self, num_training_steps: int) -> int:
         """
-        Optimizer steps of the warm-up, of a run of `num_training_steps`.
+        Optimizer steps of the warm-up, of a run of `num_training_steps`; fewer than those.
 
         Raises:
             ValueError: for `warmup_epochs` when nobody knows how long an epoch is.
         """
+        most = max(num_training_steps - 1, 0)  # the first step of a warm-up has a learning rate of 0
         if not self.warmup_epochs:
-            return min(super().get_warmup_steps(num_training_steps), num_training_steps)
+            return min(super().get_warmup_steps(num_training_steps), most)
         if self.steps_per_epoch is not None:
-            return min(round(self.warmup_epochs * self.steps_per_epoch), num_training_steps)
+            return min(round(self.warmup_epochs * self.steps_per_epoch), most)
         if self.max_steps > 0:
             raise ValueError(
                 f"warmup_epochs={self.warmup_epochs:g} needs data with a length, and a stream has none: set "
                 "warmup_steps, to a number of steps or a share of them below 1."
             )
-        return round(num_training_steps * min(self.warmup_epochs / self.num_train_epochs, 1.0))
+        return min(round(num_training_steps * self.warmup_epochs / self.num_train_epochs), most)
 
 
 def default_arguments() -> dict[str, Any]:
@@ -209,19 +210,31 @@ def refuse_optimizer_arguments(args: SSLTrainingArguments) -> None:
 def check_schedule(kind: str, arguments: dict | str | None) -> None:
     """
     Raises:
-        ValueError: when schedule `kind` takes no argument of this name, or lacks one.
+        ValueError: when schedule `kind` takes no argument of this name or value, or lacks one.
     """
     arguments = json.loads(arguments) if isinstance(arguments, str) else arguments or {}
     given = ("optimizer", "num_warmup_steps", "num_training_steps", "last_epoch")
-    taken = [name for name in inspect.signature(TYPE_TO_SCHEDULER_FUNCTION[kind]).parameters if name not in given]
+    taken = inspect.signature(TYPE_TO_SCHEDULER_FUNCTION[kind]).parameters
+    taken = {name: parameter for name, parameter in taken.items() if name not in given}
+    anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
     for name in arguments:
-        if name not in taken:
+        if not anything and name not in taken:
             raise ValueError(
                 f"lr_scheduler_kwargs has {name!r}, which lr_scheduler_type={kind!r} does not take: it takes "
                 f"{', '.join(taken) or 'none'}."
             )
+    lacking = [name for name, parameter in taken.items() if parameter.default is parameter.empty and not anything]
+    lacking = [name for name in lacking if name not in arguments]
     if kind.endswith("with_min_lr") and ("min_lr" in arguments) == ("min_lr_rate" in arguments):
-        raise ValueError(f"lr_scheduler_type={kind!r} needs min_lr or min_lr_rate in lr_scheduler_kwargs.")
+        lacking = ["min_lr or min_lr_rate"]
+    if lacking:
+        raise ValueError(f"lr_scheduler_type={kind!r} needs {lacking[0]} in lr_scheduler_kwargs.")
+    try:
+        get_scheduler(kind, torch.optim.SGD([torch.zeros(1)], lr=1.0), 0, 2, arguments)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"lr_scheduler_kwargs={arguments} does not suit lr_scheduler_type={kind!r}: {error}."
+        ) from None
 
 
 # What of optim_args reaches the optimizer; transformers passes over the rest in silence.

@@ -35,7 +35,11 @@ class Doctor(TrainerCallback):
         patience (`int`, *optional*, defaults to 3): logs in a row before `uniform` and `rank` are reported.
         min_rank (`float`, *optional*, defaults to 2.0)
         window (`int`, *optional*, defaults to 512): recent embeddings that the rank is taken of.
+
+    With `warns = False`, `nan` is only kept in `findings`, for whoever raises it as an error.
     """
+
+    warns = True
 
     def __init__(self, patience: int = 3, min_rank: float = 2.0, window: int = 512):
         self.patience = patience
@@ -70,12 +74,15 @@ class Doctor(TrainerCallback):
             control.should_save = control.should_evaluate = False
 
     def on_log(self, args, state, control, model=None, logs=None, train_dataloader=None, **kwargs):
-        if not logs or "loss" not in logs:
+        losses = {name: float(value) for name, value in (logs or {}).items() if name == "loss" or _of_test(name)}
+        for name, loss in losses.items():
+            if not math.isfinite(loss):
+                where = "" if name == "loss" else " of the evaluation"
+                self._stop(f"The loss{where} is {loss}", args, state, control, model)
+                return
+        if "loss" not in losses:
             return
-        loss = float(logs["loss"])
-        if not math.isfinite(loss):
-            self._stop(f"The loss is {loss}", args, state, control, model)
-            return
+        loss = losses["loss"]
         config = model.config.to_dict()
         uniform = logs.get("uniform_loss")
         if self._persists("uniform", uniform is not None and abs(loss - uniform) < 1e-3 * uniform):
@@ -120,7 +127,8 @@ class Doctor(TrainerCallback):
     def _report(self, name: str, finding: str) -> None:
         if name not in self.findings:
             self.findings[name] = finding
-            logger.warning(f"Doctor: {finding}")
+            if self.warns or name != "nan":
+                logger.warning(f"Doctor: {finding}")
 
     def _stop(self, what: str, args, state, control, model) -> None:
         control.should_training_stop = True
@@ -154,6 +162,10 @@ class Doctor(TrainerCallback):
 def _finite(model) -> bool:
     floats = [t.detach() for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()]
     return bool(torch.stack([t.float().sum() for t in floats]).isfinite().all())
+
+
+def _of_test(name: str) -> bool:
+    return name.startswith("eval_") and name.endswith("_loss")
 
 
 def _learning_rate(args) -> str:

@@ -44,6 +44,17 @@ def test_nan_stops_the_run(tmp_path, caplog):
     assert trainer.state.global_step == 1
 
 
+def test_nan_of_an_evaluation_stops_the_run(tmp_path, caplog):
+    doctor, control = Doctor(), TrainerControl()
+    doctor.warns = False
+    state = TrainerState(global_step=2, max_steps=9)
+    with caplog.at_level(logging.WARNING):
+        args = SSLTrainingArguments(str(tmp_path), use_cpu=True)
+        doctor.on_log(args, state, control, model=build_model("simclr"), logs={"eval_loss": float("nan")})
+    assert "The loss of the evaluation is nan at step 2 of 9. Lower learning_rate" in doctor.findings["nan"]
+    assert control.should_training_stop and not caplog.text
+
+
 @pytest.mark.parametrize("strategy", ["steps", "epoch"])
 def test_broken_weights_are_not_saved(strategy, tmp_path):  # the log that would show them comes too late
     class Poison(TrainerCallback):
