@@ -237,3 +237,8 @@ def test_data_sets_are_taken_as_they_come(name, tmp_path):
     assert trainer.state.global_step == 2 and np.isfinite(metrics["eval_other_loss"])
     metrics = trainer.evaluate(data)
     assert np.isfinite(metrics["eval_loss"]) and ("eval_knn" in metrics) == (name == "torch with labels")
+
+
+def test_a_dict_of_splits_is_nothing_to_train_on(tmp_path):
+    with pytest.raises(ValueError, match="give one of its splits .train, test."):
+        build(tmp_path, {"train": images(8), "test": images(4)})
