@@ -154,6 +154,7 @@ class SSLPreTrainedModel(PreTrainedModel):
     frozen_modules: tuple[str, ...] = ()
     uses_mask_token = False  # True where `bool_masked_pos` goes into the native encoder
     batch_contrastive = False  # True where the loss compares the images of a batch with each other
+    normalises_batch = False  # True where a head has batch norm of one view at a time, which takes two images
     encodes_in_chunks = True  # False where `forward` runs the encoder by anything else than `encode`
     forward_extras: tuple[str, ...] = ()  # of "labels" and "sample_index": what `forward` takes beside the views
     constant_lr_modules: tuple[str, ...] = ()  # children whose learning rate follows no schedule

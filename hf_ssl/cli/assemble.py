@@ -123,7 +123,7 @@ def assemble(
         training["learning_rate"] = _LEARNING_RATE_OF_TRAINED_ENCODERS
     elif recipe_name in _BUDGETED and not backbone.value.endswith(("-nano", "-micro")):
         training["learning_rate"] = _LEARNING_RATE_OF_LARGER_ENCODERS
-    smallest = 2 if method.pretraining_class.batch_contrastive else 1
+    smallest = 2  # what no method and no batch norm refuses
     if "per_device_train_batch_size" not in explicit:
         batch = decided.get("per_device_train_batch_size") or plan.choose_batch(situation, training, smallest)
         training["per_device_train_batch_size"] = batch
@@ -136,6 +136,8 @@ def assemble(
     model, base_model = build_model(
         method, recipe, backbone.value, request.config, size.value, args.seed, names, images
     )
+    if images is not None:
+        model.on_data(images)
     settle_batch(model, args, data.train)
     if "labels" in model.forward_extras:
         require_labels(model, data.train)

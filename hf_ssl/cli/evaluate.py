@@ -107,18 +107,26 @@ def run(request: Request) -> None:
     for part in (source.train, source.test):
         if trained is not None and isinstance(part, DecodedImages):
             part.pixel_format = part.pixel_format.with_ranges_of(PixelFormat.from_dict(trained))
-    report = evaluate_encoder(
-        model,
-        processor,
-        source.train,
-        source.test,
-        seed=request.seed,
-        k=request.k,
-        temperature=request.temperature,
-        linear=request.linear,
-        batch_size=request.batch_size,
-        device=device,
-    )
+    try:
+        report = evaluate_encoder(
+            model,
+            processor,
+            source.train,
+            source.test,
+            seed=request.seed,
+            k=request.k,
+            temperature=request.temperature,
+            linear=request.linear,
+            batch_size=request.batch_size,
+            device=device,
+        )
+    except RuntimeError as error:
+        if "size" not in str(error).lower() or "memory" in str(error):
+            raise
+        raise ValueError(
+            f"{request.encoder} cannot take the images that its image processor gives ({error}): give another "
+            "--image-processor, or another encoder."
+        ) from error
     typer.echo(report.table())
     typer.echo(report.verdict())
     if request.json_file is not None:

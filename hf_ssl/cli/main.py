@@ -85,6 +85,8 @@ def _mistake(error: Exception) -> str | None:
     text = _one_line(str(error))
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{os.fsdecode(error.filename)}: {error.strerror}. Check the path, its rights, and the free space."
+    if "Expected more than 1 value per channel" in text:
+        return "Batch norm takes two images or more: raise --per_device_train_batch_size, or the --image-size."
     if isinstance(error, (ValueError, OSError, ImportError)):
         return text
     if "StrictDataclassError" in [kind.__name__ for kind in type(error).__mro__]:

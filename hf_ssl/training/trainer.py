@@ -63,6 +63,8 @@ class SSLTrainer(PublishingTrainer):
         **kwargs,
     ):
         if data_collator is None:
+            if isinstance(train_dataset, dict):
+                as_image_dataset(train_dataset)  # raises: several splits to evaluate on are fine, to train on are not
             train_dataset = images_of(train_dataset, processing_class)
             eval_dataset = images_of(eval_dataset, processing_class)
         set_chunk_size(model, args.cached_chunk_size)

@@ -104,6 +104,14 @@ MISTAKES = {
     "pretrain simclr photos": ("'photos'", "--data photos"),
     "pretrain photos": ("photos is no method", "--data photos"),
     "pretrain simclrr": ("'simclrr'", "Did you mean 'simclr'?"),
+    "pretrain byol --data photos --per_device_train_batch_size 1 --max_steps 1": (
+        "normalises the images",
+        "at least 2",
+    ),
+    "pretrain moco_v2 --data photos --image-size 16 --per_device_train_batch_size 1 --max_steps 1": (
+        "Batch norm takes two images",
+        "raise --per_device_train_batch_size",
+    ),
     "convert simclrr other.pth out": ("'simclrr'", "Did you mean 'simclr'?"),
     "evaluate": ("ENCODER is missing", "write hf-ssl evaluate ENCODER"),
     "export native": ("OUTPUT_DIR is missing", "write hf-ssl export CHECKPOINT OUTPUT_DIR"),

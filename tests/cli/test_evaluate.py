@@ -448,3 +448,10 @@ def test_broken_images_are_listed(share, code, said, split_photos, tmp_path, mon
         main()
     message = capsys.readouterr().err
     assert exit_info.value.code == code and said in message and "0.png: the file is empty" in message, message
+
+
+def test_an_encoder_whose_windows_do_not_fit(photos, tmp_path, monkeypatch, capsys):
+    swin = SwinConfig(embed_dim=8, depths=[1, 1], num_heads=[1, 1], window_size=7, image_size=32)
+    folder = save(AutoModel.from_config(swin), tmp_path / "swin")
+    code, message = hf_ssl(monkeypatch, capsys, "evaluate", folder, "--data", photos, "--device", "cpu")
+    assert code == 2 and "cannot take the images that its image processor gives" in message, message

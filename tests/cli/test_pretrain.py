@@ -110,3 +110,19 @@ def test_killed_and_started_again_equals_one_run(photos, encoder, tmp_path):
     assert start >= 3 and f"from step {start} on, where it was picked up" in (killed / "README.md").read_text()
     a, b = (load_file(folder / "pretraining" / "model.safetensors") for folder in (whole, killed))
     assert a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("method", ["deepcluster_v2", "moco_v2"])
+def test_two_images_are_timed_and_trained_on(method, tmp_path, monkeypatch):
+    """Memories and queues are made for the data before a step is timed, and batch norm gets two images."""
+    from hf_ssl.cli import main
+
+    (tmp_path / "two").mkdir()
+    for i in range(2):
+        pixels = np.random.default_rng(i).integers(0, 256, (20, 24, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "two" / f"{i}.png")
+    words = ("pretrain", method, "--data", tmp_path / "two", "--output-dir", tmp_path / "out", "--max_steps", 1)
+    monkeypatch.setattr("sys.argv", ["hf-ssl", *map(str, words)])
+    with pytest.raises(SystemExit) as exit_info:
+        main()
+    assert exit_info.value.code == 0 and (tmp_path / "out" / "results.json").is_file()

@@ -49,6 +49,15 @@ def test_a_trainer_lowers_the_batch_and_says_so(tmp_path, monkeypatch):
     assert trainer.state.global_step == 2 and trainer.state.epoch == 2
 
 
+@pytest.mark.parametrize("method", ["byol", "simsiam"])
+def test_heads_with_batch_norm_take_two_images(method, tmp_path):
+    with pytest.raises(ValueError, match="normalises the images of a batch with each other: .* at least 2, got 1"):
+        build(tmp_path, images(8), method, per_device_train_batch_size=1)
+    with pytest.raises(ValueError, match="last batch of 9 images would hold a single one, .* to normalise it with"):
+        build(tmp_path, images(9), method, dataloader_drop_last=False)
+    build(tmp_path, images(2), method, max_steps=1).train()
+
+
 def test_what_a_contrastive_method_cannot_learn_from(tmp_path):
     with pytest.raises(ValueError, match="The data hold 1 image, and training needs at least 2"):
         build(tmp_path, images(1))
@@ -228,3 +237,8 @@ def test_data_sets_are_taken_as_they_come(name, tmp_path):
     assert trainer.state.global_step == 2 and np.isfinite(metrics["eval_other_loss"])
     metrics = trainer.evaluate(data)
     assert np.isfinite(metrics["eval_loss"]) and ("eval_knn" in metrics) == (name == "torch with labels")
+
+
+def test_a_dict_of_splits_is_nothing_to_train_on(tmp_path):
+    with pytest.raises(ValueError, match="give one of its splits .train, test."):
+        build(tmp_path, {"train": images(8), "test": images(4)})

@@ -32,6 +32,7 @@ class BYOLForImageClassification(SSLForImageClassification):
 
 class BYOLForPreTraining(SSLPreTrainedModel):
     config: BYOLConfig
+    normalises_batch = True
     frozen_modules = ("target",)
 
     def __init__(self, config: BYOLConfig):

@@ -31,6 +31,7 @@ class SimSiamForImageClassification(SSLForImageClassification):
 
 class SimSiamForPreTraining(SSLPreTrainedModel):
     config: SimSiamConfig
+    normalises_batch = True
     constant_lr_modules = ("predictor",)  # section 4.2: its learning rate does not decay
 
     def __init__(self, config: SimSiamConfig):
