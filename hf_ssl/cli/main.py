@@ -25,6 +25,8 @@ def main() -> None:
     What the user can mend ends in one sentence and exit code 2; an interruption in one and 130. Anything else is a
     bug of hf_ssl: one sentence that says where, and exit code 1. With `HF_SSL_TRACEBACK=1` the traceback follows.
     """
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # closed by whoever started us
+    sys.stderr = sys.stderr or open(os.devnull, "w")
     argv = sys.argv[1:] or ["--help"]
     after_import("transformers.utils.logging", _keep_quiet)
     try:

@@ -87,7 +87,9 @@ def read_command_line(argv: list[str], commands: dict[str, Callable]) -> tuple[d
     """
     name, rest = argv[0], argv[1:]
     if name.startswith("-"):
-        raise ValueError(f"There is no option {name} before the command: write hf-ssl COMMAND {name}.")
+        meant = closest(name, ("--version", "--help", "--install-completion", "--show-completion"))
+        remedy = meant or f" Write hf-ssl COMMAND {name}."
+        raise ValueError(f"There is no option {name} before the command.{remedy}")
     if name not in commands:
         raise ValueError(unknown_command(name, commands))
     command = commands[name]

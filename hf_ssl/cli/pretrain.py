@@ -97,7 +97,7 @@ def pretrain(request: Request, folder: RunFolder) -> None:
     )
     last = folder.last_checkpoint
     plan = output_dir / _PLAN
-    decided = json.loads(plan.read_text(encoding="utf-8")) if last and plan.is_file() else {}
+    decided = read_decided(plan) if last else {}
     run = assemble(request, method, data, folder.checkpoints, decided, began)
     args, model, processor = run.args, run.model, run.processor
     trainer = SSLTrainer(model, args, processor, train_dataset=run.train, eval_dataset=data.test)
@@ -177,6 +177,20 @@ def pretrain(request: Request, folder: RunFolder) -> None:
     )
     if args.push_to_hub:
         publish(output_dir, trainer.hub_model_id, args)
+
+
+def read_decided(plan: Path) -> dict[str, Any]:
+    """What `Assembly.decided` gave when the run began."""
+    try:
+        decided = json.loads(plan.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        decided = None
+    if not isinstance(decided, dict) or not {"recipe", "costs", "wanted_steps", "eval_strategy"} <= decided.keys():
+        raise ValueError(
+            f"{plan} is missing or damaged, and without it the run cannot go on as it began: choose another "
+            "--output-dir, or start again with --overwrite."
+        )
+    return decided
 
 
 def publish(output_dir: Path, repo_id: str, args: SSLTrainingArguments) -> None:

@@ -2,10 +2,12 @@
 
 import json
 import shutil
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
 from transformers.trainer_utils import get_last_checkpoint
 
 from .files import write_json
@@ -129,11 +131,17 @@ class RunFolder:
         last = self.last_checkpoint
         if last is None:
             return None, None
+        damaged = "is damaged: remove it, and the run goes on from the one before, or else starts again."
         try:
             state = json.loads((last / "trainer_state.json").read_text(encoding="utf-8"))
-            return state["global_step"], state["max_steps"]
+            steps = state["global_step"], state["max_steps"]
         except (OSError, ValueError, KeyError, TypeError):
-            raise ValueError(f"{last} is damaged: remove it, and the run goes on from the one before.") from None
+            raise ValueError(f"{last} {damaged}") from None
+        if not any(last.glob("*.safetensors")) or not ({*last.glob("optimizer*")} | {*last.glob("global_step*")}):
+            raise ValueError(f"{last} lacks the weights or the state of the optimizer, so it {damaged}")
+        for path in (path for path in last.iterdir() if not _is_whole(path)):
+            raise ValueError(f"{last}, with its {path.name}, {damaged}")
+        return steps
 
     def _empty(self) -> None:
         """Remove what a run wrote, and nothing else."""
@@ -163,6 +171,8 @@ class RunFolder:
             raise ValueError(f"{self.folder} holds a run of {before.get('method')}, not of {now['method']}: {remedy}")
         names = sorted(name for name in before.keys() | now.keys() if not is_free(name))
         changed = [name for name in names if (before.get(name) or None) != (now.get(name) or None)]
+        if "version" not in self._before and self.last_checkpoint:
+            raise ValueError(f"{self.folder} holds a run that an older hf_ssl began, with other defaults: {remedy}")
         if changed:
             said = "; ".join(f"{name} was {_said(before.get(name))}, now {_said(now.get(name))}" for name in changed)
             raise ValueError(f"{self.folder} holds another run: {said}. Ask for the same, {remedy}")
@@ -203,7 +213,8 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         before = json.loads(record.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{record} is no JSON ({error}): {remedy}") from None
-    if not isinstance(before, dict) or not isinstance(before.get("training"), dict) or "method" not in before:
+    parts = [before.get(name, {}) for name in ("training", "config", "processor")] if isinstance(before, dict) else []
+    if not parts or not all(isinstance(part, dict) for part in parts) or not {"method", "training"} <= before.keys():
         raise ValueError(f"{record} is not what a run writes: {remedy}")
     if before.get("version", 0) > VERSION:
         raise ValueError(f"{record} was written by a newer hf_ssl: update it, or {remedy}")
@@ -217,6 +228,17 @@ def flat(record: Mapping[str, Any]) -> dict[str, Any]:
     for part in ("config", "processor"):
         values |= {f"{part} {name}": value for name, value in (record.get(part) or {}).items()}
     return values | record.get("training", {})
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file of a checkpoint has its beginning and its end."""
+    if path.suffix == ".safetensors":
+        try:
+            with safe_open(path, "pt"):
+                return True
+        except (OSError, SafetensorError):
+            return False
+    return path.suffix not in (".pt", ".pth") or zipfile.is_zipfile(path)
 
 
 def any_file(folder: Path) -> bool:

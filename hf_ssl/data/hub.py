@@ -1,5 +1,6 @@
 """Data sets of the `datasets` library, from the Hub, from disk or from memory."""
 
+import difflib
 import os
 import re
 from collections import Counter
@@ -186,7 +187,9 @@ def load_hub(
             else "it is neither built in nor an existing folder, so check the Hub id (a configuration is written "
             "'id:configuration'), the network and, for a private data set, `hf auth login`"
         )
-        raise DataError(f"{name!r} cannot be loaded ({first.rstrip('.')}): {hint}.") from error
+        folders = [] if os.path.isdir(name) else [entry.name for entry in os.scandir() if entry.is_dir()]
+        meant = "".join(f" Did you mean {near!r}?" for near in difflib.get_close_matches(name, folders, n=1))
+        raise DataError(f"{name!r} cannot be loaded ({first.rstrip('.')}): {hint}.{meant}") from error
     for argument, value in (("split", split), ("test_split", test_split)):
         if value is not None and value not in found:
             raise DataError(f"{argument}={value!r} is no split of {name!r}: it has {', '.join(found)}.")

@@ -57,6 +57,4 @@ def _check(embeddings: torch.Tensor) -> None:
     if embeddings.ndim != 2 or embeddings.numel() == 0:
         raise ValueError(f"Embeddings must be (samples, dim), got shape {tuple(embeddings.shape)}.")
     if not embeddings.isfinite().all():
-        raise ValueError(
-            "The embeddings hold NaN or infinity: the encoder has diverged, so train it with a lower learning rate."
-        )
+        raise ValueError("The embeddings hold NaN or infinity: the encoder has diverged: lower its learning rate.")

@@ -246,5 +246,5 @@ def _check(train, labels, test, num_classes: int, k: int, temperature: float) ->
         # The sum is a fast first look: it is finite only if all are, but can overflow.
         if not embeddings.sum().isfinite() and not embeddings.isfinite().all():
             raise ValueError(
-                f"{name} embeddings hold NaN or infinity: the encoder has diverged, so train it with a lower learning rate."
+                f"{name} embeddings hold NaN or infinity: the encoder has diverged: lower its learning rate."
             )

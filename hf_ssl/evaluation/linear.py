@@ -205,7 +205,7 @@ def linear_probe(
         _check(x, y, num_classes)
         if not x_test.isfinite().all():
             raise ValueError(
-                "The test features hold NaN or infinity: the encoder has diverged, so train it with a lower learning rate."
+                "The test features hold NaN or infinity: the encoder has diverged: lower its learning rate."
             )
         if standardize:
             mean, std = standardization(x)
@@ -275,5 +275,5 @@ def _check(x: torch.Tensor, y: torch.Tensor, num_classes: int) -> None:
         raise ValueError(f"Labels run from {y.min()} to {y.max()}, outside [0, {num_classes}).")
     if not x.isfinite().all():
         raise ValueError(
-            "The training features hold NaN or infinity: the encoder has diverged, so train it with a lower learning rate."
+            "The training features hold NaN or infinity: the encoder has diverged: lower its learning rate."
         )

@@ -186,6 +186,7 @@ MISTAKES = {
     "pretrain --dataloader_num_workers -1": ("--dataloader_num_workers", "at least 0"),
     "pretrain --lars_momentum 1.5": ("--lars_momentum", "must be below 1"),
     "pretrain --lr_scheduler_type cosin": ("'cosin'", "Did you mean 'cosine'?"),
+    "pretrain --data photoz": ("'photoz' cannot be loaded", "Did you mean 'photos'?"),
     "pretrain --dataloader_num_workers 50000": ("more than this machine has a use for", "at most"),
     "pretrain --lr_scheduler_kwargs {min_lr:0}": ("--lr_scheduler_kwargs is no JSON", "write '{"),
     "pretrain --optim_args fast": ("--optim_args fast", "write NAME=VALUE"),

@@ -132,3 +132,8 @@ def test_a_reader_that_leaves_is_no_mistake():
         f"{sys.executable} -m hf_ssl methods | true", shell=True, capture_output=True, text=True, executable="/bin/sh"
     )
     assert done.stderr == ""
+
+
+def test_closed_standard_streams_are_no_mistake():
+    command = f"{HF_SSL[0]} -m hf_ssl methods >&- 2>&-"
+    assert subprocess.run(command, shell=True, check=False, timeout=60).returncode == 0

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from hf_ssl.cli.run_folder import RECORD, RESULTS, RunFolder
 
@@ -35,6 +37,8 @@ def checkpoint(folder, step, planned=100):
     place = folder / "checkpoints" / f"checkpoint-{step}"
     place.mkdir(parents=True)
     (place / "trainer_state.json").write_text(json.dumps({"global_step": step, "max_steps": planned}))
+    save_file({"weight": torch.zeros(1)}, place / "model.safetensors")
+    torch.save({}, place / "optimizer.pt")
 
 
 def finish(folder, steps=100):
@@ -190,15 +194,15 @@ def test_one_folder_of_images_in_several_spellings(tmp_path, monkeypatch):
         RunFolder(tmp_path / "run", asked(data="photo-patches"))
 
 
-def test_a_record_of_an_earlier_version_is_read(tmp_path, monkeypatch):
+def test_a_run_of_an_earlier_version_does_not_go_on(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("small").mkdir()
     checkpoint(tmp_path / "run", 40)
     old = {"method": "simclr", "data": "./small", "backbone": None, "recipe": None, "image_size": 32}
     old |= {"config": {"temperature": "0.1"}, "processor": {}, "training": {"learning_rate": 0.001}}
     (tmp_path / "run" / RECORD).write_text(json.dumps(old))
-    assert RunFolder(tmp_path / "run", asked(data="small")).begin(150).startswith("The run in ")
-    RunFolder(tmp_path / "run", asked(data="small"))
+    with pytest.raises(ValueError, match="an older hf_ssl began, with other defaults: .* with --overwrite"):
+        RunFolder(tmp_path / "run", asked(data="small"))  # it would go on with another split and another encoder
 
 
 def test_a_folder_without_a_checkpoint_is_taken_over(tmp_path):
@@ -256,3 +260,12 @@ def test_damaged_files_are_named(name, text, said, run):
     with pytest.raises(ValueError) as raised:
         RunFolder(run, asked()).begin(100)
     assert said in str(raised.value) and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "trainer_state.json"])
+@pytest.mark.parametrize("content", [None, b"", b"{"], ids=str)
+def test_a_damaged_checkpoint_is_named(name, content, run):
+    path = run / "checkpoints" / "checkpoint-40" / name
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(ValueError, match="checkpoint-40.* is damaged: remove it, and the run goes on from"):
+        RunFolder(run, asked()).begin(100)

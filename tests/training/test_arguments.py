@@ -198,7 +198,7 @@ def test_two_names_of_one_quantity_are_refused(values, tmp_path):
         ({"lr_scheduler_kwargs": '{"min_lr": 1e-6}'}, "it takes num_cycles"),
         ({"lr_scheduler_type": "warmup_stable_decay"}, "needs num_decay_steps in lr_scheduler_kwargs"),
         ({"lr_scheduler_kwargs": {"num_cycles": "many"}}, "does not suit lr_scheduler_type='cosine'"),
-        ({"lr_scheduler_type": "reduce_lr_on_plateau", "lr_scheduler_kwargs": {"factr": 1}}, "does not suit"),
+        ({"lr_scheduler_type": "polynomial", "lr_scheduler_kwargs": {"lr_end": 2.0}}, "does not suit"),
         ({"eval_steps": 10}, "set eval_strategy='steps'"),
         ({"save_strategy": "epoch", "save_steps": 10}, "save_strategy='epoch'"),
         ({"logging_strategy": "no", "logging_steps": 5}, "logging_strategy='no'"),
