@@ -8,7 +8,7 @@ The data are `photo-patches`, which `hf-ssl pretrain` takes by itself, `photo-pa
 `stamps` (some 800 drawings and photographs in nested folders, most of them with transparent parts), `flat` (60 of them
 side by side, without labels, one broken) and `crops` (20 000 cut-outs of 40 to 200 pixels of the 16 photographs inside
 the scikit-image wheel; left halves to train, right halves to test). Each run is `hf-ssl pretrain --data IMAGES` and a
-seed. Results go one by one to `benchmarks/results/own-images.json`; a run that is there is not run again. The page
+seed. Results go one by one to `benchmarks/own_images.json`; a run that is there is not run again. The page
 beside it is written from them.
 """
 
@@ -27,7 +27,7 @@ from pages import lines_of, put_into_readme
 from hf_ssl.data.photo_patches import PHOTOS, _photo
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results" / "own-images.json"
+RESULTS = ROOT / "benchmarks" / "own_images.json"
 STAMPS = Path("/usr/share/tuxpaint/stamps")
 CROPS = {"train": 1000, "test": 250}  # of each photograph
 SIDES = (40, 200)

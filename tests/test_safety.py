@@ -207,7 +207,7 @@ def test_code_of_a_repository_is_not_run(repository, native, tmp_path, monkeypat
     edit(native / "config.json", model_type="evil")
     refused("needs code of its own (auto_map), which is not run here", monkeypatch, capsys, "evaluate", native)
     refused(
-        *("custom code", monkeypatch, capsys, "pretrain", "mae", "--backbone", native),
+        *("needs code of its own (auto_map)", monkeypatch, capsys, "pretrain", "mae", "--backbone", native),
         *("--data", photos(tmp_path), "--output-dir", tmp_path / "out"),
     )
     edit(repository / "pretraining" / "config.json", auto_map=auto_map)

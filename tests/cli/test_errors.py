@@ -70,7 +70,7 @@ MISTAKES = {
     "train --help": ("'train'", "Did you mean 'pretrain'?"),
     "evalute native": ("'evalute'", "Did you mean 'evaluate'?"),
     "simclr": ("no command 'simclr'", "hf-ssl pretrain simclr"),
-    "--data photos": ("--data before the command", "write hf-ssl COMMAND --data"),
+    "--data photos": ("--data before the command", "Write hf-ssl COMMAND --data"),
     "pretrain --epochs 5": ("--epochs", "Did you mean --num_train_epochs?"),
     "pretrain --lr 0.1": ("--lr", "Did you mean --learning_rate?"),
     "pretrain --lr=0.1": ("--lr", "Did you mean --learning_rate?"),
