@@ -176,8 +176,8 @@ def test_an_encoder_reads_other_images_as_it_was_trained(repositories, tmp_path)
             evaluate.run(
                 evaluate.Request(
                     encoder=str(folder), data=str(tmp_path), subfolder="", linear=False, k=1, temperature=0.07,
-                    batch_size=4, dtype="float32", seed=0, data_seed=None, label_level=None, split=None, max_unreadable=None,
-                    test_split=None, **options,
+                    batch_size=4, dtype="float32", seed=0, data_seed=None, label_level=None, split=None,
+                    test_split=None, max_unreadable=None, **options,
                 )
             )  # fmt: skip
     assert [part.pixel_format.integers for part in seen] == [(0, 4095)] * 2 and seen[0][0]["image"].max() < 16
