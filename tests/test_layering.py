@@ -22,6 +22,8 @@ ALLOWED = {
     "conversion_utils": {"nn", "checkpoint_utils"},
     "nn": set(),
     "packed_images": set(),
+    "files": set(),
+    "stopping": set(),
     "augment": {"packed_images"},
     "data": {"packed_images"},
     "evaluation": {"nn", "checkpoint_utils", "data"},
@@ -29,11 +31,12 @@ ALLOWED = {
     "modeling_utils": {"nn", "checkpoint_utils", "configuration_utils"},
     "image_processing_utils": {"augment", "configuration_utils", "packed_images"},
     "methods": UTILS | {"nn", "augment"},
-    "training": UTILS | {"nn", "augment", "data", "evaluation", "hub", "packed_images"},
+    "training": UTILS | {"nn", "augment", "data", "evaluation", "hub", "packed_images", "files", "stopping"},
     "registry": UTILS | {"methods", "spelling"},
-    "hub": UTILS | {"evaluation", "registry", "_version"},
+    "hub": UTILS | {"evaluation", "registry", "_version", "files"},
     "cli": UTILS
-    | {"backbones", "hub", "training", "evaluation", "data", "registry", "spelling", "_version", "after_import"},
+    | {"backbones", "hub", "training", "evaluation", "data", "registry", "spelling", "_version", "after_import"}
+    | {"files", "stopping"},
 }
 MAY_ASK_FOR_ATTRIBUTES = {"modeling_utils.py"}
 

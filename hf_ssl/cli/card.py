@@ -8,6 +8,7 @@ import typer
 from transformers.utils import CONFIG_NAME
 
 from ..evaluation import load_encoder, load_image_processor
+from ..files import write_text
 from ..hub import (
     PRETRAINING,
     build_card,
@@ -20,7 +21,6 @@ from ..hub.card_check import same_embedding
 from ..hub.card_sections import CAPTIONS
 from ..hub.card_validation import front_matter
 from .export import load_method
-from .files import write_text
 
 
 def run(folder: Path, license: str | None, repo_id: str | None) -> None:

@@ -18,12 +18,12 @@ from transformers.utils import CONFIG_NAME
 from ..data import Data, load_data
 from ..data.splits import few_indices
 from ..evaluation import EvaluationReport, evaluate_encoder, load_encoder
+from ..files import write_json, write_text
 from ..hub import PRETRAINING, build_card, embedding_check, export_pretrained, push_folder
 from ..registry import get_method
 from ..training import SSLTrainer, SSLTrainingArguments
 from .assemble import Assembly, assemble
 from .env import hardware, version
-from .files import write_json, write_text
 from .messages import announcement, why_little
 from .options import shown_command
 from .paths import first_missing, remove_empty_parents

@@ -10,7 +10,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from transformers.trainer_utils import get_last_checkpoint
 
-from .files import write_json
+from ..files import write_json
 
 VERSION = 1
 RECORD, RESULTS, CHECKPOINTS = "run.json", "results.json", "checkpoints"
