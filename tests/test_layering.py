@@ -22,7 +22,8 @@ ALLOWED = {
     "conversion_utils": {"nn", "checkpoint_utils"},
     "nn": set(),
     "packed_images": set(),
-    "files": set(),
+    "redaction": set(),
+    "files": {"redaction"},
     "stopping": set(),
     "printing": set(),
     "augment": {"packed_images"},
@@ -34,12 +35,12 @@ ALLOWED = {
     "methods": UTILS | {"nn", "augment"},
     "training": UTILS
     | {"nn", "augment", "data", "evaluation", "hub", "packed_images", "files", "stopping"}
-    | {"printing"},
+    | {"printing", "redaction"},
     "registry": UTILS | {"methods", "spelling"},
-    "hub": UTILS | {"evaluation", "registry", "_version", "files", "printing"},
+    "hub": UTILS | {"evaluation", "registry", "_version", "files", "printing", "redaction"},
     "cli": UTILS
     | {"backbones", "hub", "training", "evaluation", "data", "registry", "spelling", "_version", "after_import"}
-    | {"files", "stopping", "printing"},
+    | {"files", "stopping", "printing", "redaction"},
 }
 MAY_ASK_FOR_ATTRIBUTES = {"modeling_utils.py"}
 

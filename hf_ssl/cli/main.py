@@ -12,6 +12,7 @@ import typer
 
 from ..after_import import after_import
 from ..printing import lasting_streams, say
+from ..redaction import command_line, redacted
 from ..stopping import Stopped
 from .app import app
 from .options import read_command_line, shown_command
@@ -29,7 +30,7 @@ def main() -> None:
     143. Anything else is a bug of hf_ssl: one sentence that says where, and exit code 1. With `HF_SSL_TRACEBACK=1` the
     traceback follows. Standard output that cannot be written does not end a pretraining.
     """
-    argv = sys.argv[1:] or ["--help"]
+    argv = command_line() or ["--help"]
     before = signal.signal(signal.SIGTERM, _stop)
     try:
         with lasting_streams(output=argv[0] == "pretrain"):
@@ -60,7 +61,7 @@ def _exit_code(argv: list[str]) -> int:
         sentence = _mistake(error)
         _say(sentence or _bug(error))
         if os.environ.get(_DEBUG):
-            traceback.print_exc()
+            say(redacted(traceback.format_exc()), err=True)
         code = 2 if sentence else 1
     return _leave_stdout(code)
 
@@ -112,7 +113,7 @@ def _keep_quiet(logging: ModuleType) -> None:
 
 
 def _say(sentence: str) -> None:
-    say(f"hf-ssl: {sentence}", err=True)
+    say(redacted(f"hf-ssl: {sentence}"), err=True)
 
 
 def _mistake(error: Exception) -> str | None:
