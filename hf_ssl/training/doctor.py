@@ -58,7 +58,10 @@ class Doctor(TrainerCallback):
             self._embeddings.pop(0)
 
     def rank(self) -> float | None:
-        """Effective rank of the remembered embeddings of all processes, or `None` when there are fewer than 16, or some not finite."""
+        """
+        Effective rank of the remembered embeddings, of all processes, or `None` when there are fewer than 16, or some
+        not finite.
+        """
         if sum(map(len, self._embeddings)) * world_size() < 16:
             return None
         embeddings = gather(torch.cat(self._embeddings)[-self.window :])

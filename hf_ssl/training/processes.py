@@ -40,11 +40,6 @@ def every_process(value: Any) -> list[Any]:
     return values
 
 
-def first_process(value: Any) -> Any:
-    """What process 0 has for `value`."""
-    return every_process(value)[0]
-
-
 def mean_logs(values: Mapping[str, Sequence[torch.Tensor]]) -> dict[str, float]:
     """Means over the steps and the processes, by name; every process holds the same names."""
     if not values:

@@ -22,9 +22,9 @@ from .collators import SequentialBatches, ViewCollator, make_views
 from .doctor import Doctor
 from .effective import effective_values
 from .memory import channels_last_pays, freed_memory_kept
-from .processes import join_batches, mean_logs
 from .online import has_labels, images_with_loss, online_knn, require_best_metric, require_labels
 from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
+from .processes import join_batches, mean_logs
 from .progress import ProgressLine
 from .publishing import PublishingTrainer
 

@@ -10,7 +10,6 @@ from hf_ssl.nn.drop_path import DropPath
 from ..conftest import CASES, build_model, build_views
 from ..processes import each, in_processes
 
-
 # Encoders without and with BatchNorm.
 NAMES = [f"{method} {backbone}" for method, backbone in CASES if backbone in ("vit", "resnet")]
 
