@@ -8,6 +8,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from .redaction import redacted
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -31,8 +33,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """The same for JSON; what is not JSON is written as its text."""
-    write_text(path, json.dumps(value, indent=2, default=str) + "\n")
+    """The same for JSON; what is not JSON is written as its text, and tokens and passwords as `***`."""
+    write_text(path, redacted(json.dumps(value, indent=2, default=str)) + "\n")
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import typer
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForPreTraining
 from transformers.utils import CONFIG_NAME, cached_file
 
@@ -11,6 +10,7 @@ from ..configuration_utils import SSLConfig
 from ..hub import PRETRAINING, build_card, export_pretrained
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
+from ..printing import say
 from ..registry import Method, method_of
 
 
@@ -53,4 +53,4 @@ def run(checkpoint: str, output_dir: Path) -> None:
     method, model, processor = load_method(checkpoint)
     card = build_card(method, model, processor, results=None, run=None, figures=[])
     export_pretrained(model, processor, output_dir, card)
-    typer.echo(f"Wrote {output_dir}: AutoModel.from_pretrained({str(output_dir)!r}) gives the encoder.")
+    say(f"Wrote {output_dir}: AutoModel.from_pretrained({str(output_dir)!r}) gives the encoder.")

@@ -2,18 +2,22 @@
 
 import os
 import re
+import signal
 import sys
 import traceback
 import warnings
-from types import ModuleType
+from types import FrameType, ModuleType
 
 import typer
 
 from ..after_import import after_import
+from ..printing import lasting_streams, say
+from ..redaction import command_line, redacted
+from ..stopping import Stopped
 from .app import app
 from .options import read_command_line, shown_command
 
-_DEBUG = "HF_SSL_TRACEBACK"
+_DEBUG, _COMPLETE = "HF_SSL_TRACEBACK", "_HF_SSL_COMPLETE"
 _WITHOUT_COMMAND = ("--version", "--install-completion", "--show-completion")
 _ClickException = typer.BadParameter.mro()[2]  # typer has click inside, or takes the installed one
 
@@ -22,33 +26,57 @@ def main() -> None:
     """
     Entry point.
 
-    What the user can mend ends in one sentence and exit code 2; an interruption in one and 130. Anything else is a
-    bug of hf_ssl: one sentence that says where, and exit code 1. With `HF_SSL_TRACEBACK=1` the traceback follows.
+    What the user can mend ends in one sentence and exit code 2; an interruption by SIGINT or SIGTERM in one and 130 or
+    143. Anything else is a bug of hf_ssl: one sentence that says where, and exit code 1. With `HF_SSL_TRACEBACK=1` the
+    traceback follows. Standard output that cannot be written does not end a pretraining.
     """
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # closed by whoever started us
-    sys.stderr = sys.stderr or open(os.devnull, "w")
-    argv = sys.argv[1:] or ["--help"]
+    argv = command_line() or ["--help"]
+    before = signal.signal(signal.SIGTERM, _stop)
+    try:
+        with lasting_streams(output=argv[0] == "pretrain"):
+            sys.exit(_exit_code(argv))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    raise Stopped(signum, "")
+
+
+def _exit_code(argv: list[str]) -> int:
     after_import("transformers.utils.logging", _keep_quiet)
     try:
-        sys.exit(_run(argv) or 0)
-    except (KeyboardInterrupt, typer.Abort):
-        on = f"; it goes on from its last checkpoint with {shown_command(argv)}" if argv[0] == "pretrain" else ""
-        _say(f"Interrupted{on}.")
-        code = 130
-    except BrokenPipeError:  # whoever read our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        return _run(argv)
+    except KeyboardInterrupt as interruption:
+        stopped = interruption if isinstance(interruption, Stopped) else Stopped(signal.SIGINT, "")
+        said = str(stopped).rstrip(".") or "Interrupted"
+        again = shown_command(argv)
+        if argv[0] == "pretrain" and again not in said:
+            said += f"; it goes on from its last checkpoint with {again}"
+        _say(f"{said}.")
+        code = 128 + stopped.signum
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and argv[0] != "pretrain":  # whoever read our output has gone
+            return _leave_stdout(0)
         sentence = _mistake(error)
         _say(sentence or _bug(error))
         if os.environ.get(_DEBUG):
-            traceback.print_exc()
+            say(redacted(traceback.format_exc()), err=True)
         code = 2 if sentence else 1
-    sys.exit(code)
+    return _leave_stdout(code)
 
 
-def _run(argv: list[str]) -> int | None:
-    """The exit code of a command; `None` for 0."""
+def _leave_stdout(code: int) -> int:
+    """The exit code, with nothing left for Python to write when it ends, which would be another code if it failed."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _run(argv: list[str]) -> int:
+    """The exit code of a command."""
     training = {}
     commands = {info.name or info.callback.__name__: info.callback for info in app.registered_commands}
     for_help = {"--help", "-h"} & {*argv} and (argv[0] in commands or argv[0].startswith("-"))
@@ -58,11 +86,17 @@ def _run(argv: list[str]) -> int | None:
             from .feasible import require_feasible
 
             require_feasible(training)
-    code = app(args=argv, prog_name="hf-ssl", obj=training, standalone_mode=False)
-    if code == 130:
-        raise KeyboardInterrupt
+    if _COMPLETE in os.environ:  # a shell asks
+        return app(args=argv, prog_name="hf-ssl")
+    # Not by app(...), which makes an exit code of 130 of every interruption, and of 1 of a closed pipe.
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("hf-ssl", argv, obj=training) as context:
+            command.invoke(context)
+    except typer.Exit as done:
+        return done.exit_code
     sys.stdout.flush()
-    return code
+    return 0
 
 
 def _keep_quiet(logging: ModuleType) -> None:
@@ -79,7 +113,7 @@ def _keep_quiet(logging: ModuleType) -> None:
 
 
 def _say(sentence: str) -> None:
-    typer.echo(f"hf-ssl: {sentence}", err=True)
+    say(redacted(f"hf-ssl: {sentence}"), err=True)
 
 
 def _mistake(error: Exception) -> str | None:

@@ -2,7 +2,6 @@
 
 import math
 import re
-import shlex
 import sys
 from typing import Any
 
@@ -11,6 +10,7 @@ from ..evaluation import EvaluationReport
 from ..registry import Method
 from ..training import describe
 from .assemble import Assembly
+from .options import shown_command
 
 
 def announcement(method: Method, data: Data, run: Assembly, effective: dict[str, Any]) -> str:
@@ -67,7 +67,7 @@ def why_little(run: Assembly, report: EvaluationReport) -> str | None:
     seconds = run.costs.training(run.wanted_steps, run.images_read_a_step, run.images)
     minutes = math.ceil(seconds / 60 / 0.6)  # the rest is for evaluation and what is not foreseen
     length = r" --(overwrite|(minutes|max[-_]steps|num[-_]train[-_]epochs)(=| )\S+)"
-    arguments = re.sub(length, "", shlex.join(["hf-ssl", *sys.argv[1:]]))
+    arguments = re.sub(length, "", shown_command(sys.argv[1:]))
     command = f"{arguments} --minutes {minutes}"
     return (
         f"Few steps are the likeliest reason: {run.steps} of the {run.wanted_steps} that the recipe takes. "

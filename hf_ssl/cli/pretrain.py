@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import typer
 from transformers import AutoImageProcessor, AutoModel
 from transformers.utils import CONFIG_NAME
 
@@ -20,6 +19,7 @@ from ..data.splits import few_indices
 from ..evaluation import EvaluationReport, evaluate_encoder, load_encoder
 from ..files import write_json, write_text
 from ..hub import PRETRAINING, build_card, embedding_check, export_pretrained, push_folder
+from ..printing import say
 from ..registry import get_method
 from ..training import SSLTrainer, SSLTrainingArguments
 from .assemble import Assembly, assemble
@@ -107,9 +107,9 @@ def pretrain(request: Request, folder: RunFolder) -> None:
     if trainer.is_world_process_zero():
         longer = folder.begin(effective["steps"])
         write_json(plan, run.decided() | {"minutes": request.minutes})
-        typer.echo(announcement(method, data, run, effective))
+        say(announcement(method, data, run, effective))
         if longer:
-            typer.echo(longer)
+            say(longer)
 
     started = time.perf_counter()
     resumed_from = int(last.name.rpartition("-")[2]) if last else 0
@@ -168,10 +168,10 @@ def pretrain(request: Request, folder: RunFolder) -> None:
     write_json(output_dir / "results.json", results)  # last: with it the run counts as finished
     report_unreadable(data)
     if report:
-        typer.echo(f"\n{report.table()}\n{report.verdict()}")
+        say(f"\n{report.table()}\n{report.verdict()}")
         if advice := why_little(run, report):
-            typer.echo(advice)
-    typer.echo(
+            say(advice)
+    say(
         f"\nWrote {output_dir}: AutoModel.from_pretrained({str(output_dir)!r}) gives the encoder; the card is "
         f"README.md, the pictures are in figures/, the whole method is in {PRETRAINING}/."
     )
@@ -206,7 +206,7 @@ def publish(output_dir: Path, repo_id: str, args: SSLTrainingArguments) -> None:
     except (ValueError, OSError) as error:
         again = shlex.join(["hf-ssl", "push", str(output_dir), repo_id])
         raise OSError(f"The run is finished, but not published: {error} Then: {again}") from error
-    typer.echo(f"{'Published' if done.changed else 'Nothing changed:'} {done.commit}")
+    say(f"{'Published' if done.changed else 'Nothing changed:'} {done.commit}")
 
 
 def evaluate_labelled(encoder, processor, run: Assembly) -> EvaluationReport | None:
@@ -226,17 +226,17 @@ def evaluate_labelled(encoder, processor, run: Assembly) -> EvaluationReport | N
     try:
         before = load_encoder(run.base_model) if run.base_model else None
     except (ValueError, OSError) as error:
-        typer.echo(f"Evaluated without {run.base_model}, from which training started: {error}", err=True)
+        say(f"Evaluated without {run.base_model}, from which training started: {error}", err=True)
     try:
         return evaluate_encoder(encoder, processor, train, test, before=before, seed=run.args.seed)
     except ValueError as error:
-        typer.echo(f"Not evaluated: {error}", err=True)
+        say(f"Not evaluated: {error}", err=True)
         return None
 
 
 def report_unreadable(data: Data) -> None:
     if report := data.report():
-        typer.echo(report, err=True)
+        say(report, err=True)
 
 
 def changed_arguments(args: SSLTrainingArguments) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from transformers.trainer_utils import get_last_checkpoint
 
 from ..files import write_json
+from ..redaction import redacted
 
 VERSION = 1
 RECORD, RESULTS, CHECKPOINTS = "run.json", "results.json", "checkpoints"
@@ -192,7 +193,7 @@ def is_free(name: str) -> bool:
 
 def recorded(asked: Mapping[str, Any]) -> dict[str, Any]:
     """What `run.json` keeps of it: JSON, paths in one spelling, and no tokens."""
-    kept = json.loads(json.dumps(dict(asked), default=str))
+    kept = json.loads(redacted(json.dumps(dict(asked), default=str)))
     for name in _PATHS:
         if kept.get(name) is not None and Path(kept[name]).expanduser().exists():
             kept[name] = str(Path(kept[name]).expanduser().resolve())

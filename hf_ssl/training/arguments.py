@@ -7,18 +7,18 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 import torch
-from transformers import TrainingArguments
 from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION, get_scheduler
 from transformers.utils import logging
 
 from ..configuration_utils import closest
+from .hidden_token import HiddenToken
 from .quantities import COSINE, COSINE_WITH_MIN, merge, plain, refuse_two_names, refuse_without_effect
 
 logger = logging.get_logger(__name__)
 
 
-@dataclass
-class SSLTrainingArguments(TrainingArguments):
+@dataclass(repr=False)
+class SSLTrainingArguments(HiddenToken):
     r"""
     Every argument of [`~transformers.TrainingArguments`] works. These are added, or have another default.
 
