@@ -11,6 +11,7 @@ from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION, get_scheduler
 from transformers.utils import logging
 
 from ..configuration_utils import closest
+from ..launchers import adopt_launcher
 from .hidden_token import HiddenToken
 from .quantities import COSINE, COSINE_WITH_MIN, merge, plain, refuse_two_names, refuse_without_effect
 
@@ -76,6 +77,7 @@ class SSLTrainingArguments(HiddenToken):
     lr_scheduler_type: str = field(default="cosine", metadata={"help": "The learning rate schedule."})
     max_grad_norm: float = field(default=0.0, metadata={"help": "Clip the global gradient norm; 0 = never."})
     logging_steps: float = field(default=10, metadata={"help": "Log every so many steps."})
+    log_level_replica: str = field(default="error", metadata={"help": "Of processes other than the first."})
     save_total_limit: int | None = field(default=2, metadata={"help": "Checkpoints to keep."})
     report_to: None | str | list[str] = field(default="none", metadata={"help": "Integrations to report to."})
 
@@ -114,6 +116,7 @@ class SSLTrainingArguments(HiddenToken):
             self._derive("lr_scheduler_kwargs", {"min_lr": self.min_learning_rate})
         if self.max_parameter_grad_norm is not None:
             self._derive("max_grad_norm", self.max_parameter_grad_norm)  # else the Trainer clips nothing
+        adopt_launcher()
         if not self.use_cpu and not torch.accelerator.is_available():
             # Unless one says so, accelerate does not join the processes of a launcher on CPUs, and bf16 is refused.
             self._derive("use_cpu", True)
