@@ -26,6 +26,7 @@ ALLOWED = {
     "files": {"redaction"},
     "stopping": set(),
     "printing": set(),
+    "launchers": set(),
     "augment": {"packed_images"},
     "data": {"packed_images", "printing"},
     "evaluation": {"nn", "checkpoint_utils", "data"},
@@ -35,12 +36,12 @@ ALLOWED = {
     "methods": UTILS | {"nn", "augment"},
     "training": UTILS
     | {"nn", "augment", "data", "evaluation", "hub", "packed_images", "files", "stopping"}
-    | {"printing", "redaction"},
+    | {"printing", "redaction", "launchers"},
     "registry": UTILS | {"methods", "spelling"},
     "hub": UTILS | {"evaluation", "registry", "_version", "files", "printing", "redaction"},
     "cli": UTILS
     | {"backbones", "hub", "training", "evaluation", "data", "registry", "spelling", "_version", "after_import"}
-    | {"files", "stopping", "printing", "redaction"},
+    | {"files", "stopping", "printing", "redaction", "launchers"},
 }
 MAY_ASK_FOR_ATTRIBUTES = {"modeling_utils.py"}
 

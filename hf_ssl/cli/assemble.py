@@ -69,6 +69,11 @@ class Assembly:
         return self.args.global_batch_size
 
     @property
+    def images_read_a_step(self) -> int:
+        """By each process."""
+        return self.args.global_batch_size // self.args.world_size
+
+    @property
     def steps(self) -> int:
         """Optimizer steps of the whole run."""
         if self.args.max_steps > 0:
@@ -169,8 +174,16 @@ def assemble(
         steps = steps_within(seconds, result, evaluable, online="eval_strategy" not in explicit)
         if request.minutes is None:
             steps = min(steps, result.wanted_steps)
-        args.max_steps = max(broadcast_object_list([steps])[0], decided.get("max_steps", 0))
+        args.max_steps = max(steps, decided.get("max_steps", 0))
+    decide_as_first_process(result)
     return result
+
+
+def decide_as_first_process(run: Assembly) -> None:
+    """Each of several processes has timed its own steps: all take what the first one made of it."""
+    args = run.args
+    own = [run.costs, run.evaluated_images, args.max_steps, args.eval_strategy]
+    run.costs, run.evaluated_images, args.max_steps, args.eval_strategy = broadcast_object_list(own)
 
 
 def steps_within(seconds: float, run: Assembly, evaluable: int, online: bool) -> int:
@@ -192,7 +205,7 @@ def steps_within(seconds: float, run: Assembly, evaluable: int, online: bool) ->
         else:
             seconds -= evaluations
     seconds = plan.seconds_for_training(seconds, run.evaluated_images, costs)
-    return costs.steps_in(seconds, run.images_a_step, run.images)
+    return costs.steps_in(seconds, run.images_read_a_step, run.images)
 
 
 def read_cheaply(dataset: ImageDataset, processor: SSLImageProcessor, args: SSLTrainingArguments) -> ImageDataset:

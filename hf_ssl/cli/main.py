@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 import traceback
 import warnings
 from types import FrameType, ModuleType
@@ -10,6 +11,7 @@ from types import FrameType, ModuleType
 import typer
 
 from ..after_import import after_import
+from ..launchers import adopt_launcher, process_rank
 from ..printing import lasting_streams, say
 from ..redaction import command_line, redacted
 from ..stopping import Stopped
@@ -19,6 +21,7 @@ from .mistakes import mistake, one_line
 from .options import read_command_line
 
 _DEBUG, _COMPLETE = "HF_SSL_TRACEBACK", "_HF_SSL_COMPLETE"
+_LATER = 3  # seconds
 _WITHOUT_COMMAND = ("--version", "--install-completion", "--show-completion")
 
 
@@ -49,7 +52,8 @@ def _exit_code(argv: list[str]) -> int:
         return _run(argv)
     except KeyboardInterrupt as interruption:
         said = str(interruption).rstrip(".") or "Interrupted"
-        _say(f"{said}. To go on: {same_command()}" if argv[0] == "pretrain" else f"{said}.")
+        if not process_rank():  # a signal reaches all
+            _say(f"{said}. To go on: {same_command()}" if argv[0] == "pretrain" else f"{said}.")
         code = 128 + (interruption.signum if isinstance(interruption, Stopped) else signal.SIGINT)
     except Exception as error:
         if isinstance(error, BrokenPipeError) and argv[0] != "pretrain":  # whoever read our output has gone
@@ -73,6 +77,7 @@ def _leave_stdout(code: int) -> int:
 
 def _run(argv: list[str]) -> int:
     """The exit code of a command."""
+    adopt_launcher()
     training = {}
     commands = {info.name or info.callback.__name__: info.callback for info in app.registered_commands}
     for_help = {"--help", "-h"} & {*argv} and (argv[0] in commands or argv[0].startswith("-"))
@@ -103,12 +108,19 @@ def _keep_quiet(logging: ModuleType) -> None:
     logging.disable_progress_bar()
     enable_progress_bars()  # of downloads: the call before switches those off too
     set_verbosity_error()  # what cannot be reached is said once, at the end
+    if process_rank():
+        logging.set_verbosity_error()  # the first process has said it
     if not sys.warnoptions:
         for package in ("accelerate", "datasets", "huggingface_hub", "torch", "transformers"):
             warnings.filterwarnings("ignore", module=rf"{package}\b")
 
 
 def _say(sentence: str) -> None:
+    if rank := process_rank():
+        # Of several processes that fail alike, the first says so; in the meantime the launcher ends the others.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        time.sleep(_LATER)
+        sentence = f"process {rank}: {sentence}"
     say(redacted(f"hf-ssl: {sentence}"), err=True)
 
 
