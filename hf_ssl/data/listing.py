@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..printing import printable
-from .images import FORMATS
+from .opening import FORMATS, open_regular
 
 SNIFFED = 1000  # files of an unknown extension are opened up to this number
 NAMES_SHOWN = 5
@@ -194,9 +194,9 @@ def _is_own_output(names: Iterable[str]) -> bool:
 
 def _starts_like_an_image(path: str) -> bool:
     try:
-        with open(path, "rb") as opened:
+        with open(open_regular(path), "rb") as opened:
             head = opened.read(16)
-    except OSError:
+    except (OSError, ValueError):
         return False
     if head[4:8] == b"ftyp":
         return head[8:12] in (b"avif", b"avis")
