@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "hf_ssl"
 FILES = sorted(ROOT.rglob("*.py"))
 UTILS = {f"{kind}_utils" for kind in "checkpoint configuration conversion image_processing modeling recipe".split()}
+CHECKS = {"bounded_json", "repository_files", "config_checks", "processor_checks", "weight_checks"}
 # Importer -> what of hf_ssl it may import. Methods are `methods.<name>`; anything may import itself.
 ALLOWED = {
     "": {"registry", "_version", "after_import", "auto_classes", "modeling_utils", "methods", "training", "hub"},
@@ -16,9 +17,14 @@ ALLOWED = {
     "after_import": set(),
     "auto_classes": {"after_import", "registry"},
     "spelling": set(),
-    "configuration_utils": {"spelling"},
+    "configuration_utils": {"spelling", "config_checks"},
     "recipe_utils": set(),
-    "checkpoint_utils": set(),
+    "bounded_json": set(),
+    "repository_files": set(),
+    "config_checks": {"bounded_json", "repository_files"},
+    "processor_checks": {"bounded_json", "repository_files", "config_checks"},
+    "weight_checks": {"bounded_json", "repository_files", "config_checks"},
+    "checkpoint_utils": CHECKS,
     "conversion_utils": {"nn", "checkpoint_utils"},
     "nn": set(),
     "packed_images": set(),
@@ -26,15 +32,16 @@ ALLOWED = {
     "stopping": set(),
     "augment": {"packed_images"},
     "data": {"packed_images"},
-    "evaluation": {"nn", "checkpoint_utils", "data"},
+    "evaluation": CHECKS | {"nn", "checkpoint_utils", "data"},
     "backbones": {"configuration_utils"},
     "modeling_utils": {"nn", "checkpoint_utils", "configuration_utils"},
-    "image_processing_utils": {"augment", "configuration_utils", "packed_images"},
+    "image_processing_utils": {"augment", "configuration_utils", "packed_images", "processor_checks"},
     "methods": UTILS | {"nn", "augment"},
     "training": UTILS | {"nn", "augment", "data", "evaluation", "hub", "packed_images", "files", "stopping"},
     "registry": UTILS | {"methods", "spelling"},
-    "hub": UTILS | {"evaluation", "registry", "_version", "files"},
+    "hub": UTILS | CHECKS | {"evaluation", "registry", "_version", "files"},
     "cli": UTILS
+    | CHECKS
     | {"backbones", "hub", "training", "evaluation", "data", "registry", "spelling", "_version", "after_import"}
     | {"files", "stopping"},
 }
