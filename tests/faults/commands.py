@@ -37,6 +37,13 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
+def unshare_mounts() -> None:
+    """What is mounted from now on is seen by this process and those that it starts only (Linux, root)."""
+    if ctypes.CDLL(None).unshare(0x00020000):
+        raise OSError("Mounts of its own take root.")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+
+
 @dataclass
 class Command:
     """

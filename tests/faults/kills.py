@@ -4,10 +4,8 @@ Kills a run at any of its phases, starts the same command again, and compares wi
 """
 
 import argparse
-import json
 import os
 import random
-import select
 import shutil
 import signal
 import sys
@@ -18,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import commands, hub_process
+from .lanes import in_lanes
 
 PHASES = ("starting", "training", "saving", "export", "evaluation", "card", "push")
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT")
@@ -27,8 +26,9 @@ WHAT = (
     "Runs of six methods in one process and two, which train, evaluate, export, write their card and push, are killed "
     "by SIGKILL, SIGTERM and SIGINT (every second time the whole process group, as a terminal does; of two processes "
     "SIGKILL takes one, and the other gets SIGTERM, as from torchrun), some twice, and started again with the same "
-    "command. Right: it ends with exit code 0; weights, optimizer, random states and results are bit-equal to those of "
-    "a run that nobody killed; the repository on the Hub is complete; nothing is left over; no traceback was printed."
+    "command. Right: it ends with exit code 0; weights, optimizer, random states and results are bit-equal to those "
+    "of a run that nobody killed; the repository on the Hub is complete; nothing is left over; no traceback was "
+    "printed."
 )
 _BEGINS = {"export": "trained", "evaluation": "exported", "card": "evaluated", "push": "carded"}
 _ENDS = {"export": "exported", "evaluation": "evaluated", "card": "carded", "push": "pushed"}
@@ -247,26 +247,6 @@ def said_wrong(command: commands.Command, torchrun: bool = False) -> str | None:
     return None
 
 
-def lane(cases: Sequence[Case], folder: Path, url: str) -> int:
-    """A process that tries these and writes a line of JSON for each; the reading end of its pipe."""
-    reading, writing = os.pipe()
-    if os.fork() == 0:
-        commands.die_with_parent()
-        os.close(reading)
-        killer = Killer(folder, url)
-        with open(writing, "w") as out:
-            for wanted in cases:
-                began = time.monotonic()
-                try:
-                    wrong = killer.run(wanted)
-                except Exception as error:
-                    wrong = f"The harness failed: {type(error).__name__}: {error}"
-                print(json.dumps([wanted.number, wrong, time.monotonic() - began]), file=out, flush=True)
-        os._exit(0)
-    os.close(writing)
-    return reading
-
-
 def try_them(cases: Sequence[Case], lanes: int = 2):
     """Yields every case with what was wrong and the seconds that it took, as they come."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
@@ -277,18 +257,10 @@ def try_them(cases: Sequence[Case], lanes: int = 2):
         from .runs import photos
 
         photos(folder / "photos")
+        killer = Killer(folder, url)
         # One method, one lane: its undisturbed run is made once.
         shares = [[c for c in cases if METHODS.index(c.method) % lanes == i] for i in range(lanes)]
-        pipes = [open(lane(share, folder, url)) for share in shares if share]
-        by_number = {c.number: c for c in cases}
-        while pipes:
-            for pipe in select.select(pipes, [], [])[0]:
-                line = pipe.readline()
-                if not line:
-                    pipes.remove(pipe)
-                    continue
-                number, wrong, seconds = json.loads(line)
-                yield by_number[number], wrong, seconds
+        yield from in_lanes(shares, killer.run)
 
 
 def main() -> int:

@@ -62,6 +62,15 @@ def has_reached(run: Path, wanted: str) -> bool:
     return now in STATES and STATES.index(now) >= STATES.index(wanted)
 
 
+def is_at(run: Path, phase: str) -> bool:
+    """Whether a run has come to "begun", "checkpoint-<step>", or a state."""
+    if phase == "begun":
+        return (run / "run.json").is_file()
+    if phase.startswith("checkpoint-"):
+        return (run / "checkpoints" / phase).is_dir()
+    return has_reached(run, phase)
+
+
 def left_over(run: Path) -> list[str]:
     """What only a run that has not ended may have in its folder."""
     return sorted(
