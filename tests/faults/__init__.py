@@ -1,0 +1,1 @@
+"""Kills, faults of the environment, load, mutated inputs and faulty pushes: tried in numbers, counted in a page."""
