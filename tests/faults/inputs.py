@@ -31,7 +31,7 @@ from . import doors
 from .canary import Canary
 from .cases import RIGHT, Case, marks
 from .children import GIGABYTE, begin, bounded, run_children
-from .families import repositories
+from .families import pictures, repositories
 from .material import make_all
 
 DEADLINE = 10.0  # seconds
@@ -43,6 +43,7 @@ FAMILIES = {
     "configurations": (16, repositories.configs),
     "image processors": (12, repositories.processors),
     "files that are none": (4, repositories.names),
+    "images": (20, pictures.case),
 }
 
 
@@ -117,12 +118,13 @@ def run(count: int, seed: int, jobs: int, home: Path, only: list[int] | None = N
     tqdm.tqdm.monitor_interval = 0  # no thread: this process is forked
     torch.set_num_threads(1)
     make_all(home)
+    pictures.make_bombs(home / "bombs")
     results = []
     with Canary(home) as canary:
         for name, value in settings(canary.url, str(home)).items():
             setattr(constants, name, value)
-        os.environ["FAULTS_SERVER"] = canary.url
-        known = look_up(repositories.controls(home), home)
+        os.environ |= {"FAULTS_SERVER": canary.url, "FAULTS_HOME": str(home)}
+        known = look_up(repositories.controls(home) | pictures.controls(home), home)
         numbers = range(count) if only is None else only
         tasks = ((n, lambda n=n: try_case(seed, n, home, known)) for n in numbers)
         again = []
@@ -173,9 +175,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", type=int, nargs="*")
+    parser.add_argument("--families", nargs="*", help="Only these.")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     started = time.time()
+    if args.families:
+        for name in FAMILIES.keys() - {*args.families}:
+            del FAMILIES[name]
     home = Path(tempfile.mkdtemp(prefix="faults-"))
 
     def say(result: dict) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from hf_ssl.registry import METHODS
 
@@ -410,6 +411,7 @@ def _json(file_name: str) -> Callable[[random.Random, Path], tuple]:
             if key == "dtype":
                 meant = "refused"
         elif way == "missing":
+            key = detail = rng.choice([k for k in keys if _is_default(found, k)] or keys)
             del found[key]
         elif way == "misspelt":
             new = misspelt(key, rng)
@@ -448,6 +450,15 @@ def _json(file_name: str) -> Callable[[random.Random, Path], tuple]:
         return way, str(detail), meant
 
     return damage
+
+
+def _is_default(found: dict, key: str) -> bool:
+    """Whether a file without this key means the same, or does not fit its weights."""
+    if "image_processor_type" in found:
+        kinds = {method.image_processor_class.__name__: method.image_processor_class for method in METHODS.values()}
+        kind = kinds.get(found["image_processor_type"], ViTImageProcessorPil)
+        return same(kind().to_dict().get(key), found[key])
+    return "heads" not in key
 
 
 _EVIL = "import os\nopen(os.environ['FAULTS_MARKS'] + '/code ran', 'w')\nclass Evil:\n    pass\n"
@@ -492,7 +503,7 @@ def processors(rng: random.Random, home: Path, known: dict) -> Case:
 def _no_file(rng: random.Random, folder: Path, name: str) -> tuple:
     file = folder / name
     way = rng.choice(["missing", "folder", "pipe", "link outside", "dead link", "link to itself", "device", "empty"])
-    way = rng.choice([way, "not readable", "link to zeros", "huge"])
+    way = rng.choice([way, way, "not readable", "link to zeros", *(["huge"] if name == CONFIG else [])])
     outside = Path("outside") / name
     outside.parent.mkdir()
     shutil.copy(file, outside)
