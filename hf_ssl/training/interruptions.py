@@ -77,7 +77,7 @@ class Interruptions(TrainerCallback):
     def _on_signal(self, number: int) -> None:
         name = signal.Signals(number).name
         if not self._has_trained:
-            raise Stopped(number, f"Stopped by {name} before the first step: there was nothing new to save.")
+            raise Stopped(number, f"Stopped by {name} before the first step.")
         if self._is_first:
             with suppress(OSError):  # no print: the signal may have come inside another
                 os.write(2, f"\n{name}: a checkpoint is saved after this step; once more ends at once.\n".encode())

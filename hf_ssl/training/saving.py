@@ -161,9 +161,9 @@ class SavingTrainer(PublishingTrainer):
 
     def _stop(self) -> None:
         signum, state = self._interruptions.signum, self.state
-        saved = f"{self._newest} is saved, to go on from" if self._interruptions.is_saved(state) else "it is not saved"
+        saved = f"saved in {self._newest}" if self._interruptions.is_saved(state) else "which is not saved"
         step = f"step {state.global_step} of {state.max_steps}"
-        raise Stopped(signum, f"Stopped by {signal.Signals(signum).name} at {step}: {saved}.")
+        raise Stopped(signum, f"Stopped by {signal.Signals(signum).name} at {step}, {saved}.")
 
     def _save_off_schedule(self, trial) -> None:
         self._interruptions.scheduled = False

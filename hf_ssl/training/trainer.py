@@ -12,6 +12,7 @@ from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..nn.chunks import set_chunk_size
 from ..packed_images import PackedImages
+from ..stopping import InWorker
 from .arguments import SSLTrainingArguments, refuse_optimizer_arguments
 from .batches import WholeBatches, settle_batch, steps_in_epoch
 from .callbacks import StepHooks, WeightDecaySchedule
@@ -144,7 +145,11 @@ class SSLTrainer(SavingTrainer):
         if not is_training and isinstance(collator, ViewCollator):
             self.data_collator = collator.for_evaluation()
         try:
-            return super()._get_dataloader(dataset, description, batch_size, *args, is_training=is_training, **kwargs)
+            loader = super()._get_dataloader(
+                dataset, description, batch_size, *args, is_training=is_training, **kwargs
+            )
+            loader.worker_init_fn = InWorker(loader.worker_init_fn)
+            return loader
         finally:
             self.data_collator = collator
 
