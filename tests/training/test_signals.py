@@ -166,18 +166,15 @@ def test_no_clock(tmp_path, arguments):
 def test_data_that_vanish(tmp_path, uninterrupted, monkeypatch):
     """What is trained is saved before the error goes on."""
     trainer = build(tmp_path)
-    fetch = trainer.train_dataset.__class__.__getitem__
-    failing = [False]
+    kind = type(trainer.train_dataset)
+    fetch, failing = kind.__getitems__, [False]
 
-    def gone(self, index):
+    def gone(self, indices):
         if failing[0]:
             raise FileNotFoundError("gone")
-        return fetch(self, index)
+        return fetch(self, indices)
 
-    monkeypatch.setattr(trainer.train_dataset.__class__, "__getitem__", gone)
-    monkeypatch.setattr(
-        trainer.train_dataset.__class__, "__getitems__", lambda self, many: [gone(self, i) for i in many]
-    )
+    monkeypatch.setattr(kind, "__getitems__", gone)
 
     class Vanish(TrainerCallback):
         def on_step_end(self, args, state, control, **kwargs):
