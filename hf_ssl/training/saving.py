@@ -18,6 +18,7 @@ from .agreement import Agreement
 from .checkpoints import aside_of, checkpoints_in, fault, finish, newest_whole, read_manifest, rotate, sweep
 from .effective import effective_values
 from .interruptions import Interruptions
+from .measured import load_measured, save_measured
 from .publishing import PublishingTrainer
 from .writing import tensors_of, writing_to
 
@@ -122,10 +123,15 @@ class SavingTrainer(PublishingTrainer):
         """Be as after the last step."""
         self._load_from_checkpoint(checkpoint)
         self.state = state
+        load_measured(self, Path(checkpoint))
         best = state.best_model_checkpoint
         if self.args.load_best_model_at_end and best is not None and Path(best).is_dir():
             self._load_best_model()
         return TrainOutput(state.global_step, 0.0, {})
+
+    def _load_rng_state(self, checkpoint: str) -> None:
+        super()._load_rng_state(checkpoint)
+        load_measured(self, Path(checkpoint))
 
     # When to save.
 
@@ -229,6 +235,7 @@ class SavingTrainer(PublishingTrainer):
             self._save_optimizer_and_scheduler(folder)
             self._save_scaler(folder)
             self._save_rng_state(folder)
+            save_measured(self, aside)
         if self.args.should_save:
             states: dict[str, list[dict]] = {}
             for part in (*self.callback_handler.callbacks, self.control):
