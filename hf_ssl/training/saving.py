@@ -157,12 +157,19 @@ class SavingTrainer(PublishingTrainer):
 
     def get_batch_samples(self, *args, **kwargs):
         try:
-            return super().get_batch_samples(*args, **kwargs)
-        except Exception:
+            batches = super().get_batch_samples(*args, **kwargs)
+            self._interruptions.signals.leave_workers_to_their_loader()
+            return batches
+        except Exception as error:
             # Between two steps: nothing of the next one has begun. Other processes would have to save with this one.
             state = self.state
             if self.args.world_size == 1 and state.global_step and not self._interruptions.is_saved(state):
                 self._save_off_schedule(None)
+            if isinstance(error, RuntimeError) and "DataLoader worker" in str(error):
+                raise OSError(
+                    "A worker of the data loader was killed, mostly for want of memory: lower dataloader_num_workers. "
+                    f"The run stands at step {state.global_step}."
+                ) from error
             raise
 
     def _stop(self) -> None:

@@ -1,5 +1,6 @@
 """A signal at any moment loses no step and repeats none; a clock changes nothing."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -184,6 +185,26 @@ def test_data_that_vanish(tmp_path, uninterrupted, monkeypatch):
         trainer.train()
     failing[0] = False
     assert step_of(newest_whole(tmp_path)[0]) == 4
+    resumed = build(tmp_path)
+    resumed.train(resume_from_checkpoint=True)
+    assert_equal(uninterrupted, state_of(resumed))
+
+
+def test_a_killed_worker(tmp_path, uninterrupted):
+    """It is found when the next batch is wanted, and what is trained till then is saved."""
+    loader = signal.getsignal(signal.SIGCHLD)
+
+    class Kill(TrainerCallback):
+        def on_step_begin(self, args, state, control, **kwargs):
+            if state.global_step == 0:
+                for worker in multiprocessing.active_children():
+                    worker.kill()
+
+    trainer = build(tmp_path, Kill(), dataloader_num_workers=1, dataloader_prefetch_factor=1)
+    with pytest.raises(OSError, match=r"A worker of the data loader was killed, .* The run stands at step 1\."):
+        trainer.train()
+    assert step_of(newest_whole(tmp_path)[0]) == 1
+    assert signal.getsignal(signal.SIGCHLD) is not signal.SIG_DFL or loader is signal.SIG_DFL
     resumed = build(tmp_path)
     resumed.train(resume_from_checkpoint=True)
     assert_equal(uninterrupted, state_of(resumed))
