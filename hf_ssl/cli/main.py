@@ -20,7 +20,7 @@ from .app import app
 from .options import read_command_line, shown_command
 
 _DEBUG, _COMPLETE = "HF_SSL_TRACEBACK", "_HF_SSL_COMPLETE"
-_LATER = 3  # seconds
+_LATER = 20  # seconds
 _WITHOUT_COMMAND = ("--version", "--install-completion", "--show-completion")
 _ClickException = typer.BadParameter.mro()[2]  # typer has click inside, or takes the installed one
 
