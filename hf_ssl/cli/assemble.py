@@ -4,7 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Sized
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class Assembly:
         costs ([`Costs`], *optional*): as two steps were timed.
         wanted_steps (`int`, *optional*): what a recipe for a few cores would take.
         evaluated_images (`int`): how many the final evaluation looks at, of those for training and testing.
+        chosen_training (`dict`): training arguments that the recipe and the plan set.
     """
 
     data: Data
@@ -61,6 +62,7 @@ class Assembly:
     costs: Costs | None = None
     wanted_steps: int | None = None
     evaluated_images: int = 0
+    chosen_training: dict[str, Any] = field(default_factory=dict)
 
     @property
     def images_a_step(self) -> int:
@@ -90,6 +92,9 @@ class Assembly:
             "costs": asdict(self.costs) if self.costs else None,
             "evaluated_images": self.evaluated_images,
             "eval_strategy": self.args.eval_strategy.value,
+            "training": self.chosen_training
+            | {"per_device_train_batch_size": self.args.per_device_train_batch_size}
+            | ({"bf16": True} if self.args.bf16 else {}),
         }
 
 
@@ -148,6 +153,7 @@ def assemble(
         require_labels(model, data.train)
     processor = build_processor(method, recipe, request.processor, size.value, model, base_model)
     result = Assembly(data, data.train, images, recipe_name, recipe, model, processor, args, base_model, choices)
+    result.chosen_training = training
     if images is not None:
         model.on_data(images)
         result.train = read_cheaply(data.train, processor, args)

@@ -38,7 +38,7 @@ def run(folder: Path, license: str | None, repo_id: str | None) -> None:
     if not same_embedding(check, whole):
         raise ValueError(f"The encoders at the root of {folder} and in {PRETRAINING}/ differ: export it again.")
     try:
-        if "embedding_check" in found and not same_embedding(check, found["embedding_check"]):
+        if found.get("embedding_check") and not same_embedding(check, found["embedding_check"]):
             raise ValueError(f"{folder / 'results.json'} is of another encoder than this one: mend or remove it.")
         card = build_card(
             method,

@@ -1,7 +1,6 @@
 """`hf-ssl`: runs a command, and ends in one sentence where it cannot."""
 
 import os
-import re
 import signal
 import sys
 import time
@@ -17,12 +16,13 @@ from ..printing import lasting_streams, say
 from ..redaction import command_line, redacted
 from ..stopping import Stopped
 from .app import app
-from .options import read_command_line, shown_command
+from .interruptions import same_command
+from .mistakes import mistake, one_line
+from .options import read_command_line
 
 _DEBUG, _COMPLETE = "HF_SSL_TRACEBACK", "_HF_SSL_COMPLETE"
 _LATER = 20  # seconds
 _WITHOUT_COMMAND = ("--version", "--install-completion", "--show-completion")
-_ClickException = typer.BadParameter.mro()[2]  # typer has click inside, or takes the installed one
 
 
 def main() -> None:
@@ -51,18 +51,14 @@ def _exit_code(argv: list[str]) -> int:
     try:
         return _run(argv)
     except KeyboardInterrupt as interruption:
-        stopped = interruption if isinstance(interruption, Stopped) else Stopped(signal.SIGINT, "")
-        said = str(stopped).rstrip(".") or "Interrupted"
-        again = shown_command(argv)
-        if argv[0] == "pretrain" and again not in said:
-            said += f"; it goes on from its last checkpoint with {again}"
+        said = str(interruption).rstrip(".") or "Interrupted"
         if not process_rank():  # a signal reaches all
-            _say(f"{said}.")
-        code = 128 + stopped.signum
+            _say(f"{said}. To go on: {same_command()}" if argv[0] == "pretrain" else f"{said}.")
+        code = 128 + (interruption.signum if isinstance(interruption, Stopped) else signal.SIGINT)
     except Exception as error:
         if isinstance(error, BrokenPipeError) and argv[0] != "pretrain":  # whoever read our output has gone
             return _leave_stdout(0)
-        sentence = _mistake(error)
+        sentence = mistake(error)
         _say(sentence or _bug(error))
         if os.environ.get(_DEBUG):
             say(redacted(traceback.format_exc()), err=True)
@@ -128,40 +124,6 @@ def _say(sentence: str) -> None:
     say(redacted(f"hf-ssl: {sentence}"), err=True)
 
 
-def _mistake(error: Exception) -> str | None:
-    """What the user did wrong and what to do, or `None` when it was not the user."""
-    text = _one_line(str(error))
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}. Check the path, its rights, and the free space."
-    if "Expected more than 1 value per channel" in text:
-        return "Batch norm takes two images or more: raise --per_device_train_batch_size, or the --image-size."
-    if isinstance(error, (ValueError, OSError, ImportError)):
-        return text
-    if "StrictDataclassError" in [kind.__name__ for kind in type(error).__mro__]:
-        return _wrong_type(text)
-    if isinstance(error, _ClickException):
-        return _one_line(error.format_message())
-    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
-        return (
-            "There is not enough memory. Lower --per_device_train_batch_size, or set --cached_chunk_size, which keeps "
-            "the batch and costs time."
-        )
-    if "DataLoader worker" in text and "killed" in text:
-        return "A worker of the data loader was killed, mostly for want of memory. Lower --dataloader_num_workers."
-    return None
-
-
-def _wrong_type(text: str) -> str:
-    """What huggingface_hub says of a field of a configuration, in our words."""
-    found = re.search(r"Field '(\w+)' with value (.+?) doesn't match any type in \((.+?)\)\. Errors", text)
-    found = found or re.search(r"Field '(\w+)' expected (?P<kind>.+?), got \w+(?: \(value: (.+)\))?", text)
-    if found is None:
-        return text
-    name, value, kinds = found[1], *((found[2], found[3]) if "kind" not in found.groupdict() else (found[3], found[2]))
-    kinds = re.sub(r"<class '(\w+)'>", r"\1", kinds).replace("NoneType", "null").rstrip(",")
-    return f"{name} takes {kinds.replace(', ', ' or ')}{f', not {value}' if value else ''}: see --config NAME=VALUE."
-
-
 def _bug(error: Exception) -> str:
     place = next(
         (
@@ -172,17 +134,10 @@ def _bug(error: Exception) -> str:
         "no file of hf_ssl",
     )
     return (
-        f"This is a bug, please report it: {type(error).__name__} in {place}: {_one_line(str(error))} "
+        f"This is a bug, please report it: {type(error).__name__} in {place}: {one_line(str(error))} "
         f"({_DEBUG}=1 before the command shows the traceback)"
     )
 
 
 def _ours(file: str) -> bool:
     return file.startswith(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-
-def _one_line(text: str) -> str:
-    text = text.strip()
-    if "Original Traceback" in text:  # from a DataLoader worker: the message is behind the type in the last line
-        text = text.splitlines()[-1].partition(": ")[2]
-    return " ".join(text.split())
