@@ -110,6 +110,7 @@ def reason_of(error: Exception) -> str:
 
 
 def export(folder: RunFolder, trained: Trained, results: dict[str, Any]) -> None:
+    vars(trained.model.config).pop("use_cache", None)  # the Trainer sets it, and a checkpoint loses it
     try:
         export_pretrained(trained.model, trained.processor, folder.folder)
         results["export"] = exported_hashes(folder.folder)

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from ..hub.export import sweep_exports
 from ..training.checkpoints import newest_whole, sweep
 from ..training.checkpoints import read_state as steps_of
 from .run_state import CARD, OLD_PLAN, RECORD, RESULTS, RunState, exported_hashes, read_results, read_state, recorded
-from .same_run import differences, length_differs, read_values
+from .same_run import differences, length_differs, read_values, taken_over
 
 CHECKPOINTS = "checkpoints"
 # What a run writes into its folder, and what systems leave in any.
@@ -78,11 +79,12 @@ class RunFolder:
         # What is trained is in a checkpoint, or in the export.
         kept = before is not None and (self.last_checkpoint or "exported" in before.done)
         if overwrite or not kept:
-            _refuse_foreign_files(folder, is_a_run=before is not None)
+            if not (overwrite and before):
+                _refuse_foreign_files(folder, is_a_run=before is not None)
             return
         self._refuse_another_run(before)
-        self.state.decided, self.state.done, self.state.missing = before.decided, before.done, before.missing
         self.is_longer = self.last_checkpoint is not None and length_differs(before.asked, self.state.asked)
+        self.state = replace(before, asked=taken_over(before.asked, self.state.asked))
         self._look_after_what_is_done()
         if not self.missing and not self.is_longer:
             raise ValueError(self._finished())
