@@ -55,6 +55,9 @@ class SSLTrainingArguments(HiddenToken):
             `evaluate()` also reports `eval_knn` (percent) when the training and evaluation data have labels.
         online_knn_images (`int`, *optional*, defaults to 5000): at most so many images in its bank.
         doctor (`bool`, *optional*, defaults to `True`): watch for collapse and say so while it runs.
+        save_minutes (`float`, *optional*, defaults to 10):
+            Save a checkpoint at least every so many minutes, besides those of `save_strategy`, and remove it when the
+            next one is saved; 0, or `save_strategy="no"`: never.
         derived (`dict`, *optional*):
             Arguments that followed from others, by name, so that a copy with other values (`dataclasses.replace`) does
             not take them for set. Written by the arguments themselves.
@@ -91,6 +94,7 @@ class SSLTrainingArguments(HiddenToken):
     online_knn: bool = field(default=True, metadata={"help": "Report kNN accuracy when evaluating."})
     online_knn_images: int = field(default=5000, metadata={"help": "Images in the bank of the online kNN."})
     doctor: bool = field(default=True, metadata={"help": "Watch for collapse."})
+    save_minutes: float = field(default=10.0, metadata={"help": "Save at least every so many minutes; 0 = never."})
     derived: dict | str | None = field(default=None, repr=False, metadata={"help": "Not for you: what followed."})
     # Optimizer steps of an epoch, which the Trainer knows.
     steps_per_epoch: int | None = field(default=None, init=False, repr=False)
@@ -114,6 +118,7 @@ class SSLTrainingArguments(HiddenToken):
             self._derive("use_cpu", True)  # transformers would ask the user to say so
         if self.accelerator_config is None and self.dataloader_pin_memory:
             self.accelerator_config = {"non_blocking": True}  # copies to the device do not hold up the process
+        self.enable_jit_checkpoint = False  # a signal saves whatever this says, and without losing the step that runs
         eval_steps = self.eval_steps
         super().__post_init__()
         if self.eval_steps != eval_steps:

@@ -22,6 +22,7 @@ _UNFINISHED = re.compile(r"\.(saving|removing)-\d+")
 _NEEDED = {
     "the weights": ("*.safetensors", "pytorch_model*"),
     "the state of the optimizer": ("optimizer*", "global_step*", "rank*-of-*"),
+    "the state of the learning rate's schedule": ("scheduler*", "global_step*"),
     "the random state": ("rng_state*.pth",),
     f"{TRAINER_STATE_NAME}": (TRAINER_STATE_NAME,),
 }
@@ -191,6 +192,7 @@ def checkpoints_in(folder: Path) -> list[Path]:
 
 
 def step_of(checkpoint: Path) -> int:
+    """Optimizer steps of a folder `checkpoint-<step>`."""
     return int(_CHECKPOINT.fullmatch(checkpoint.name)[1])
 
 

@@ -1,16 +1,16 @@
 """The doctor: names a failing run in words while it runs, and says what to do."""
 
 import math
-import os
 from collections.abc import Sized
+from pathlib import Path
 
 import torch
 from transformers import TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging
 
 from ..evaluation import effective_rank
 from ..nn.momentum import Twin
+from .checkpoints import newest_whole
 
 logger = logging.get_logger(__name__)
 
@@ -145,7 +145,7 @@ class Doctor(TrainerCallback):
         advice += _fields(model.config.to_dict(), _SMALLER_LOGITS)
         if state.global_step <= max(args.logging_steps, 1):
             advice.append("look for values in the data that are no numbers")
-        last = get_last_checkpoint(args.output_dir) if os.path.isdir(args.output_dir) else None
+        last, _ = newest_whole(Path(args.output_dir))
         kept = f"The last sound checkpoint is kept: {last}." if last else "There was no checkpoint yet."
         self._report("nan", f"{what} at step {state.global_step} of {state.max_steps}. {_advice(*advice)} {kept}")
 

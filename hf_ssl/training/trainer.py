@@ -1,20 +1,18 @@
 """transformers' Trainer, and the few things self-supervision adds."""
 
 from collections.abc import Sequence, Sized
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
-from transformers import ProgressCallback, TrainerState
-from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_utils import TrainOutput, get_last_checkpoint
+from transformers import ProgressCallback
 
 from ..data import ImageDataset, ImageStream, as_image_dataset
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..nn.chunks import set_chunk_size
 from ..packed_images import PackedImages
+from ..stopping import InWorker
 from .arguments import SSLTrainingArguments, refuse_optimizer_arguments
 from .batches import WholeBatches, settle_batch, steps_in_epoch
 from .callbacks import StepHooks, WeightDecaySchedule
@@ -25,13 +23,13 @@ from .memory import channels_last_pays, freed_memory_kept
 from .online import has_labels, images_with_loss, online_knn, require_best_metric, require_labels
 from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
 from .progress import ProgressLine
-from .publishing import PublishingTrainer
+from .saving import SavingTrainer
 
 
-class SSLTrainer(PublishingTrainer):
+class SSLTrainer(SavingTrainer):
     """
-    [`~transformers.Trainer`] for models with the hooks of [`SSLPreTrainedModel`]; what it pushes is in
-    [`PublishingTrainer`].
+    [`~transformers.Trainer`] for models with the hooks of [`SSLPreTrainedModel`]; how it saves is in
+    [`SavingTrainer`].
 
     Args:
         model (`SSLPreTrainedModel`): a `...ForPreTraining`.
@@ -147,7 +145,11 @@ class SSLTrainer(PublishingTrainer):
         if not is_training and isinstance(collator, ViewCollator):
             self.data_collator = collator.for_evaluation()
         try:
-            return super()._get_dataloader(dataset, description, batch_size, *args, is_training=is_training, **kwargs)
+            loader = super()._get_dataloader(
+                dataset, description, batch_size, *args, is_training=is_training, **kwargs
+            )
+            loader.worker_init_fn = InWorker(loader.worker_init_fn)
+            return loader
         finally:
             self.data_collator = collator
 
@@ -163,19 +165,10 @@ class SSLTrainer(PublishingTrainer):
             self.args.scale_learning_rate()
             self.optimizer = self.own_optimizer
 
-    def train(self, resume_from_checkpoint: str | bool | None = None, *args, **kwargs):
-        """As ever; but a checkpoint of the last step is taken over as it is, without a step more."""
-        if resume_from_checkpoint is True:
-            resume_from_checkpoint = get_last_checkpoint(self.args.output_dir)
-        if resume_from_checkpoint:
-            state = TrainerState.load_from_json(str(Path(resume_from_checkpoint, TRAINER_STATE_NAME)))
-            if state.global_step == effective_values(self)["steps"]:
-                self._load_from_checkpoint(resume_from_checkpoint)
-                self.state = state
-                return TrainOutput(state.global_step, 0.0, {})
+    def train(self, *args, **kwargs):
         try:
             with freed_memory_kept():
-                return super().train(resume_from_checkpoint, *args, **kwargs)
+                return super().train(*args, **kwargs)
         except BaseException:
             self._progress.clear()
             raise
@@ -211,7 +204,7 @@ class SSLTrainer(PublishingTrainer):
     @staticmethod
     def get_optimizer_cls_and_kwargs(args, model=None):
         if not args.lars:
-            return PublishingTrainer.get_optimizer_cls_and_kwargs(args, model)
+            return SavingTrainer.get_optimizer_cls_and_kwargs(args, model)
         trust = args.lars_trust_coefficient
         return LARS, {"lr": args.learning_rate, "momentum": args.lars_momentum, "trust_coefficient": trust}
 
