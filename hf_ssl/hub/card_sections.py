@@ -182,4 +182,3 @@ def limits(results: Mapping[str, Any], dataset: str | None) -> str:
 
 def _ours(results: Mapping[str, Any]) -> Mapping[str, Any]:
     return next((row for row in results.get("rows") or () if row["name"] == ENCODER), {})
-
