@@ -13,8 +13,8 @@ from transformers.utils import CONFIG_NAME, IMAGE_PROCESSOR_NAME
 
 from ..files import LOCK, locked
 from ..hub import PRETRAINING
-from ..hub.export import sweep_exports
-from ..training.checkpoints import newest_whole, sweep
+from ..hub.export import is_unfinished, sweep_exports
+from ..training.checkpoints import fault, newest_whole, sweep
 from ..training.checkpoints import read_state as steps_of
 from .run_state import CARD, OLD_PLAN, RECORD, RESULTS, RunState, exported_hashes, read_results, read_state, recorded
 from .same_run import differences, length_differs, read_values, taken_over
@@ -101,7 +101,7 @@ class RunFolder:
     @property
     def method_source(self) -> Path:
         """Where the trained method can be loaded from."""
-        return self.folder if "exported" not in self.missing else self.last_checkpoint
+        return self.folder if "exported" not in self.missing else self._trained_checkpoint
 
     @property
     def missing(self) -> list[str]:
@@ -176,6 +176,11 @@ class RunFolder:
         except OSError:
             pass
 
+    @property
+    def _trained_checkpoint(self) -> Path | None:
+        """The one of the last step, or the best one, if that was asked for."""
+        return self.checkpoints / self.state.done["trained"].get("checkpoint", self.last_checkpoint.name)
+
     def _look_after_what_is_done(self) -> None:
         """Find out what is said to be done and is not there any more."""
         done = self.state.done
@@ -186,7 +191,12 @@ class RunFolder:
                     "no checkpoint to write them from: start again with --overwrite."
                 )
             self._gone.add("exported")
-        if read_results(self.folder) is None:  # it comes again from the last checkpoint, without a step
+        results = read_results(self.folder)
+        is_there = results is not None
+        if is_there and "trained" in done and "exported" in self.missing:
+            is_last = self._planned[0] == results["run"]["steps"]
+            is_there = is_last and fault(self._trained_checkpoint) is None
+        if not is_there:  # it comes again from the last checkpoint, without a step if that is of the last one
             for stage in ("trained", "evaluated", "carded"):
                 done.pop(stage, None)
         if not (self.folder / CARD).is_file() or {"pictures", "embedding_check"} & self.state.missing.keys():
@@ -238,7 +248,7 @@ def _may_be_there(path: Path, is_a_run: bool) -> bool:
     if path.name in {LOCK, f"{RECORD}.part"} | _OF_THE_SYSTEM:
         return True
     if is_a_run:
-        return path.name in _OWN | _HALF_WRITTEN or path.name.startswith(".export-")
+        return path.name in _OWN | _HALF_WRITTEN or is_unfinished(path.name)
     return path.is_dir() and not any_file(path)
 
 
