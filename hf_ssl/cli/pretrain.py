@@ -182,7 +182,9 @@ def train(request: Request, folder: RunFolder, began: float) -> Assembly | None:
     results = {"run": summary, "evaluation": None, "embedding_check": None, "log": log}
     with during("while the record of the training was written"):
         write_json(folder.folder / RESULTS, results)
-        folder.did("trained", {"steps": steps, "repo_id": trainer.hub_model_id})
+        best = trainer.state.best_model_checkpoint if args.load_best_model_at_end else None
+        facts = {"steps": steps, "repo_id": trainer.hub_model_id}
+        folder.did("trained", facts | ({"checkpoint": Path(best).name} if best else {}))
     return run
 
 

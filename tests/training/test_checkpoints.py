@@ -27,7 +27,7 @@ from hf_ssl.training.checkpoints import (
 )
 
 from ..processes import in_processes
-from .test_resume import build_trainer
+from .test_resume import build_trainer, images
 
 SAVING = {"max_steps": 3, "save_strategy": "steps", "save_steps": 1, "save_total_limit": None, "online_knn": False}
 
@@ -264,8 +264,7 @@ def test_another_process_in_the_folder(tmp_path, monkeypatch):
 def test_the_best_checkpoint_is_found_and_kept(tmp_path):
     arguments = SAVING | {"eval_strategy": "steps", "eval_steps": 1, "load_best_model_at_end": True}
     arguments |= {"metric_for_best_model": "loss", "save_total_limit": 1}
-    trainer = build_trainer("simclr", "vit", tmp_path, **arguments)
-    trainer.eval_dataset = trainer.train_dataset
+    trainer = build_trainer("simclr", "vit", tmp_path, eval_dataset=images(), **arguments)
     trainer.train()
     best = Path(trainer.state.best_model_checkpoint)
     assert best == tmp_path / f"checkpoint-{trainer.state.best_global_step}" and fault(best) is None
@@ -285,6 +284,7 @@ def test_only_the_model(tmp_path):
 
 def _in_two_processes(rank, world, folder):
     """What every process says when one cannot write, and whether both go on afterwards."""
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT="29500", LOCAL_WORLD_SIZE=str(world))
     arguments = SAVING | {"per_device_train_batch_size": 2}
     trainer = build_trainer("simclr", "vit", folder, **arguments)
     save = trainer._save_rng_state
