@@ -16,7 +16,8 @@ from .checkpoint_utils import load_checked, require_own_weights
 from .configuration_utils import SSLConfig
 from .nn.chunks import encode_in_chunks
 from .nn.masking import encode_tokens
-from .nn.momentum import Twin
+from .nn.momentum import start_twins
+from .nn.residuals import start_as_identity
 
 
 @dataclass
@@ -159,13 +160,15 @@ class SSLPreTrainedModel(PreTrainedModel):
     forward_extras: tuple[str, ...] = ()  # of "labels" and "sample_index": what `forward` takes beside the views
     constant_lr_modules: tuple[str, ...] = ()  # children whose learning rate follows no schedule
     same_on_every_rank: tuple[str, ...] = ()  # modules whose buffers are equal in all processes by construction
+    local_batch_norm: tuple[str, ...] = ()  # children whose BatchNorms see the batch of their own process only
+    zero_init_residual = False  # True where the blocks of a fresh ResNet start as the identity
 
     def initialize_weights(self):
         """Runs after construction and after loading: sync the twins, then freeze, which `from_pretrained` undoes."""
         super().initialize_weights()
-        for child in self.children():
-            if isinstance(child, Twin):
-                child.start_from(self)
+        if self.zero_init_residual:
+            start_as_identity(self.backbone)
+        start_twins(self)
         for name in self.frozen_modules:
             self.get_submodule(name).requires_grad_(False)
         if not self.uses_mask_token:  # a parameter without gradient would stop DDP
@@ -218,9 +221,7 @@ class SSLPreTrainedModel(PreTrainedModel):
         missing, unexpected = model.backbone.load_state_dict(state, strict=False)
         if missing or unexpected:
             raise ValueError(f"{backbone} does not fit {cls.__name__}: missing {missing}, unexpected {unexpected}.")
-        for child in model.children():
-            if isinstance(child, Twin):
-                child.start_from(model)
+        start_twins(model)
         if isinstance(dtype, str):
             dtype = native.dtype if dtype == "auto" else vars(torch)[dtype]
         return model.to(dtype)

@@ -22,21 +22,26 @@ ALLOWED = {
     "conversion_utils": {"nn", "checkpoint_utils"},
     "nn": set(),
     "packed_images": set(),
-    "files": set(),
+    "redaction": set(),
+    "files": {"redaction"},
     "stopping": set(),
+    "printing": set(),
+    "launchers": set(),
     "augment": {"packed_images"},
-    "data": {"packed_images"},
+    "data": {"packed_images", "printing"},
     "evaluation": {"nn", "checkpoint_utils", "data"},
     "backbones": {"configuration_utils"},
     "modeling_utils": {"nn", "checkpoint_utils", "configuration_utils"},
     "image_processing_utils": {"augment", "configuration_utils", "packed_images"},
     "methods": UTILS | {"nn", "augment"},
-    "training": UTILS | {"nn", "augment", "data", "evaluation", "hub", "packed_images", "files", "stopping"},
+    "training": UTILS
+    | {"nn", "augment", "data", "evaluation", "hub", "packed_images", "files", "stopping"}
+    | {"printing", "redaction", "launchers"},
     "registry": UTILS | {"methods", "spelling"},
-    "hub": UTILS | {"evaluation", "registry", "_version", "files"},
+    "hub": UTILS | {"evaluation", "registry", "_version", "files", "printing", "redaction"},
     "cli": UTILS
     | {"backbones", "hub", "training", "evaluation", "data", "registry", "spelling", "_version", "after_import"}
-    | {"files", "stopping"},
+    | {"files", "stopping", "printing", "redaction", "launchers"},
 }
 MAY_ASK_FOR_ATTRIBUTES = {"modeling_utils.py"}
 

@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import typer
 from transformers.utils import CONFIG_NAME
 
 from ..evaluation import load_encoder, load_image_processor
-from ..files import write_text
+from ..files import locked, write_text
 from ..hub import (
     PRETRAINING,
     build_card,
@@ -20,10 +19,23 @@ from ..hub import (
 from ..hub.card_check import same_embedding
 from ..hub.card_sections import CAPTIONS
 from ..hub.card_validation import front_matter
+from ..printing import say
 from .export import load_method
+from .paths import require_path
 
 
 def run(folder: Path, license: str | None, repo_id: str | None) -> None:
+    require_path(folder, "The repository")
+    with locked(folder):
+        write_again(folder, license, repo_id)
+    say(f"Wrote {folder / 'README.md'}.")
+
+
+def write_again(folder: Path, license: str | None, repo_id: str | None) -> None:
+    """
+    Raises:
+        ValueError: when the folder is no repository, or its parts do not belong together; the card stays as it is.
+    """
     if not all((folder / part / CONFIG_NAME).is_file() for part in ("", PRETRAINING)):
         raise ValueError(
             f"{folder} is no repository of hf_ssl: it needs a {CONFIG_NAME} at its root and one in {PRETRAINING}/."
@@ -38,7 +50,7 @@ def run(folder: Path, license: str | None, repo_id: str | None) -> None:
     if not same_embedding(check, whole):
         raise ValueError(f"The encoders at the root of {folder} and in {PRETRAINING}/ differ: export it again.")
     try:
-        if "embedding_check" in found and not same_embedding(check, found["embedding_check"]):
+        if found.get("embedding_check") and not same_embedding(check, found["embedding_check"]):
             raise ValueError(f"{folder / 'results.json'} is of another encoder than this one: mend or remove it.")
         card = build_card(
             method,
@@ -61,7 +73,6 @@ def run(folder: Path, license: str | None, repo_id: str | None) -> None:
     if problems:
         raise ValueError(f"The card of {folder} would not be sound, and stays as it is: {' '.join(problems)}")
     write_text(readme, card)
-    typer.echo(f"Wrote {readme}.")
 
 
 def licence_of(readme: Path, card: str | None) -> str:

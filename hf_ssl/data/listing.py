@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..printing import printable
 from .images import FORMATS
 
 SNIFFED = 1000  # files of an unknown extension are opened up to this number
@@ -69,12 +70,6 @@ def describe(reason: str, counts: Counter) -> str:
     names = ", ".join(f"{printable(name)}: {count}" if numbered else printable(name) for name, count in shown)
     more = f" and {len(counts) - NAMES_SHOWN} more" if len(counts) > NAMES_SHOWN else ""
     return f"{reason} ({names}{more})"
-
-
-def printable(name: str) -> str:
-    """A file name may hold bytes that are no text, and line ends, which would break the terminal."""
-    text = name.encode("utf-8", "replace").decode("utf-8")
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 @cache

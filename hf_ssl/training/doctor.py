@@ -10,6 +10,7 @@ from transformers import TrainerCallback
 from transformers.utils import logging
 
 from ..evaluation import effective_rank
+from ..nn.distributed import gather, max_over_ranks, world_size
 from ..nn.momentum import Twin
 from .checkpoints import newest_whole
 
@@ -58,10 +59,13 @@ class Doctor(TrainerCallback):
             self._embeddings.pop(0)
 
     def rank(self) -> float | None:
-        """Effective rank of the remembered embeddings, or `None` when there are fewer than 16, or some not finite."""
-        if sum(map(len, self._embeddings)) < 16:
+        """
+        Effective rank of the remembered embeddings, of all processes, or `None` when there are fewer than 16, or some
+        not finite.
+        """
+        if sum(map(len, self._embeddings)) * world_size() < 16:
             return None
-        embeddings = torch.cat(self._embeddings)[-self.window :]
+        embeddings = gather(torch.cat(self._embeddings)[-self.window :])
         return float(effective_rank(embeddings)) if embeddings.isfinite().all() else None
 
     def state_dict(self) -> dict[str, Any]:
@@ -171,8 +175,10 @@ class Doctor(TrainerCallback):
 
 
 def _finite(model) -> bool:
+    """In every process: buffers may differ between them, and all must stop together."""
     floats = [t.detach() for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()]
-    return bool(torch.stack([t.float().sum() for t in floats]).isfinite().all())
+    broken = ~torch.stack([t.float().sum() for t in floats]).isfinite()
+    return not max_over_ranks(broken.any().int())
 
 
 def _of_test(name: str) -> bool:

@@ -3,6 +3,7 @@
 import shutil
 import signal
 from collections.abc import Callable, Sized
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from .effective import effective_values
 from .interruptions import Interruptions
 from .measured import load_measured, save_measured
 from .publishing import PublishingTrainer
+from .same_data import fingerprint
 from .writing import tensors_of, writing_to
 
 logger = logging.get_logger(__name__)
@@ -111,13 +113,24 @@ class SavingTrainer(PublishingTrainer):
                     f"{now[name]}, so that other images would follow: go on with the same, or start another run."
                 )
 
+        if before.get("data") not in (None, now["data"]):
+            raise ValueError(
+                f"{checkpoint} was saved with other training images, or other labels of them: go on with the same, or "
+                "start another run."
+            )
+
     def _facts(self) -> dict[str, Any]:
         """What the manifest says of the run."""
         return {
             "processes": self.args.world_size,
             "global_batch_size": self.args.global_batch_size,
             "images": len(self.train_dataset) if isinstance(self.train_dataset, Sized) else None,
+            "data": self._fingerprint,
         }
+
+    @cached_property
+    def _fingerprint(self) -> str | None:
+        return fingerprint(self.train_dataset)
 
     def _take_over(self, checkpoint: str, state: TrainerState) -> TrainOutput:
         """Be as after the last step."""

@@ -22,6 +22,7 @@ from .effective import effective_values
 from .memory import channels_last_pays, freed_memory_kept
 from .online import has_labels, images_with_loss, online_knn, require_best_metric, require_labels
 from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
+from .processes import join_batches, mean_logs
 from .progress import LogPrinter, ProgressLine
 from .saving import SavingTrainer
 
@@ -84,6 +85,7 @@ class SSLTrainer(SavingTrainer):
         channels_last = args.channels_last
         if channels_last is None:
             channels_last = channels_last_pays(model, processing_class.largest_view, args.device)
+        join_batches(model, args, train_dataset)
         if channels_last:
             model.to(memory_format=torch.channels_last)
         self._outputs: dict[str, list[torch.Tensor]] = {}
@@ -193,7 +195,7 @@ class SSLTrainer(SavingTrainer):
 
     def log(self, logs: dict[str, float], *args, **kwargs) -> None:
         if "loss" in logs:
-            logs.update({name: torch.stack(values).mean().item() for name, values in self._outputs.items()})
+            logs.update(mean_logs(self._outputs))
             self._outputs.clear()
             rank = self.doctor.rank() if self.doctor is not None else None
             if rank is not None:
