@@ -7,7 +7,7 @@ from typing import Any
 from transformers.utils import CONFIG_NAME
 
 from ..evaluation import load_encoder, load_image_processor
-from ..files import write_text
+from ..files import locked, write_text
 from ..hub import (
     PRETRAINING,
     build_card,
@@ -21,9 +21,21 @@ from ..hub.card_sections import CAPTIONS
 from ..hub.card_validation import front_matter
 from ..printing import say
 from .export import load_method
+from .paths import require_path
 
 
 def run(folder: Path, license: str | None, repo_id: str | None) -> None:
+    require_path(folder, "The repository")
+    with locked(folder):
+        write_again(folder, license, repo_id)
+    say(f"Wrote {folder / 'README.md'}.")
+
+
+def write_again(folder: Path, license: str | None, repo_id: str | None) -> None:
+    """
+    Raises:
+        ValueError: when the folder is no repository, or its parts do not belong together; the card stays as it is.
+    """
     if not all((folder / part / CONFIG_NAME).is_file() for part in ("", PRETRAINING)):
         raise ValueError(
             f"{folder} is no repository of hf_ssl: it needs a {CONFIG_NAME} at its root and one in {PRETRAINING}/."
@@ -61,7 +73,6 @@ def run(folder: Path, license: str | None, repo_id: str | None) -> None:
     if problems:
         raise ValueError(f"The card of {folder} would not be sound, and stays as it is: {' '.join(problems)}")
     write_text(readme, card)
-    say(f"Wrote {readme}.")
 
 
 def licence_of(readme: Path, card: str | None) -> str:

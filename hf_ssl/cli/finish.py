@@ -19,7 +19,7 @@ from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..printing import say
 from ..registry import get_method
-from .card import run as write_card_again
+from .card import write_again as write_card_again
 from .export import load_method
 from .interruptions import during, same_command
 from .mistakes import mistake, one_line
@@ -110,6 +110,7 @@ def reason_of(error: Exception) -> str:
 
 
 def export(folder: RunFolder, trained: Trained, results: dict[str, Any]) -> None:
+    vars(trained.model.config).pop("use_cache", None)  # the Trainer sets it, and a checkpoint loses it
     try:
         export_pretrained(trained.model, trained.processor, folder.folder)
         results["export"] = exported_hashes(folder.folder)

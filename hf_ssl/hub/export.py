@@ -117,9 +117,12 @@ def export_pretrained(
     return output_dir
 
 
-def sweep_exports(folder: Path) -> bool:
-    """Remove what a killed `export_pretrained` left; whether there was any. Nobody may be exporting to `folder`."""
-    left = [path for path in folder.iterdir() if path.name.startswith(_STAGING)] if folder.is_dir() else []
-    for path in left:
+def is_unfinished(name: str) -> bool:
+    """Whether a folder of this name is what a killed `export_pretrained` left."""
+    return name.startswith(_STAGING)
+
+
+def sweep_exports(folder: Path) -> None:
+    """Remove what a killed `export_pretrained` left; nobody may be exporting to `folder`."""
+    for path in [path for path in folder.iterdir() if is_unfinished(path.name)]:
         shutil.rmtree(path)
-    return bool(left)

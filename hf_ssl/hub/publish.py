@@ -1,6 +1,5 @@
 """From a folder, or a model, to a repository on the Hub: one commit, or none."""
 
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +14,11 @@ from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..registry import method_of
 from .card import build_card
-from .card_validation import END_NOTES, NOTES, front_matter, validate_card
+from .card_validation import END_NOTES, NOTES, front_matter, split_notes, validate_card
 from .export import export_pretrained
 from .hub_errors import clear_errors
 from .published_files import CARD, FIGURES, is_written_by_us, published_files
-from .repository import Repository, open_repository, require_ref_name
-
-_NOTES = re.compile(f"{NOTES}(.*?){END_NOTES}", re.DOTALL)
+from .repository import Repository, open_repository, remember_token, require_ref_name
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,7 @@ def push_folder(
     commit_description: str | None = None,
     create_pr: bool = False,
     overwrite: bool = False,
+    allow_links: bool = False,
 ) -> Publication:
     """
     Publish an exported repository in one commit: encoder, `pretraining/`, card, figures and results, nothing else.
@@ -66,18 +64,21 @@ def push_folder(
         commit_message, commit_description (`str`, *optional*)
         create_pr (`bool`, *optional*, defaults to `False`): propose the commit as a pull request.
         overwrite (`bool`, *optional*, defaults to `False`): replace all of a repository that hf_ssl did not publish.
+        allow_links (`bool`, *optional*, defaults to `False`): whether the card may lead to other places than this
+            repository, with links and pictures.
 
     Raises:
         ValueError: before anything is uploaded, see `published_files` and `open_repository`; also for a tag that is
             at another commit.
         OSError: when the Hub or the network fails, or somebody else pushes at the same time: then nothing was written.
     """
-    files = published_files(folder)
+    remember_token(token)
+    files = published_files(folder, allow_links)
     _require_tag(tag, create_pr)
     repository = open_repository(
         repo_id, token=token, private=private, revision=revision, overwrite=overwrite, write=not create_pr
     )
-    return _commit(files, repository, tag, commit_message, commit_description, create_pr)
+    return _commit(files, repository, tag, commit_message, commit_description, create_pr, allow_links)
 
 
 def push_model(
@@ -97,6 +98,7 @@ def push_model(
     license: str | None = None,
     run: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    allow_links: bool = False,
 ) -> CommitInfo:
     """
     Publish a method: its encoder as a native model, the whole of it under `pretraining/`, and a card, in one commit.
@@ -110,7 +112,8 @@ def push_model(
         tag (`str`, *optional*): git tag of the commit.
         license (`str`, *optional*): of the weights; by default that of the card on the Hub, or "apache-2.0".
         run (`dict`, *optional*): facts for the card, see `build_card`.
-        commit_message, commit_description, private, token, revision, create_pr, overwrite: see `push_folder`.
+        commit_message, commit_description, private, token, revision, create_pr, overwrite, allow_links: see
+            `push_folder`.
 
     Returns:
         `CommitInfo`: of the new commit, or of the one that holds the same already.
@@ -138,8 +141,8 @@ def push_model(
             tags=tags,
             max_shard_size=max_shard_size,
         )
-        files = published_files(folder)
-        return _commit(files, repository, tag, commit_message, commit_description, create_pr).commit
+        files = published_files(folder, allow_links)
+        return _commit(files, repository, tag, commit_message, commit_description, create_pr, allow_links).commit
 
 
 def write_repository(
@@ -207,10 +210,11 @@ def _commit(
     message: str | None,
     description: str | None,
     create_pr: bool,
+    allow_links: bool,
 ) -> Publication:
     api = repository.api
     with clear_errors(repository.id):
-        additions, cards = _additions(files, repository)
+        additions, cards = _additions(files, repository, allow_links)
         new = [
             addition for addition in additions if not _is_there(addition, repository.files.get(addition.path_in_repo))
         ]
@@ -243,14 +247,15 @@ def _commit(
     return Publication(commit, changed=bool(operations))
 
 
-def _additions(files: dict[str, Path], repository: Repository) -> tuple[list[CommitOperationAdd], tuple[str, str]]:
+def _additions(
+    files: dict[str, Path], repository: Repository, allow_links: bool
+) -> tuple[list[CommitOperationAdd], tuple[str, str]]:
     """All files, the card with the notes of the one that is there; and the card that is there, and the new one."""
     old, new = repository.card or "", files[CARD].read_bytes().decode()
-    mine, theirs = _NOTES.search(new), _NOTES.search(old)
-    if repository.is_ours and mine and theirs and not mine[1].strip():
-        new = new[: mine.start(1)] + theirs[1] + new[mine.end(1) :]
-        problems = validate_card(new)
-        if problems:
+    mine, theirs = split_notes(new)[1], split_notes(old)[1]
+    if repository.is_ours and mine and theirs and not "".join(mine).strip():
+        new = new.replace(f"{NOTES}{mine[0]}{END_NOTES}", f"{NOTES}{theirs[0]}{END_NOTES}", 1)
+        if problems := validate_card(new, allow_links):
             raise ValueError(f"The notes in the card of {repository.id} are not sound: {' '.join(problems)}")
     contents = {path: str(file) for path, file in files.items()} | {CARD: new.encode()}
     return [CommitOperationAdd(path, content) for path, content in contents.items()], (old, new)

@@ -14,6 +14,7 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import validate_repo_id
 from transformers.utils import CONFIG_NAME
 
+from ..redaction import remember
 from .export import PRETRAINING
 from .hub_errors import clear_errors
 from .published_files import CARD
@@ -97,7 +98,7 @@ def open_repository(
     validate_repo_id(repo_id)
     revision = revision or "main"
     require_ref_name(revision)
-    if token is False or not (token if isinstance(token, str) else get_token()):
+    if not remember_token(token):
         raise ValueError(f"There is no token to push to {repo_id} with: log in with `hf auth login`, or set HF_TOKEN.")
     api = HfApi(token=token, library_name="hf_ssl")
     with clear_errors(repo_id):
@@ -134,6 +135,13 @@ def open_repository(
                 "overwrite=True (hf-ssl push --overwrite)."
             )
     return repository
+
+
+def remember_token(token: str | bool | None) -> str | None:
+    """The token that is used, by default the one of `hf auth login` or HF_TOKEN; from now on no text shows it."""
+    found = token if isinstance(token, str) else None if token is False else get_token()
+    remember(found)
+    return found or None
 
 
 def _unless_unknown(question: Callable[[], Any]) -> Any:
