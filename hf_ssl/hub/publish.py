@@ -21,7 +21,6 @@ from .published_files import CARD, FIGURES, is_written_by_us, published_files
 from .repository import Repository, open_repository, remember_token, require_ref_name
 
 
-
 @dataclass(frozen=True)
 class Publication:
     """
@@ -248,7 +247,9 @@ def _commit(
     return Publication(commit, changed=bool(operations))
 
 
-def _additions(files: dict[str, Path], repository: Repository, allow_links: bool) -> tuple[list[CommitOperationAdd], tuple[str, str]]:
+def _additions(
+    files: dict[str, Path], repository: Repository, allow_links: bool
+) -> tuple[list[CommitOperationAdd], tuple[str, str]]:
     """All files, the card with the notes of the one that is there; and the card that is there, and the new one."""
     old, new = repository.card or "", files[CARD].read_bytes().decode()
     mine, theirs = split_notes(new)[1], split_notes(old)[1]
