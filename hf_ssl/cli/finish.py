@@ -165,7 +165,7 @@ def write_card_and_pictures(
             run=results["run"],
             figures=[f"figures/{figure.name}" for figure in figures],
             repo_id=repo_id,
-            check=results["embedding_check"],
+            check=results.get("embedding_check"),
         )
         write_text(folder.folder / CARD, card)
         write_json(folder.folder / RESULTS, results)
