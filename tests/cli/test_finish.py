@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import signal
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from hf_ssl.cli.run_state import STAGES, read_state
 from hf_ssl.training import SSLTrainer
 
 from .test_errors import exit_code
@@ -28,45 +30,69 @@ def photos(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def steps(monkeypatch):
-    """One entry for every step that is trained."""
-    taken, step = [], SSLTrainer.training_step
+@pytest.fixture(autouse=True, scope="module")
+def one_picture():
+    """In place of all, which take longer than the rest."""
 
-    def counted(self, *args, **kwargs):
-        taken.append(1)
-        return step(self, *args, **kwargs)
+    def draw(folder, *args):
+        folder.mkdir(exist_ok=True)
+        (folder / "views.png").write_bytes(b"picture")
+        return [folder / "views.png"]
 
-    monkeypatch.setattr(SSLTrainer, "training_step", counted)
-    return taken
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hf_ssl.cli.finish.draw", draw)
+        yield
 
 
 def pretrain(monkeypatch, photos, folder, *more):
-    arguments = [
-        "--data",
-        photos,
-        "--output-dir",
-        folder,
-        "--image-size",
-        16,
-        "--max_steps",
-        2,
-        "--use_cpu",
-        "--logging_steps",
-        1,
-    ]
+    arguments = ["--data", photos, "--output-dir", folder, "--image-size", 16, "--max_steps", 2, "--use_cpu"]
     return exit_code(monkeypatch, "pretrain", "simclr", *arguments, "--per_device_train_batch_size", 4, *more)
 
 
-def once(monkeypatch, name, error):
-    """Have a function of what comes after training raise `error` in the run that follows."""
+@pytest.fixture(scope="module")
+def whole(photos, tmp_path_factory, one_picture):
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        assert pretrain(patch, photos, folder) == 0
+    return folder
 
-    def fail(*args, **kwargs):
-        raise error
 
-    patch = pytest.MonkeyPatch()
-    patch.setattr(name, fail)
-    return patch
+@pytest.fixture
+def killed(whole, tmp_path):
+    """Makes the folder of a run that was killed when so much was done."""
+
+    def make(stage):
+        run, done = tmp_path / "run", STAGES[: STAGES.index(stage) + 1]
+        shutil.copytree(whole, run)
+        state, results = read_state(run), json.loads((run / "results.json").read_text())
+        state.done = {name: state.done[name] for name in done}
+        state.write(run)
+        if "exported" not in done:
+            shutil.rmtree(run / "pretraining")
+            for name in ("config.json", "model.safetensors", "preprocessor_config.json"):
+                (run / name).unlink()
+            del results["export"]
+        if "evaluated" not in done:
+            results["evaluation"] = None
+        del results["embedding_check"]
+        (run / "results.json").write_text(json.dumps(results))
+        (run / "README.md").unlink()
+        if "trained" not in done:
+            (run / "results.json").unlink()
+        (run / ".export-half").mkdir()
+        return run
+
+    return make
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """Not a step may be trained."""
+
+    def step(*args, **kwargs):
+        raise AssertionError("A step is trained.")
+
+    monkeypatch.setattr(SSLTrainer, "training_step", step)
 
 
 def made(folder):
@@ -77,125 +103,93 @@ def made(folder):
     results = json.loads(found.pop("results.json"))
     for name in ("seconds", "images_per_second", "command"):
         del results["run"][name]
-    for entry in results["log"]:
-        for name in [name for name in entry if name.endswith(("runtime", "per_second"))]:
-            del entry[name]
     del found["run.json"], found["README.md"]  # with the times
     return found, results
 
 
-@pytest.fixture(scope="module")
-def whole(photos, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        assert pretrain(patch, photos, folder) == 0
-    return folder
+def failing(name, error):
+    def fail(*args, **kwargs):
+        raise error
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(f"hf_ssl.cli.{name}", fail)
+    return patch
 
 
-@pytest.mark.parametrize(
-    ("where", "state"),
-    [
-        ("pretrain.write_json", "training"),
-        ("finish.export_pretrained", "trained"),
-        ("finish.exported_hashes", "trained"),
-        ("finish.evaluate_labelled", "exported"),
-        ("finish.draw", "evaluated"),
-        ("finish.write_text", "evaluated"),
-    ],
-)
-def test_killed_after_the_last_step(where, state, photos, whole, steps, tmp_path, monkeypatch):
-    run = tmp_path / "run"
-    patch = once(monkeypatch, f"hf_ssl.cli.{where}", Killed())
-    with pytest.raises(Killed):
-        pretrain(monkeypatch, photos, run)
-    patch.undo()
-    assert json.loads((run / "run.json").read_text())["state"] == state
-    (run / ".export-half").mkdir()
-    del steps[:]
+@pytest.mark.parametrize("stage", STAGES[:4])
+def test_killed_after_the_last_step(stage, photos, whole, killed, untrained, monkeypatch):
+    run = killed(stage)
     assert pretrain(monkeypatch, photos, run) == 0
-    assert steps == [] and made(run) == made(whole)
-    assert json.loads((run / "run.json").read_text())["state"] == "carded"
-    trained = json.loads((run / "results.json").read_text())["run"]
-    assert trained["resumed_from"] == 0 and trained["images_per_second"] > 0
-    assert not [name for name in os.listdir(run) if name.startswith(".")]
-    assert pretrain(monkeypatch, photos, run) == 2
+    assert made(run) == made(whole)
+    assert read_state(run).stage == "carded" and not [name for name in os.listdir(run) if name.startswith(".")]
+    before, after = (json.loads((folder / "results.json").read_text())["run"] for folder in (whole, run))
+    assert after["resumed_from"] == 0 and (after["seconds"] == before["seconds"] or stage == "training")
+    assert after["images_per_second"] > 0
+    assert pretrain(monkeypatch, photos, run) == 2  # finished
 
 
 @pytest.mark.parametrize(
-    ("where", "said"),
+    ("where", "what"),
     [
-        ("finish.evaluate_encoder", "The evaluation is missing: RuntimeError: the linear probe fell over."),
-        ("finish.embedding_check", "The check of the embedding is missing: "),
-        ("finish.draw", "The set of pictures is missing: "),
-        ("finish.build_card", "The card is missing: "),
+        ("evaluate_encoder", "evaluation"),
+        ("embedding_check", "check of the embedding"),
+        ("draw", "set of pictures"),
+        ("build_card", "card"),
     ],
 )
 def test_what_fails_is_named_and_done_by_the_next_start(
-    where, said, photos, whole, steps, tmp_path, monkeypatch, capsys
+    where, what, photos, whole, killed, untrained, monkeypatch, capsys
 ):
-    run = tmp_path / "run"
-    patch = once(monkeypatch, f"hf_ssl.cli.{where}", RuntimeError("the linear probe\nfell over"))
+    run = killed("exported")
+    patch = failing(f"finish.{where}", RuntimeError("it\nfell over"))
     assert pretrain(monkeypatch, photos, run) == 0
     patch.undo()
     (sentence,) = [line for line in capsys.readouterr().err.splitlines() if "is missing" in line]
-    assert said in sentence and "to try again: hf-ssl pretrain simclr --data" in sentence
-    assert (run / "model.safetensors").is_file() and (run / "results.json").is_file()
-    assert json.loads((run / "run.json").read_text())["missing"]
-    del steps[:]
+    assert f"The {what} is missing: RuntimeError: it fell over." in sentence
+    assert "to try again: hf-ssl pretrain simclr --data" in sentence
+    assert (run / "README.md").is_file() is (what != "card") and len(read_state(run).missing) == 1
     assert pretrain(monkeypatch, photos, run) == 0
-    assert steps == [] and made(run) == made(whole)
-    assert json.loads((run / "run.json").read_text())["missing"] == {}
+    assert made(run) == made(whole) and not read_state(run).missing
     assert pretrain(monkeypatch, photos, run) == 2
 
 
-def test_no_room_for_the_export(photos, whole, steps, tmp_path, monkeypatch, capsys):
-    run = tmp_path / "run"
-    patch = once(monkeypatch, "hf_ssl.cli.finish.export_pretrained", OSError(28, "No space left on device"))
+def test_no_room_for_the_export(photos, whole, killed, untrained, monkeypatch, capsys):
+    run = killed("trained")
+    patch = failing("finish.export_pretrained", OSError(28, "No space left on device"))
     assert pretrain(monkeypatch, photos, run) == 2
     patch.undo()
     message = capsys.readouterr().err.splitlines()[-1]
     assert "trained, but not exported: No space left on device" in message and "hf-ssl pretrain simclr" in message
-    del steps[:]
+    assert pretrain(monkeypatch, photos, run) == 0 and made(run) == made(whole)
+
+
+def test_images_that_are_gone_cost_the_evaluation_and_the_pictures(photos, killed, untrained, monkeypatch, capsys):
+    run = killed("trained")
+    patch = failing("pretrain.load_data", ValueError("The images are gone."))
     assert pretrain(monkeypatch, photos, run) == 0
-    assert steps == [] and made(run) == made(whole)
-
-
-def test_images_that_are_gone_cost_the_evaluation_only(photos, whole, tmp_path, monkeypatch, capsys):
-    mine, run = tmp_path / "photos", tmp_path / "run"
-    mine.symlink_to(photos)
-    patch = once(monkeypatch, "hf_ssl.cli.finish.export_pretrained", Killed())
-    with pytest.raises(Killed):
-        pretrain(monkeypatch, mine, run)
     patch.undo()
-    patch = once(monkeypatch, "hf_ssl.cli.pretrain.load_data", ValueError("The images are gone."))
-    assert pretrain(monkeypatch, mine, run) == 0
-    patch.undo()
-    messages = capsys.readouterr().err
-    assert messages.count("is missing: The images are gone.") == 2 and (run / "README.md").is_file()
-    assert pretrain(monkeypatch, mine, run) == 0 and made(run)[0] == made(whole)[0]
+    assert capsys.readouterr().err.count("is missing: The images are gone.") == 2
+    assert {"README.md", "model.safetensors"} <= {*os.listdir(run)} and read_state(run).stage == "carded"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals_after_training(number, photos, tmp_path, monkeypatch, capsys):
-    run = tmp_path / "run"
+def test_signals_after_training(number, photos, killed, untrained, monkeypatch, capsys):
+    run = killed("exported")
     monkeypatch.setattr("hf_ssl.cli.finish.evaluate_labelled", lambda *args: signal.raise_signal(number))
-    assert pretrain(monkeypatch, photos, run, "--overwrite") == 128 + number
+    assert pretrain(monkeypatch, photos, run) == 128 + number
     message = capsys.readouterr().err.splitlines()[-1]
     assert message.startswith("hf-ssl: Interrupted while the encoder was evaluated. To go on: hf-ssl pretrain simclr")
-    assert "--overwrite" not in message and (run / "model.safetensors").is_file()
 
 
-def test_a_push_that_failed_is_tried_again(hub, photos, steps, tmp_path, monkeypatch, capsys):
-    run, to = tmp_path / "run", ["--push_to_hub", "--hub_model_id", "me/one", "--no-evaluate"]
+def test_a_push_that_failed_is_tried_again(hub, photos, killed, untrained, monkeypatch, capsys):
+    run, to = killed("evaluated"), ["--push_to_hub", "--hub_model_id"]
     hub.fail("POST .*/commit/", 503, "down")
-    assert pretrain(monkeypatch, photos, run, *to, "--hub_token", "hf_write") == 2
+    assert pretrain(monkeypatch, photos, run, *to, "me/one", "--hub_token", "hf_write") == 2
     assert "finished, but not published" in capsys.readouterr().err
-    del steps[:]
-    assert pretrain(monkeypatch, photos, run, *to, "--hub_token", "hf_write") == 0
-    assert steps == [] and "Published" in capsys.readouterr().out
-    pushed = json.loads((run / "run.json").read_text())["done"]["pushed"]
+    assert pretrain(monkeypatch, photos, run, *to, "me/one", "--hub_token", "hf_write") == 0
+    assert "Published" in capsys.readouterr().out
+    pushed = read_state(run).done["pushed"]
     assert pushed["repo_id"] == "me/one" and pushed["commit"] == hub.repo("me/one").branches["main"]
-    assert pretrain(monkeypatch, photos, run, *to) == 2 and "finished" in capsys.readouterr().err
-    assert pretrain(monkeypatch, photos, run, *to[:2], "me/two", *to[3:]) == 0  # and elsewhere
-    card = hub.repo("me/two").find("main").files["README.md"]
-    assert steps == [] and b"me/two" in (card if isinstance(card, bytes) else card.content)
+    assert pretrain(monkeypatch, photos, run, *to, "me/one") == 2 and "finished" in capsys.readouterr().err
+    assert pretrain(monkeypatch, photos, run, *to, "me/two", "--hub_token", "hf_write") == 0  # and elsewhere
+    assert b"me/two" in hub.repo("me/two").find("main").files["README.md"].content
