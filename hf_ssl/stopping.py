@@ -60,6 +60,18 @@ class CaughtSignals:
         if self.signum and kind is None:
             signal.raise_signal(self.signum)
 
+    def leave_workers_to_their_loader(self) -> None:
+        """
+        Until the end of the `with` block, the end of a worker is found by torch's data loader when it waits for the
+        next batch, and not raised by its handler of SIGCHLD wherever the program is, in the middle of a step.
+        """
+        if not self._before or os.name != "posix":
+            return
+        handler = signal.getsignal(signal.SIGCHLD)
+        if isinstance(handler, FunctionType) and handler.__module__ == "torch.utils.data._utils.signal_handling":
+            self._before[signal.SIGCHLD] = handler
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
     def _caught(self, number: int, frame) -> None:
         if os.getpid() != self._process:
             return  # of a process that was forked, such as a worker of a data loader: its parent decides

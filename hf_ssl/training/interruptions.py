@@ -64,6 +64,7 @@ class Interruptions(TrainerCallback):
         control.should_save = control.should_save and not self._deferred
 
     def on_epoch_end(self, args, state, control, **kwargs):
+        self.scheduled = self.scheduled or control.should_save
         control.should_save, self._deferred = control.should_save or self._deferred, False
         self._request(args, state, control)
 

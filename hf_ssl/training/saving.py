@@ -19,6 +19,7 @@ from .agreement import Agreement
 from .checkpoints import aside_of, checkpoints_in, fault, finish, newest_whole, read_manifest, rotate, sweep
 from .effective import effective_values
 from .interruptions import Interruptions
+from .measured import load_measured, save_measured
 from .publishing import PublishingTrainer
 from .same_data import fingerprint
 from .writing import tensors_of, writing_to
@@ -135,10 +136,15 @@ class SavingTrainer(PublishingTrainer):
         """Be as after the last step."""
         self._load_from_checkpoint(checkpoint)
         self.state = state
+        load_measured(self, Path(checkpoint))
         best = state.best_model_checkpoint
         if self.args.load_best_model_at_end and best is not None and Path(best).is_dir():
             self._load_best_model()
         return TrainOutput(state.global_step, 0.0, {})
+
+    def _load_rng_state(self, checkpoint: str) -> None:
+        super()._load_rng_state(checkpoint)
+        load_measured(self, Path(checkpoint))
 
     # When to save.
 
@@ -164,12 +170,19 @@ class SavingTrainer(PublishingTrainer):
 
     def get_batch_samples(self, *args, **kwargs):
         try:
-            return super().get_batch_samples(*args, **kwargs)
-        except Exception:
+            batches = super().get_batch_samples(*args, **kwargs)
+            self._interruptions.signals.leave_workers_to_their_loader()
+            return batches
+        except Exception as error:
             # Between two steps: nothing of the next one has begun. Other processes would have to save with this one.
             state = self.state
             if self.args.world_size == 1 and state.global_step and not self._interruptions.is_saved(state):
                 self._save_off_schedule(None)
+            if isinstance(error, RuntimeError) and "DataLoader worker" in str(error):
+                raise OSError(
+                    "A worker of the data loader was killed, mostly for want of memory: lower dataloader_num_workers. "
+                    f"The run stands at step {state.global_step}."
+                ) from error
             raise
 
     def _stop(self) -> None:
@@ -242,6 +255,7 @@ class SavingTrainer(PublishingTrainer):
             self._save_optimizer_and_scheduler(folder)
             self._save_scaler(folder)
             self._save_rng_state(folder)
+            save_measured(self, aside)
         if self.args.should_save:
             states: dict[str, list[dict]] = {}
             for part in (*self.callback_handler.callbacks, self.control):

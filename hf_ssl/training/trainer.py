@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
-from transformers import ProgressCallback
+from transformers import PrinterCallback, ProgressCallback
 
 from ..data import ImageDataset, ImageStream, as_image_dataset
 from ..image_processing_utils import SSLImageProcessor
@@ -23,7 +23,7 @@ from .memory import channels_last_pays, freed_memory_kept
 from .online import has_labels, images_with_loss, online_knn, require_best_metric, require_labels
 from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
 from .processes import join_batches, mean_logs
-from .progress import ProgressLine
+from .progress import LogPrinter, ProgressLine
 from .saving import SavingTrainer
 
 
@@ -103,6 +103,8 @@ class SSLTrainer(SavingTrainer):
         self._progress = ProgressLine()
         if self.pop_callback(ProgressCallback) is not None:
             self.add_callback(self._progress)
+        elif self.pop_callback(PrinterCallback) is not None:
+            self.add_callback(LogPrinter)
         self.own_optimizer = self.optimizer  # what the user gave, if anything
         if self.own_optimizer is not None:
             refuse_optimizer_arguments(args)
