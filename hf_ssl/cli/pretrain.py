@@ -179,7 +179,7 @@ def train(request: Request, folder: RunFolder, began: float) -> Assembly | None:
     }
     # Without the Trainer's own summary, which is of the last start and not of the run.
     log = [entry for entry in trainer.state.log_history if "train_runtime" not in entry]
-    results = {"run": summary, "evaluation": None, "embedding_check": None, "log": log}
+    results = {"run": summary, "evaluation": None, "log": log}
     with during("while the record of the training was written"):
         write_json(folder.folder / RESULTS, results)
         best = trainer.state.best_model_checkpoint if args.load_best_model_at_end else None
