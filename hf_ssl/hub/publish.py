@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, ModelCard
-from huggingface_hub.hf_api import RepoFile
-from huggingface_hub.utils.sha import git_hash
 
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
@@ -19,6 +17,7 @@ from .export import export_pretrained
 from .hub_errors import clear_errors
 from .published_files import CARD, FIGURES, is_written_by_us, published_files
 from .repository import Repository, open_repository, remember_token, require_ref_name
+from .upload import commit_all, is_there
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,8 @@ def push_folder(
             at another commit.
         OSError: when the Hub or the network fails, or somebody else pushes at the same time: then nothing was written.
     """
-    remember_token(token)
+    with clear_errors(repo_id):
+        remember_token(token)
     files = published_files(folder, allow_links)
     _require_tag(tag, create_pr)
     repository = open_repository(
@@ -216,12 +216,12 @@ def _commit(
     with clear_errors(repository.id):
         additions, cards = _additions(files, repository, allow_links)
         new = [
-            addition for addition in additions if not _is_there(addition, repository.files.get(addition.path_in_repo))
+            addition for addition in additions if not is_there(addition, repository.files.get(addition.path_in_repo))
         ]
-        operations = [*new, *(CommitOperationDelete(path) for path in _stale(files, repository, *cards))]
+        gone = [CommitOperationDelete(path) for path in _stale(files, repository, *cards)]
         if tag in repository.branches or tag == repository.branch:
             raise ValueError(f"{tag!r} is a branch of {repository.id}: choose another name for the tag.")
-        if tag in repository.tags and (operations or repository.tags[tag] != repository.head):
+        if tag in repository.tags and (new or gone or repository.tags[tag] != repository.head):
             raise ValueError(
                 f"{repository.id} has the tag {tag!r} already, at commit {repository.tags[tag][:8]} with other "
                 "content: choose another name."
@@ -229,22 +229,14 @@ def _commit(
         if not (repository.branch_exists or create_pr):
             api.create_branch(repository.id, branch=repository.branch, revision=repository.head, exist_ok=True)
         message = message or "Upload encoder and pretraining model with hf_ssl"
-        if operations:
-            commit = api.create_commit(
-                repository.id,
-                operations,
-                commit_message=message,
-                commit_description=description,
-                revision=repository.branch if repository.branch_exists or not create_pr else None,
-                parent_commit=repository.head,
-                create_pr=create_pr,
-            )
+        if new or gone:
+            commit = commit_all(repository, new, gone, message=message, description=description, create_pr=create_pr)
         else:
             url = f"{api.endpoint}/{repository.id}/commit/{repository.head}"
             commit = CommitInfo(url, message, description or "", repository.head, _endpoint=api.endpoint)
         if tag is not None and tag not in repository.tags:
             api.create_tag(repository.id, tag=tag, revision=commit.oid)
-    return Publication(commit, changed=bool(operations))
+    return Publication(commit, changed=bool(new or gone))
 
 
 def _additions(
@@ -259,15 +251,6 @@ def _additions(
             raise ValueError(f"The notes in the card of {repository.id} are not sound: {' '.join(problems)}")
     contents = {path: str(file) for path, file in files.items()} | {CARD: new.encode()}
     return [CommitOperationAdd(path, content) for path, content in contents.items()], (old, new)
-
-
-def _is_there(addition: CommitOperationAdd, file: RepoFile | None) -> bool:
-    if file is None or file.size != addition.upload_info.size:
-        return False
-    if file.lfs is not None:
-        return file.lfs.sha256 == addition.upload_info.sha256.hex()
-    with addition.as_file() as content:
-        return file.blob_id == git_hash(content.read())
 
 
 def _stale(files: dict[str, Path], repository: Repository, old_card: str, new_card: str) -> list[str]:
