@@ -14,6 +14,7 @@ from .decoded import DecodedImages
 from .errors import DataError
 from .folder import ImageFolder
 from .hub import IMAGE_KEYS, HubImages
+from .listing import counted
 from .pixels import PixelFormat
 from .stream import AdaptedStream, HubStream, ImageStream
 from .unreadable import spread
@@ -133,7 +134,7 @@ class AdaptedImages(DecodedImages):
         if not len(dataset):
             raise DataError("The data set is empty: give one with images.")
         if labels is not None and len(labels) != len(dataset):
-            raise DataError(f"{len(dataset)} images came with {len(labels)} labels: give one each.")
+            raise DataError(f"{counted(len(dataset))} came with {counted(len(labels), 'label')}: give one each.")
         place = f"the {type(dataset).__name__}"
         super().__init__(
             len(dataset), labels, label_names, channels=channels, max_unreadable=max_unreadable, place=place

@@ -71,6 +71,11 @@ def describe(reason: str, counts: Counter) -> str:
     return f"{reason} ({names}{more})"
 
 
+def counted(number: int, noun: str = "image") -> str:
+    """`"1 image"`, `"2 images"`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def printable(name: str) -> str:
     """A file name may hold bytes that are no text, and line ends, which would break the terminal."""
     text = name.encode("utf-8", "replace").decode("utf-8")
