@@ -57,6 +57,9 @@ def _check_tar(path: str) -> None:
                 raise DataError(
                     f"{path} holds the sparse or compressed file {member.name!r}: pack its files as they are."
                 )
+        tar.fileobj.seek(tar.offset)
+        if any(tar.fileobj.read(tarfile.BLOCKSIZE)):  # else it ends there, and what follows would be lost unnoticed
+            raise ValueError(f"its part at byte {tar.offset} is damaged")
 
 
 def check_saved(folder: str) -> None:
@@ -73,7 +76,8 @@ def check_saved(folder: str) -> None:
     for part in parts:
         state = os.path.join(part, _STATE)
         entries = _json(state).get("_data_files")
-        files = [entry.get("filename") if isinstance(entry, dict) else None for entry in entries or ()]
+        entries = entries if isinstance(entries, list) else [entries]
+        files = [entry.get("filename") if isinstance(entry, dict) else None for entry in entries]
         for name in _names(state, files):
             path = os.path.join(part, name)
             try:

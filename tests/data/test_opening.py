@@ -37,7 +37,9 @@ def png_with(*chunks):
 
 
 def png_claiming(width, height):
-    return png_with()[:16] + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))[8:] + png_with()[33:]
+    return (
+        png_with()[:16] + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))[8:] + png_with()[33:]
+    )
 
 
 def jpeg_claiming(width, height):
@@ -74,7 +76,10 @@ def gif_with_comment(blocks):
 
 HOSTILE = {
     "PostScript": (EPS, "its content is text, not an image"),
-    "a text that is inflated": (png_with(chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2_000_000)))), "MAX_TEXT_CHUNK"),
+    "a text that is inflated": (
+        png_with(chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2_000_000)))),
+        "MAX_TEXT_CHUNK",
+    ),
     "a million empty parts": (png_with(chunk(b"abCd", b"") * 100_000), "too many parts"),
     "a part of 2 GB": (png_with(struct.pack(">I", 2**31 - 1) + b"tEXt"), "truncated|damaged"),
     "no pixels": (png_claiming(0, 5), "claims a size of 0 x 5|damaged|no image"),
