@@ -76,9 +76,7 @@ class SSLConfig(PreTrainedConfig):
             if not isinstance(model_type, str):
                 raise ValueError(f"{kind}.backbone_config needs a 'model_type', such as 'vit' or 'resnet'.")
             if model_type.startswith("ssl_"):
-                raise ValueError(
-                    f"{kind}.backbone_config is of {model_type!r}: it should be that of a native encoder."
-                )
+                raise ValueError(f"{kind}.backbone_config is of {model_type!r}: no native encoder.")
             require_config(backbone, f"{kind}.backbone_config")
         for name in known - {f.name for f in fields(PreTrainedConfig)}:
             value = self.__dict__[name]
