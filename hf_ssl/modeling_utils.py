@@ -35,7 +35,7 @@ class SSLOutput(ModelOutput):
 
 def build_backbone(config: PreTrainedConfig) -> PreTrainedModel:
     """The native encoder of `config`, freshly initialised, without a pooler that has weights of its own."""
-    # In the dtype that models are being made in: an encoder whose config says float16 trains in float32, too.
+    # In the dtype that models are made in: an encoder whose config says float16 trains in float32, too.
     backbone = AutoModel.from_config(config, dtype=torch.get_default_dtype())
     if backbone.main_input_name != "pixel_values":
         raise ValueError(f"A {config.model_type!r} model reads {backbone.main_input_name}, no images.")
@@ -184,8 +184,7 @@ class SSLPreTrainedModel(PreTrainedModel):
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
         """As ever, but no pickles, no files outside of the repository, and nothing that does not fit together."""
-        kwargs.setdefault("use_safetensors", True)
-        if isinstance(pretrained_model_name_or_path, str | PathLike) and kwargs["use_safetensors"]:
+        if isinstance(pretrained_model_name_or_path, str | PathLike) and kwargs.setdefault("use_safetensors", True):
             kwargs |= require_own_weights(cls, pretrained_model_name_or_path, kwargs)
         with clear_load_errors(pretrained_model_name_or_path):
             return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)

@@ -29,6 +29,8 @@ def main() -> None:
     sys.stderr = sys.stderr or open(os.devnull, "w")
     argv = sys.argv[1:] or ["--help"]
     after_import("transformers.utils.logging", _keep_quiet)
+    after_import("huggingface_hub.utils._http", _bound_waiting)
+    after_import("datasets.config", _bound_streaming)
     try:
         sys.exit(_run(argv) or 0)
     except (KeyboardInterrupt, typer.Abort):
@@ -76,6 +78,19 @@ def _keep_quiet(logging: ModuleType) -> None:
     if not sys.warnoptions:
         for package in ("accelerate", "datasets", "huggingface_hub", "torch", "transformers"):
             warnings.filterwarnings("ignore", module=rf"{package}\b")
+
+
+def _bound_waiting(_: ModuleType) -> None:
+    """A server that is silent ends in a sentence."""
+    from ..network import bound_waiting_for_ever
+
+    bound_waiting_for_ever()
+
+
+def _bound_streaming(config: ModuleType) -> None:
+    from ..network import bound_streaming
+
+    bound_streaming(config)
 
 
 def _say(sentence: str) -> None:

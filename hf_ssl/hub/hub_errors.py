@@ -13,6 +13,8 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
+from ..network import bounded_waiting
+
 
 @contextmanager
 def clear_errors(repo_id: str) -> Iterator[None]:
@@ -22,7 +24,8 @@ def clear_errors(repo_id: str) -> Iterator[None]:
         OSError: for a network or a Hub that fails, and when somebody else pushed at the same time.
     """
     try:
-        yield
+        with bounded_waiting():
+            yield
     except HfHubHTTPError as error:
         raise _clear(error, repo_id) from error
     except ValueError as error:
