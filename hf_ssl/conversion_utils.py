@@ -251,7 +251,7 @@ def convert_checkpoint(
     except KeyError as error:
         raise ValueError(f"missing {error.args[0]}") from None
     except (ArithmeticError, AssertionError, AttributeError, IndexError, RuntimeError, TypeError) as error:
-        raise ValueError(f"its tensors are not of the shapes that belong together ({error})") from None
+        raise ValueError(f"its tensors do not fit together ({error})") from None
     except StrictDataclassError as error:
         raise ValueError(f"its tensors make no configuration ({' '.join(str(error).split())})") from None
     tensors = conversion.tensors
@@ -270,7 +270,7 @@ def convert_checkpoint(
     wrong += [
         f"{official[n]} of {t.dtype} instead of {expected[n].dtype}"
         for n, t in state.items()
-        if t.is_floating_point() != expected[n].is_floating_point()
+        if expected[n].is_floating_point() and not t.is_floating_point()
     ]
     if missing or unexpected or wrong:
         kinds = {"missing": missing, "unexpected": unexpected, "wrong": wrong}

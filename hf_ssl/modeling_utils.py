@@ -12,7 +12,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling, ImageClass
 from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
-from .checkpoint_utils import clear_load_errors, load_checked, require_own_weights
+from .checkpoint_utils import load_checked, load_own
 from .configuration_utils import SSLConfig
 from .nn.chunks import encode_in_chunks
 from .nn.masking import encode_tokens
@@ -184,10 +184,10 @@ class SSLPreTrainedModel(PreTrainedModel):
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
         """As ever, but no pickles, no files outside of the repository, and nothing that does not fit together."""
-        if isinstance(pretrained_model_name_or_path, str | PathLike) and kwargs.setdefault("use_safetensors", True):
-            kwargs |= require_own_weights(cls, pretrained_model_name_or_path, kwargs)
-        with clear_load_errors(pretrained_model_name_or_path):
-            return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+        load, place = super().from_pretrained, pretrained_model_name_or_path
+        if isinstance(place, str | PathLike) and kwargs.setdefault("use_safetensors", True):
+            return load_own(load, cls, place, *args, **kwargs)
+        return load(place, *args, **kwargs)
 
     @classmethod
     def from_backbone(cls, backbone: str | PreTrainedModel, config: SSLConfig | Mapping | None = None, **kwargs):
