@@ -109,7 +109,8 @@ def start(folder: Path, size: Size) -> Iterator[Found]:
     wrong = None
     if seconds > size.start_seconds or most - fewest > size.start_megabytes:
         wrong = f"It took {seconds:.1f} s and {most - fewest:.0f} MB beyond the small run."
-    text = f"{seconds:.1f} s, {most - fewest:.0f} MB beyond 100 images, which take {few_seconds:.1f} s and {fewest:.0f} MB"
+    few = f"100 images, which take {few_seconds:.1f} s and {fewest:.0f} MB"
+    text = f"{seconds:.1f} s, {most - fewest:.0f} MB beyond {few}"
     yield Found("start", f"{size.images} images", text, wrong)
 
 
