@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 TRACEBACK = "Traceback (most recent call last)"
 
@@ -85,9 +87,21 @@ class Command:
                 with contextlib.suppress(ProcessLookupError):
                     (os.killpg if group else os.kill)(pid, signum)
 
+    def descendants(self) -> list[psutil.Process]:
+        """All processes that those of the command have started, whatever their group; torchrun gives each its own."""
+        found = []
+        for pid in self.pids:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found += psutil.Process(pid).children(recursive=True)
+        return found
+
     def kill(self) -> None:
         """End all of it."""
+        others = self.descendants()
         self.send(signal.SIGKILL, group=True)
+        for process in others:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         while self.poll() is None:
             time.sleep(0.005)
 

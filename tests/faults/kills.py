@@ -6,6 +6,7 @@ Kills a run at any of its phases, starts the same command again, and compares wi
 import argparse
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -175,7 +176,10 @@ class Killer:
     def end(self, command: commands.Command, wanted: Case) -> str | None:
         """Send the signal and wait; a sentence, unless what followed was right."""
         signum = getattr(signal, wanted.signal)
-        if signum == signal.SIGKILL and len(command.pids) > 1:
+        workers = [child for child in command.descendants() if "hf_ssl" in child.cmdline()]
+        if signum == signal.SIGKILL and wanted.real and wanted.processes > 1 and workers:
+            workers[wanted.number % len(workers)].kill()  # torchrun then ends the other
+        elif signum == signal.SIGKILL and len(command.pids) > 1:
             command.send(signum, command.pids[wanted.number % 2 :][:1], wanted.group)
             time.sleep(0.2)
             command.send(signal.SIGTERM)
@@ -240,7 +244,7 @@ def watch(command: commands.Command, run: Path) -> dict[str, float]:
 def said_wrong(command: commands.Command, torchrun: bool = False) -> str | None:
     """A sentence, where the output holds a traceback or says that it is a bug; torchrun has tracebacks of its own."""
     text = command.output("stderr") + command.output("stdout")
-    if commands.TRACEBACK in text and (not torchrun or "hf_ssl" in text.partition(commands.TRACEBACK)[2]):
+    if commands.TRACEBACK in text and (not torchrun or re.search(r'File "[^"]*/hf_ssl/', text)):
         return f"A traceback: {text.strip().rpartition(chr(10))[2]}"
     if "This is a bug" in text:
         return next(line for line in text.splitlines() if "This is a bug" in line)
