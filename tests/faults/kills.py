@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from . import commands, hub_process
 from .lanes import in_lanes
 
@@ -176,7 +178,7 @@ class Killer:
     def end(self, command: commands.Command, wanted: Case) -> str | None:
         """Send the signal and wait; a sentence, unless what followed was right."""
         signum = getattr(signal, wanted.signal)
-        workers = [child for child in command.descendants() if "hf_ssl" in child.cmdline()]
+        workers = [process for process in command.descendants() if is_hf_ssl(process)]
         if signum == signal.SIGKILL and wanted.real and wanted.processes > 1 and workers:
             workers[wanted.number % len(workers)].kill()  # torchrun then ends the other
         elif signum == signal.SIGKILL and len(command.pids) > 1:
@@ -189,6 +191,13 @@ class Killer:
         if code is None:
             return f"It had not ended {_PATIENCE / 3:.0f} seconds after {wanted.signal}."
         return said_wrong(command, torchrun=wanted.real and wanted.processes > 1)
+
+
+def is_hf_ssl(process: psutil.Process) -> bool:
+    try:
+        return "hf_ssl" in process.cmdline()
+    except psutil.Error:
+        return False
 
 
 def repository(folder: Path) -> str:
