@@ -35,7 +35,9 @@ WHAT = (
 )
 _BEGINS = {"export": "trained", "evaluation": "exported", "card": "evaluated", "push": "carded"}
 _ENDS = {"export": "exported", "evaluation": "evaluated", "card": "carded", "push": "pushed"}
-_PATIENCE = 90.0  # seconds that a run may take, and a third of it a process that was told to end
+_REPOSITORY = {"config.json", "model.safetensors", "preprocessor_config.json"}
+PUBLISHED = _REPOSITORY | {f"pretraining/{name}" for name in _REPOSITORY} | {"README.md"}
+_PATIENCE = 180.0  # seconds that a run may take, and a third of it a process that was told to end
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,7 @@ class Killer:
                 last = command.output("stderr").strip().rpartition("\n")[2]
                 wrong = f"Started again, it ended with {code}: {last}" if code else "Started again, it hung."
         wrong = wrong or difference(folder / "run", whole)
-        files = {name for name in whole if name.endswith((".safetensors", "config.json")) and "checkpoint" not in name}
-        wrong = wrong or hub_process.difference(self.url, repository(folder), folder / "run", files | {"README.md"})
+        wrong = wrong or hub_process.difference(self.url, repository(folder), folder / "run", PUBLISHED)
         if wrong is None:
             shutil.rmtree(folder)
         return wrong
@@ -148,7 +149,7 @@ class Killer:
         share: float,
     ) -> bool:
         """Wait until the phase has been reached, and on into it; `False` when the command has ended before."""
-        from .runs import SAVE_STEPS, STEPS
+        from .runs import SAVE_STEPS, STEPS, is_at
 
         delay = chance.random() * share
         deadline = time.monotonic() + _PATIENCE
@@ -159,9 +160,7 @@ class Killer:
                 time.sleep(0.3 + 5 * delay)
                 break
             elif wanted.phase == "training":
-                if (run / "checkpoints" / f"checkpoint-{step}").is_dir() or (
-                    step == 0 and (run / "run.json").is_file()
-                ):
+                if is_at(run, f"checkpoint-{step}" if step else "begun"):
                     time.sleep(delay * seconds["training"] * SAVE_STEPS / STEPS)
                     break
             elif wanted.phase == "saving":
