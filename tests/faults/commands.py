@@ -39,6 +39,12 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
+def end_tidily() -> None:
+    """A signal ends this process with all that it has begun, whatever the shell that started it did with signals."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+
 def unshare_mounts() -> None:
     """What is mounted from now on is seen by this process and those that it starts only (Linux, root)."""
     if ctypes.CDLL(None).unshare(0x00020000):

@@ -565,7 +565,7 @@ def _remains() -> list[Case]:
 
 def try_them(wanted: list[Case], lanes: int = 2):
     """Yields every case with what was wrong and the seconds that it took, as they come."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    commands.end_tidily()
     with tempfile.TemporaryDirectory(prefix="faults-") as place:
         folder = Path(place)
         folder.chmod(0o755)

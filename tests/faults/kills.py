@@ -261,7 +261,7 @@ def said_wrong(command: commands.Command, torchrun: bool = False) -> str | None:
 
 def try_them(cases: Sequence[Case], lanes: int = 2):
     """Yields every case with what was wrong and the seconds that it took, as they come."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
+    commands.end_tidily()
     with hub_process.hub_process() as url, tempfile.TemporaryDirectory(prefix="kills-") as place:
         folder = Path(place)
         os.environ.update({**commands.ONE_THREAD, **hub_process.environment(url, folder / "home")})
