@@ -166,10 +166,16 @@ def _start_real(line: list[str], folder: Path, environment: dict, before: Callab
         variables.pop(name, None)
         if value is not None:
             variables[name] = value
+
+    def first() -> None:
+        die_with_parent()
+        if before is not None:
+            before()
+
     with open(folder / "log" / "stdout-0", "wb") as out, open(folder / "log" / "stderr-0", "wb") as err:
         process = subprocess.Popen(
             line, cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-            start_new_session=True, preexec_fn=before,
+            start_new_session=True, preexec_fn=first,
         )  # fmt: skip
     process.returncode = 0  # this module waits for it
     return Command([process.pid], folder / "log")
