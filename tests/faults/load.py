@@ -100,9 +100,9 @@ def start(folder: Path, size: Size) -> Iterator[Found]:
     for images in (100, size.images):
         data = many_images(folder / f"images-{images}", images)
         out = folder / f"run-{images}"
-        line = [*("pretrain", "simclr", "--data", data, "--output-dir", out, "--image-size", 16, "--no-evaluate")]
+        line = [*("pretrain", "simclr", "--data", data, "--output-dir", out, "--image-size", 16)]
         line += ["--backbone", "vit-nano", "--max_steps", 1, "--save_steps", 1, "--per_device_train_batch_size", 8]
-        line += ["--use_cpu", "--dataloader_num_workers", 0]
+        line += ["--use_cpu", "--dataloader_num_workers", 0, "--no-evaluate", "--eval_strategy", "no"]
         first = out / "checkpoints" / "checkpoint-1"
         figures[images] = measured([str(word) for word in line], folder, first.is_dir)
     (seconds, most, _), (few_seconds, fewest, _) = figures[size.images], figures[100]
