@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PREPARATION = 60.0  # seconds that a case may take to make its own material
+PREPARATION = 120.0  # seconds that a case may take to make its own material
 GIGABYTE = 2**30
 
 

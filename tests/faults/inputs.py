@@ -31,7 +31,7 @@ from . import doors
 from .canary import Canary
 from .cases import RIGHT, Case, marks
 from .children import GIGABYTE, begin, bounded, run_children
-from .families import pictures, repositories
+from .families import archives, pictures, released, repositories, tables, written
 from .material import make_all
 
 DEADLINE = 10.0  # seconds
@@ -44,6 +44,12 @@ FAMILIES = {
     "image processors": (12, repositories.processors),
     "files that are none": (4, repositories.names),
     "images": (20, pictures.case),
+    "cells of tables": (12, tables.case),
+    "tars": (5, archives.tars),
+    "idx files": (3, archives.idx),
+    "metadata tables": (3, archives.metadata),
+    "public checkpoints": (6, released.case),
+    "results and cards": (4, written.case),
 }
 
 
@@ -59,6 +65,7 @@ def try_case(seed: int, number: int, home: Path, known: dict) -> dict[str, Any]:
     """The verdict on one case, in a child."""
     os.environ["FAULTS_MARKS"] = str(Path("marks").absolute())
     Path("marks").mkdir()
+    print(json.dumps({"number": number, "family": "?", "mutator": "?", "door": "?", "detail": ""}), flush=True)
     family, case = make_case(seed, number, home, known)
     facts = {"number": number, "family": family, "mutator": case.mutator, "door": case.door, "detail": case.detail}
     Path("facts.json").write_text(json.dumps(facts))
@@ -66,7 +73,10 @@ def try_case(seed: int, number: int, home: Path, known: dict) -> dict[str, Any]:
     bounded(MEMORY)
     begin()
     verdict, said = verdict_on(case)
-    if found := marks(Path(os.environ["FAULTS_MARKS"])):
+    found = marks(Path(os.environ["FAULTS_MARKS"]))
+    if Path.cwd().name in Path(os.environ["FAULTS_HOME"], "asked").read_text():
+        found.append("an address was asked")
+    if found:
         verdict, said = "silent", f"{', '.join(found)}; {verdict}: {said}"
     return facts | {"verdict": verdict, "said": said[:600]}
 
@@ -101,6 +111,16 @@ def look_up(functions: dict, home: Path) -> dict:
     return known
 
 
+def look_up_in_children(functions: dict, home: Path) -> dict:
+    """The same for what starts threads, which no process that is forked may have."""
+    known = {}
+    for name, ended in run_children(functions.items(), 2, 120.0, str(home / "cases")):
+        if ended.problem:
+            raise RuntimeError(f"Undamaged material is refused, {name}: {ended.output}")
+        known[name] = ended.value
+    return known
+
+
 def prepare(home: Path) -> None:
     """Programs that must not be started stand first in PATH, and the Hub is a server that should not be asked."""
     (home / "cases").mkdir()
@@ -119,12 +139,21 @@ def run(count: int, seed: int, jobs: int, home: Path, only: list[int] | None = N
     torch.set_num_threads(1)
     make_all(home)
     pictures.make_bombs(home / "bombs")
+    released.make_released(home / "released")
+    archives.make_bomb(home / "bombs" / "zeros.gz")
+    for _ in run_children([("secret", lambda: archives.make_secret(home / "secret")), ("run", lambda: written.make_run(home))], 2, 120.0, str(home / "cases")):
+        if _[1].problem:
+            raise RuntimeError(_[1].output)
     results = []
     with Canary(home) as canary:
         for name, value in settings(canary.url, str(home)).items():
             setattr(constants, name, value)
         os.environ |= {"FAULTS_SERVER": canary.url, "FAULTS_HOME": str(home)}
-        known = look_up(repositories.controls(home) | pictures.controls(home), home)
+        known = look_up_in_children(tables.controls() | archives.controls(home), home)
+        known |= look_up(
+            repositories.controls(home) | pictures.controls(home) | released.controls(home) | written.controls(home),
+            home,
+        )
         numbers = range(count) if only is None else only
         tasks = ((n, lambda n=n: try_case(seed, n, home, known)) for n in numbers)
         again = []
@@ -147,7 +176,8 @@ def _result(number: int, ended) -> dict[str, Any]:
     if not ended.problem:
         return ended.value | {"seconds": round(ended.seconds, 2)}
     try:
-        facts = json.loads(ended.output.splitlines()[0])
+        lines = [line for line in ended.output.splitlines() if line.startswith('{"number"')]
+        facts = json.loads(lines[-1])
     except (ValueError, IndexError):
         facts = {"number": number, "family": "?", "mutator": "?", "door": "?", "detail": ""}
     verdict = ended.problem.split(":")[0]

@@ -467,7 +467,7 @@ def _progressive(side: int, scans: int) -> bytes:
 
 
 def _bomb(rng: random.Random, data: bytes, extension: str, home: Path) -> tuple:
-    file = rng.choice(sorted((home / "bombs").iterdir()))
+    file = rng.choice(sorted(f for f in (home / "bombs").iterdir() if f.suffix != ".gz"))
     meant = "picture" if file.name == "scans.jpg" else "refused"
     return f"bomb: {file.name}", file.read_bytes(), file.suffix[1:], meant
 
