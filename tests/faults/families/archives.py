@@ -92,12 +92,37 @@ def tars(rng: random.Random, home: Path, known: dict) -> Case:
     secret = str(home / "secret" / "secret.png")
     kinds = {"link out": tarfile.SYMTYPE, "hard link out": tarfile.LNKTYPE, "pipe": tarfile.FIFOTYPE}
     kinds |= {"device": tarfile.CHRTYPE, "block device": tarfile.BLKTYPE, "folder": tarfile.DIRTYPE}
-    names = {"absolute name": "/x/s5.png", "name ..": "../s5.png", "name of bytes": "s5\udcff.png", "long name": "x" * 5000}
-    names |= {"name with a break": "s5\n\u202e.png", "two dots": "s5.x.png", "name empty": ".png", "name http": "http://127.0.0.1/s5.png"}
-    contents = {"cut": good[:200], "empty": b"", "bomb": (home / "bombs" / "grey.png").read_bytes(), "text": b"no picture"}
+    names = {
+        "absolute name": "/x/s5.png",
+        "name ..": "../s5.png",
+        "name of bytes": "s5\udcff.png",
+        "long name": "x" * 5000,
+    }
+    names |= {
+        "name with a break": "s5\n\u202e.png",
+        "two dots": "s5.x.png",
+        "name empty": ".png",
+        "name http": "http://127.0.0.1/s5.png",
+    }
+    contents = {
+        "cut": good[:200],
+        "empty": b"",
+        "bomb": (home / "bombs" / "grey.png").read_bytes(),
+        "text": b"no picture",
+    }
     way = rng.choice(
         [*kinds, *names, *contents, "foreign", "foreign", "class", "json", "pickle", "numpy", "torch", "twice"]
-        + ["no image", "no class", "file bytes", "file bytes", "file bytes", "gzip", "claimed size", "many", "no members"]
+        + [
+            "no image",
+            "no class",
+            "file bytes",
+            "file bytes",
+            "file bytes",
+            "gzip",
+            "claimed size",
+            "many",
+            "no members",
+        ]
         + ["pax size", "path in json"]
     )
     meant, detail, mode = "refused", "", "w"
@@ -160,7 +185,13 @@ def tars(rng: random.Random, home: Path, known: dict) -> Case:
     bad = known["table parquet"]["used"][f"row {BAD} ({BAD}.png)"][1]
     judge = judge_stream(expected, bad, meant)
     options = {"streaming": True} if streaming else {}
-    return Case(f"tar: {way}", f"load_data{', streaming' if streaming else ''}", lambda: doors.data("data", **options), judge, detail=detail)
+    return Case(
+        f"tar: {way}",
+        f"load_data{', streaming' if streaming else ''}",
+        lambda: doors.data("data", **options),
+        judge,
+        detail=detail,
+    )
 
 
 # idx files
@@ -192,7 +223,9 @@ def idx(rng: random.Random, home: Path, known: dict) -> Case:
     meant = "equal"
     if way == "bytes":
         name = rng.choice(sorted(BYTES))
-        end = len(data) if form == "gzip" or name in ("cut", "bytes inserted", "bytes removed", "bytes appended") else 8
+        end = (
+            len(data) if form == "gzip" or name in ("cut", "bytes inserted", "bytes removed", "bytes appended") else 8
+        )
         file.write_bytes(BYTES[name](data[:end], rng) + data[end:])
         way = f"bytes: {name}"
     elif way in ("counts", "type", "axes", "more"):
@@ -334,7 +367,10 @@ def make_secret(folder: Path) -> None:
         archive.write(folder / "secret.png", "secret.png")
     from .tables import cells, table, write
 
-    shutil.copy(write("saved", table([{"bytes": encoded(4321), "path": None}] * len(cells())), folder / "x"), folder / "secret.arrow")
+    shutil.copy(
+        write("saved", table([{"bytes": encoded(4321), "path": None}] * len(cells())), folder / "x"),
+        folder / "secret.arrow",
+    )
 
 
 def make_bomb(file: Path) -> None:

@@ -19,7 +19,16 @@ from ..damage import BYTES, misspelt
 from .archives import _Marks
 
 # Names of `tests.methods.official`.
-LAYOUTS = ("moco_v2", "barlow_twins", "dino", "mae", "byol_lucidrains", "byol_solo_learn", "supervised_resnet", "simsiam")
+LAYOUTS = (
+    "moco_v2",
+    "barlow_twins",
+    "dino",
+    "mae",
+    "byol_lucidrains",
+    "byol_solo_learn",
+    "supervised_resnet",
+    "simsiam",
+)
 
 
 def make_released(folder: Path) -> None:
@@ -59,10 +68,14 @@ def case(rng: random.Random, home: Path, known: dict) -> Case:
     source = rng.choice(sorted((home / "released").iterdir()))
     method = source.stem.rpartition("-")[2]
     file, meant, detail = Path("file.pth"), "refused", source.stem
-    way = rng.choice(["bytes", "bytes", "zip", "pickle", "code", "tensor", "tensor", "tensor", "names", "names", "file"])
+    way = rng.choice(
+        ["bytes", "bytes", "zip", "pickle", "code", "tensor", "tensor", "tensor", "names", "names", "file"]
+    )
     if way == "bytes":
         data = source.read_bytes()
-        name = rng.choice(["cut", "bytes inserted", "bytes removed", "zeroed", "bytes appended", "lengths to 0 or all"])
+        name = rng.choice(
+            ["cut", "bytes inserted", "bytes removed", "zeroed", "bytes appended", "lengths to 0 or all"]
+        )
         meant = "equal"
         if name in ("zeroed", "lengths to 0 or all"):  # the pickle at the start, not the tensors
             start = data.index(b"data.pkl") + 8
@@ -113,7 +126,9 @@ def case(rng: random.Random, home: Path, known: dict) -> Case:
             way = f"names: {form}"
             if form != "empty":
                 meant = "equal"  # the parts that a method can do without start anew, and that is said
-        if rng.random() < 0.2 and all(isinstance(v, torch.Tensor) and v.layout is torch.strided for v in container.values()):
+        if rng.random() < 0.2 and all(
+            isinstance(v, torch.Tensor) and v.layout is torch.strided for v in container.values()
+        ):
             file = Path("file.safetensors")
             try:
                 save_file({str(k): v.contiguous().clone() for k, v in container.items()}, file)
@@ -154,11 +169,15 @@ def _finite(found: dict) -> str:
 
 
 def _other(rng: random.Random, home: Path, method: str) -> Path:
-    return rng.choice([f for f in sorted((home / "released").iterdir()) if not f.stem.endswith(f"-{method}") and "sup" not in f.stem])
+    return rng.choice(
+        [f for f in sorted((home / "released").iterdir()) if not f.stem.endswith(f"-{method}") and "sup" not in f.stem]
+    )
 
 
 def _zip(rng: random.Random, source: Path, file: Path) -> str:
-    way = rng.choice(["compressed bomb", "member missing", "a member more", "name outside", "storage cut", "no pickle"])
+    way = rng.choice(
+        ["compressed bomb", "member missing", "a member more", "name outside", "storage cut", "no pickle"]
+    )
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(file, "w") as new:
         names = old.namelist()
         storages = [name for name in names if "/data/" in name]

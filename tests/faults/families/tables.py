@@ -217,8 +217,10 @@ def _path(rng: random.Random, home: Path, layout: str) -> tuple:
     file = write(layout, table(rows), Path("data"))
     if layout != "saved":
         make_hostile(file.parent, home)
-    return f"path: {kind}{', with bytes' if with_bytes else ''}", str(paths.get(kind))[:80], (
-        "equal" if with_bytes else "refused"
+    return (
+        f"path: {kind}{', with bytes' if with_bytes else ''}",
+        str(paths.get(kind))[:80],
+        ("equal" if with_bytes else "refused"),
     )
 
 

@@ -15,11 +15,11 @@ from ..material import read_json
 RESULTS, CARD = "results.json", "README.md"
 
 
-def make_run(home: Path) -> None:
+def make_run(home: Path, *options: str) -> None:
     """A run of two steps, evaluated: `run`."""
     fixed = ["--max_steps", "2", "--per_device_train_batch_size", "4", "--image-size", "32", "--use_cpu"]
     fixed += ["--backbone", str(home / "repositories" / "simclr"), "--output-dir", str(home / "run")]
-    doors.command("pretrain", "simclr", "--data", home / "photos", *fixed)
+    doors.command("pretrain", "simclr", "--data", home / "photos", *fixed, *options)
 
 
 def controls(home: Path) -> dict[str, Callable[[], dict]]:
@@ -48,7 +48,11 @@ def case(rng: random.Random, home: Path, known: dict) -> Case:
     door = rng.choice(["card", "card", "push", "evaluate"]) if name == RESULTS else rng.choice(["card", "push"])
     meant, detail = "equal", ""
     text = file.read_text()
-    way = rng.choice(["value"] * 6 + ["text", "bytes", "no file"]) if name == RESULTS else rng.choice(["bytes", "no file", "front"])
+    way = (
+        rng.choice(["value"] * 6 + ["text", "bytes", "no file"])
+        if name == RESULTS
+        else rng.choice(["bytes", "no file", "front"])
+    )
     if way == "value":
         found = read_json(file)
         inner, path = found, []
