@@ -5,8 +5,12 @@ import hashlib
 import json
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+from .redaction import redacted
 
 try:
     import fcntl
@@ -25,14 +29,16 @@ def write_text(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:  # one of a full disk names no file
+        raise type(error)(error.errno, error.strerror, str(path)) from None
     finally:
         part.unlink(missing_ok=True)
-    sync_folder(path.parent)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """The same for JSON; what is not JSON is written as its text."""
-    write_text(path, json.dumps(value, indent=2, default=str) + "\n")
+    """The same for JSON; what is not JSON is written as its text, and tokens and passwords as `***`."""
+    write_text(path, redacted(json.dumps(value, indent=2, default=str)) + "\n")
 
 
 def sync_folder(folder: Path) -> None:
@@ -44,6 +50,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Have every file and folder below `folder`, and itself, on the disk."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+        elif path.is_dir():
+            sync_folder(path)
+    sync_folder(folder)
 
 
 def sha256(path: Path) -> str:
@@ -58,7 +75,8 @@ def sha256(path: Path) -> str:
 class FolderLock:
     """
     One process at a time writes to a folder. The system gives the lock back when the process ends, however it ends;
-    processes that it forked, such as workers of a data loader, do not hold it. Without effect on Windows.
+    processes that it forked, such as workers of a data loader, do not hold it. Without effect on Windows, and on file
+    systems that know no locks.
 
     Args:
         folder (`Path`): must exist.
@@ -68,23 +86,63 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path):
-        self._file = (folder / LOCK).open("a+", encoding="utf-8")
+        self._path, self._file = folder / LOCK, None
+        while fcntl is not None and self._file is None:
+            file = self._path.open("a+", encoding="utf-8")
+            self._take(file, folder)
+            # Whoever held it may have removed the file between the two lines: then somebody else has another one.
+            self._file = file if _is_at(self._path, file.fileno()) else file.close()
+        if self._file is not None:
+            self._file.truncate(0)
+            self._file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+            self._file.flush()
+
+    @staticmethod
+    def _take(file: TextIO, folder: Path) -> None:
         try:
-            if fcntl is not None:
-                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP):
+                return
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            file.close()
             if error.errno not in (errno.EACCES, errno.EAGAIN):
                 raise
-            self._file.seek(0)
-            holder = self._file.read().strip() or "another process"
-            self._file.close()
             raise ValueError(
                 f"{folder} is in use by {holder}: wait until that has ended, stop it, or choose another folder."
             ) from None
-        self._file.truncate(0)
-        self._file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        self._file.flush()
 
     def release(self) -> None:
-        """Give the lock back; its file stays, for removing it would let two processes lock two files of one name."""
-        self._file.close()
+        """Give the lock back, and remove its file."""
+        if self._file is not None:
+            self._path.unlink(missing_ok=True)
+            self._file.close()
+            self._file = None
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """
+    Hold the [`FolderLock`] of a folder, which is made where there is none; if nothing is in it afterwards, it goes.
+
+    Raises:
+        ValueError: when another process holds it.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FolderLock(folder)
+    try:
+        yield
+    finally:
+        lock.release()
+        for path in made:
+            with suppress(OSError):  # something is in it
+                path.rmdir()

@@ -12,11 +12,12 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling, ImageClass
 from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
-from .checkpoint_utils import load_checked, require_own_weights
+from .checkpoint_utils import clear_load_errors, load_checked, require_own_weights
 from .configuration_utils import SSLConfig
 from .nn.chunks import encode_in_chunks
 from .nn.masking import encode_tokens
-from .nn.momentum import Twin
+from .nn.momentum import start_twins
+from .nn.residuals import start_as_identity
 
 
 @dataclass
@@ -37,6 +38,10 @@ def build_backbone(config: PreTrainedConfig) -> PreTrainedModel:
     """The native encoder of `config`, freshly initialised, without a pooler that has weights of its own."""
     # In the dtype that models are being made in: an encoder whose config says float16 trains in float32, too.
     backbone = AutoModel.from_config(config, dtype=torch.get_default_dtype())
+    if backbone.main_input_name != "pixel_values":
+        raise ValueError(
+            f"A {config.model_type!r} model reads {backbone.main_input_name}: it is no encoder of images."
+        )
     # A learnt pooler (ViT's tanh layer) would be a random projection behind the embedding: nobody trains it here.
     if has_learnt_pooler(backbone):
         backbone.pooler = None
@@ -159,13 +164,15 @@ class SSLPreTrainedModel(PreTrainedModel):
     forward_extras: tuple[str, ...] = ()  # of "labels" and "sample_index": what `forward` takes beside the views
     constant_lr_modules: tuple[str, ...] = ()  # children whose learning rate follows no schedule
     same_on_every_rank: tuple[str, ...] = ()  # modules whose buffers are equal in all processes by construction
+    local_batch_norm: tuple[str, ...] = ()  # children whose BatchNorms see the batch of their own process only
+    zero_init_residual = False  # True where the blocks of a fresh ResNet start as the identity
 
     def initialize_weights(self):
         """Runs after construction and after loading: sync the twins, then freeze, which `from_pretrained` undoes."""
         super().initialize_weights()
-        for child in self.children():
-            if isinstance(child, Twin):
-                child.start_from(self)
+        if self.zero_init_residual:
+            start_as_identity(self.backbone)
+        start_twins(self)
         for name in self.frozen_modules:
             self.get_submodule(name).requires_grad_(False)
         if not self.uses_mask_token:  # a parameter without gradient would stop DDP
@@ -181,11 +188,12 @@ class SSLPreTrainedModel(PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, *args, use_safetensors: bool = True, **kwargs):
-        """As ever, but pickles are not read, nor files outside of the repository."""
-        if isinstance(pretrained_model_name_or_path, str | PathLike) and use_safetensors:
-            where = {name: kwargs[name] for name in ("revision", "subfolder") if name in kwargs}
-            require_own_weights(pretrained_model_name_or_path, **where)
-        return super().from_pretrained(pretrained_model_name_or_path, *args, use_safetensors=use_safetensors, **kwargs)
+        """As ever, but pickles are not read, nor files outside of the repository, nor what does not fit together."""
+        place = pretrained_model_name_or_path
+        if isinstance(place, str | PathLike) and use_safetensors:
+            kwargs |= require_own_weights(cls, place, kwargs)
+        with clear_load_errors(place):
+            return super().from_pretrained(place, *args, use_safetensors=use_safetensors, **kwargs)
 
     @classmethod
     def from_backbone(cls, backbone: str | PreTrainedModel, config: SSLConfig | Mapping | None = None, **kwargs):
@@ -218,9 +226,7 @@ class SSLPreTrainedModel(PreTrainedModel):
         missing, unexpected = model.backbone.load_state_dict(state, strict=False)
         if missing or unexpected:
             raise ValueError(f"{backbone} does not fit {cls.__name__}: missing {missing}, unexpected {unexpected}.")
-        for child in model.children():
-            if isinstance(child, Twin):
-                child.start_from(model)
+        start_twins(model)
         if isinstance(dtype, str):
             dtype = native.dtype if dtype == "auto" else vars(torch)[dtype]
         return model.to(dtype)

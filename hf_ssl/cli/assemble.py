@@ -4,7 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Sized
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class Assembly:
         costs ([`Costs`], *optional*): as two steps were timed.
         wanted_steps (`int`, *optional*): what a recipe for a few cores would take.
         evaluated_images (`int`): how many the final evaluation looks at, of those for training and testing.
+        chosen_training (`dict`): training arguments that the recipe and the plan set.
     """
 
     data: Data
@@ -61,10 +62,16 @@ class Assembly:
     costs: Costs | None = None
     wanted_steps: int | None = None
     evaluated_images: int = 0
+    chosen_training: dict[str, Any] = field(default_factory=dict)
 
     @property
     def images_a_step(self) -> int:
         return self.args.global_batch_size
+
+    @property
+    def images_read_a_step(self) -> int:
+        """By each process."""
+        return self.args.global_batch_size // self.args.world_size
 
     @property
     def steps(self) -> int:
@@ -85,6 +92,9 @@ class Assembly:
             "costs": asdict(self.costs) if self.costs else None,
             "evaluated_images": self.evaluated_images,
             "eval_strategy": self.args.eval_strategy.value,
+            "training": self.chosen_training
+            | {"per_device_train_batch_size": self.args.per_device_train_batch_size}
+            | ({"bf16": True} if self.args.bf16 else {}),
         }
 
 
@@ -143,6 +153,7 @@ def assemble(
         require_labels(model, data.train)
     processor = build_processor(method, recipe, request.processor, size.value, model, base_model)
     result = Assembly(data, data.train, images, recipe_name, recipe, model, processor, args, base_model, choices)
+    result.chosen_training = training
     if images is not None:
         model.on_data(images)
         result.train = read_cheaply(data.train, processor, args)
@@ -163,8 +174,16 @@ def assemble(
         steps = steps_within(seconds, result, evaluable, online="eval_strategy" not in explicit)
         if request.minutes is None:
             steps = min(steps, result.wanted_steps)
-        args.max_steps = max(broadcast_object_list([steps])[0], decided.get("max_steps", 0))
+        args.max_steps = max(steps, decided.get("max_steps", 0))
+    decide_as_first_process(result)
     return result
+
+
+def decide_as_first_process(run: Assembly) -> None:
+    """Each of several processes has timed its own steps: all take what the first one made of it."""
+    args = run.args
+    own = [run.costs, run.evaluated_images, args.max_steps, args.eval_strategy]
+    run.costs, run.evaluated_images, args.max_steps, args.eval_strategy = broadcast_object_list(own)
 
 
 def steps_within(seconds: float, run: Assembly, evaluable: int, online: bool) -> int:
@@ -186,7 +205,7 @@ def steps_within(seconds: float, run: Assembly, evaluable: int, online: bool) ->
         else:
             seconds -= evaluations
     seconds = plan.seconds_for_training(seconds, run.evaluated_images, costs)
-    return costs.steps_in(seconds, run.images_a_step, run.images)
+    return costs.steps_in(seconds, run.images_read_a_step, run.images)
 
 
 def read_cheaply(dataset: ImageDataset, processor: SSLImageProcessor, args: SSLTrainingArguments) -> ImageDataset:

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import typer
 from transformers.utils import CONFIG_NAME
 
 from ..evaluation import load_encoder, load_image_processor
@@ -20,6 +19,7 @@ from ..hub import (
 from ..hub.card_check import same_embedding
 from ..hub.card_sections import CAPTIONS
 from ..hub.card_validation import front_matter
+from ..printing import say
 from .export import load_method
 
 
@@ -38,7 +38,7 @@ def run(folder: Path, license: str | None, repo_id: str | None) -> None:
     if not same_embedding(check, whole):
         raise ValueError(f"The encoders at the root of {folder} and in {PRETRAINING}/ differ: export it again.")
     try:
-        if "embedding_check" in found and not same_embedding(check, found["embedding_check"]):
+        if found.get("embedding_check") and not same_embedding(check, found["embedding_check"]):
             raise ValueError(f"{folder / 'results.json'} is of another encoder than this one: mend or remove it.")
         card = build_card(
             method,
@@ -61,7 +61,7 @@ def run(folder: Path, license: str | None, repo_id: str | None) -> None:
     if problems:
         raise ValueError(f"The card of {folder} would not be sound, and stays as it is: {' '.join(problems)}")
     write_text(readme, card)
-    typer.echo(f"Wrote {readme}.")
+    say(f"Wrote {readme}.")
 
 
 def licence_of(readme: Path, card: str | None) -> str:

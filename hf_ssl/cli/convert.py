@@ -4,12 +4,11 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-import typer
-
 from ..checkpoint_utils import read_checkpoint
 from ..conversion_utils import convert_checkpoint
 from ..hub import build_card, export_pretrained
 from ..hub.card import END_NOTES, NOTES
+from ..printing import say
 from ..registry import METHODS, get_method
 from .assemble import build_processor
 from .export import require_empty
@@ -48,8 +47,8 @@ def run(name: str, file: Path, output_dir: Path) -> None:
     )
     export_pretrained(model, processor, output_dir, card)
     if fresh:
-        typer.echo(f"{file} has no {', '.join(fresh)}: as in a new run.")
-    typer.echo(
+        say(f"{file} has no {', '.join(fresh)}: as in a new run.")
+    say(
         f"Wrote {output_dir}: AutoModel.from_pretrained({str(output_dir)!r}) gives the encoder. The licence of the "
         f"weights is that of {conversion.source}: state it in README.md before you publish."
     )

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import typer
 from transformers.utils import cached_file
 
 from ..configuration_utils import closest
 from ..data import Data, DecodedImages, ImageFolder, PixelFormat, load_data
 from ..evaluation import evaluate_encoder, find_image_processor, load_encoder, load_image_processor
+from ..printing import say
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Arguments of `load_data` that decide which images are held out to test on, and their options.
@@ -77,7 +77,7 @@ def run(request: Request) -> None:
     if request.image_processor is None:
         processor, assumed = find_image_processor(model, request.encoder, **where)
         if assumed:
-            typer.echo(assumed, err=True)
+            say(assumed, err=True)
     else:
         processor = load_image_processor(request.image_processor)
     options = {name: vars(request)[name] for name in ("image_column", "label_column", "max_unreadable")}
@@ -87,7 +87,7 @@ def run(request: Request) -> None:
     require_held_out(request, used, source.split)
     require_not_trained_on(request, used, source, lambda: load_data(request.data, **options, **as_then))
     if unreadable := source.report():
-        typer.echo(unreadable, err=True)
+        say(unreadable, err=True)
     if source.train.labels is None:
         raise ValueError(
             f"{source.name} has no labels ({source.labels_from or 'the source has none'}), which evaluation needs: "
@@ -127,8 +127,8 @@ def run(request: Request) -> None:
             f"{request.encoder} cannot take the images that its image processor gives ({error}): give another "
             "--image-processor, or another encoder."
         ) from error
-    typer.echo(report.table())
-    typer.echo(report.verdict())
+    say(report.table())
+    say(report.verdict())
     if request.json_file is not None:
         request.json_file.write_text(json.dumps(report.to_dict(), indent=2) + "\n", encoding="utf-8")
 
@@ -154,7 +154,7 @@ def require_held_out(request: Request, used: Mapping[str, Any], split: Mapping[s
     said = f"{request.encoder} was trained on {request.data} when other images were held out to test on"
     if options:
         raise ValueError(f"{said}, so that it would be evaluated on images it was trained on: leave out {options}.")
-    typer.echo(f"{said}: it may be evaluated on images that it was trained on. Have they changed since?", err=True)
+    say(f"{said}: it may be evaluated on images that it was trained on. Have they changed since?", err=True)
 
 
 def require_not_trained_on(

@@ -2,7 +2,6 @@
 
 import math
 import re
-import shlex
 import sys
 from typing import Any
 
@@ -11,6 +10,7 @@ from ..evaluation import EvaluationReport
 from ..registry import Method
 from ..training import describe
 from .assemble import Assembly
+from .options import shown_command
 
 
 def announcement(method: Method, data: Data, run: Assembly, effective: dict[str, Any]) -> str:
@@ -52,7 +52,7 @@ def _length(run: Assembly, epochs: float | None) -> str:
         return f"{run.args.max_steps} steps over a stream"
     text = f"{run.steps} step{'s' * (run.steps != 1)}, {epochs:.3g} epoch{'s' * (epochs != 1)}"
     if run.costs:
-        training = run.costs.training(run.steps, run.images_a_step, run.images)
+        training = run.costs.training(run.steps, run.images_read_a_step, run.images)
         evaluation = run.evaluated_images * run.costs.evaluated_image
         text += f": about {duration(training + evaluation)} in all, as two steps took {2 * run.costs.step:.2g} s"
     if run.wanted_steps is not None and run.steps < run.wanted_steps:
@@ -64,10 +64,10 @@ def why_little(run: Assembly, report: EvaluationReport) -> str | None:
     """A sentence and a command where few steps are the likely reason for a poor result."""
     if report.has_learnt or run.costs is None or run.wanted_steps is None or run.steps >= run.wanted_steps:
         return None
-    seconds = run.costs.training(run.wanted_steps, run.images_a_step, run.images)
+    seconds = run.costs.training(run.wanted_steps, run.images_read_a_step, run.images)
     minutes = math.ceil(seconds / 60 / 0.6)  # the rest is for evaluation and what is not foreseen
     length = r" --(overwrite|(minutes|max[-_]steps|num[-_]train[-_]epochs)(=| )\S+)"
-    arguments = re.sub(length, "", shlex.join(["hf-ssl", *sys.argv[1:]]))
+    arguments = re.sub(length, "", shown_command(sys.argv[1:]))
     command = f"{arguments} --minutes {minutes}"
     return (
         f"Few steps are the likeliest reason: {run.steps} of the {run.wanted_steps} that the recipe takes. "

@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from typer.models import ArgumentInfo, OptionInfo
 
+from ..redaction import redacted_words
 from ..registry import METHODS
 from ..spelling import closest
 from .suggestions import unknown_command, unknown_option
@@ -235,12 +236,5 @@ def _check_arguments(name: str, command: Callable, given: list[str], loose: dict
 
 
 def shown_command(arguments: list[str]) -> str:
-    """The command line, without the values of tokens."""
-    shown = ["hf-ssl"]
-    for argument in arguments:
-        name, sign, _ = argument.partition("=")
-        if shown[-1].endswith("token"):
-            shown.append("***")
-        else:
-            shown.append(f"{name}=***" if sign and name.endswith("token") else argument)
-    return shlex.join(shown)
+    """The command line, without tokens and passwords."""
+    return shlex.join(["hf-ssl", *redacted_words(arguments)])

@@ -68,14 +68,3 @@ def require_backbone(name: str) -> None:
 
     if backbone_config(name, image_size=224) is None:
         require_repository(name, "--backbone")
-
-
-def remove_empty_parents(folder: Path, made: Path | None) -> None:
-    """Remove the empty folders above `folder`, up to `made`, the topmost of them that was not there before."""
-    for parent in folder.parents:
-        if made is None or made not in (parent, *parent.parents):
-            break
-        if parent.exists():
-            if any(parent.iterdir()):  # another run's by now
-                break
-            parent.rmdir()

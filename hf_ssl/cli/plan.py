@@ -144,7 +144,7 @@ class Costs:
     keeps_images: bool
 
     def training(self, steps: int, batch: int, images: int) -> float:
-        """Seconds of so many steps."""
+        """Seconds of so many steps, in each of which a process reads `batch` images."""
         read = steps * batch
         return steps * self.step + self.read_image * (min(read, images) if self.keeps_images else read)
 

@@ -1,36 +1,32 @@
 """`hf-ssl pretrain`: from a request to a trained, evaluated and exported encoder."""
 
-import json
-import math
 import platform
-import shlex
 import shutil
 import sys
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import typer
-from transformers import AutoImageProcessor, AutoModel
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.utils import CONFIG_NAME
 
 from ..data import Data, load_data
-from ..data.splits import few_indices
-from ..evaluation import EvaluationReport, evaluate_encoder, load_encoder
-from ..files import write_json, write_text
-from ..hub import PRETRAINING, build_card, embedding_check, export_pretrained, push_folder
+from ..files import write_json
+from ..hub import PRETRAINING
+from ..printing import say
 from ..registry import get_method
 from ..training import SSLTrainer, SSLTrainingArguments
+from ..training.checkpoints import step_of
 from .assemble import Assembly, assemble
 from .env import hardware, version
+from .finish import Trained, finish, publish
+from .interruptions import during
 from .messages import announcement, why_little
 from .options import shown_command
-from .paths import first_missing, remove_empty_parents
-from .pictures import draw
-from .run_folder import RunFolder, any_file
-
-_PLAN = "plan.json"
+from .run_folder import RunFolder, any_file, held, is_first_process
+from .run_state import RECORD, RESULTS
 
 
 @dataclass
@@ -69,65 +65,91 @@ def run(request: Request) -> None:
         if not request.training.get("hub_model_id"):
             raise ValueError("--push_to_hub needs --hub_model_id user/name.")
         request.training.setdefault("hub_strategy", "end")  # the finished repository, in one commit
-    made = first_missing(request.output_dir)
-    folder = RunFolder(request.output_dir, asdict(request), request.overwrite)
-    try:
-        pretrain(request, folder)
-    except BaseException:
-        if not any_file(folder.checkpoints) and not (request.output_dir / CONFIG_NAME).is_file():
-            shutil.rmtree(request.output_dir if made else folder.checkpoints, ignore_errors=True)
-            remove_empty_parents(request.output_dir, made)
-        raise
+    is_new = not request.output_dir.exists()
+    with held(request.output_dir):
+        folder = RunFolder(request.output_dir, asdict(request), request.overwrite)
+        try:
+            pretrain(request, folder)
+        except BaseException:
+            nothing_kept = not any_file(folder.checkpoints) and not (request.output_dir / CONFIG_NAME).is_file()
+            if nothing_kept and is_first_process():
+                shutil.rmtree(request.output_dir if is_new else folder.checkpoints, ignore_errors=True)
+            raise
 
 
 def pretrain(request: Request, folder: RunFolder) -> None:
-    began = time.perf_counter()
-    method = get_method(request.method)
-    output_dir = request.output_dir
-    data = load_data(
-        request.data,
-        seed=request.data_seed,
-        image_column=request.image_column,
-        label_column=request.label_column,
-        label_level=request.label_level,
-        split=request.split,
-        test_split=request.test_split,
-        max_unreadable=request.max_unreadable,
-        exclude=[output_dir],
+    began, token = time.perf_counter(), request.training.get("hub_token")
+    if is_first_process():
+        for sentence in folder.passed_over:
+            say(sentence, err=True)
+    if folder.is_trained:
+        if not is_first_process():
+            return
+        folder.go_on()
+        report = finish(folder, partial(read_images, request), token)
+        run = None
+    else:
+        run = train(request, folder, began)
+        if run is None:
+            return
+        trained = Trained(run.model.eval(), run.processor, lambda: run.data)
+        report = finish(folder, trained.images, token, trained)
+        if unreadable := run.data.report():
+            say(unreadable, err=True)
+    if report and run and (advice := why_little(run, report)):
+        say(advice)
+    say(
+        f"\nWrote {folder.folder}: AutoModel.from_pretrained({str(folder.folder)!r}) gives the encoder; the card is "
+        f"README.md, the pictures are in figures/, the whole method is in {PRETRAINING}/."
     )
-    last = folder.last_checkpoint
-    plan = output_dir / _PLAN
-    decided = read_decided(plan) if last else {}
-    run = assemble(request, method, data, folder.checkpoints, decided, began)
-    args, model, processor = run.args, run.model, run.processor
-    trainer = SSLTrainer(model, args, processor, train_dataset=run.train, eval_dataset=data.test)
-    effective = trainer.effective()
-    if trainer.doctor is not None:
-        trainer.doctor.warns = False  # raised below, as the last word
-    if trainer.is_world_process_zero():
-        longer = folder.begin(effective["steps"])
-        write_json(plan, run.decided() | {"minutes": request.minutes})
-        typer.echo(announcement(method, data, run, effective))
-        if longer:
-            typer.echo(longer)
+    if "pushed" in folder.missing:
+        with during("while the run was published"):
+            publish(folder, token)
 
-    started = time.perf_counter()
-    resumed_from = int(last.name.rpartition("-")[2]) if last else 0
-    result = trainer.train(resume_from_checkpoint=str(last) if last else None)
-    seconds = time.perf_counter() - started
+
+def read_images(request: Request) -> Data:
+    with during("while the images were read"):
+        return load_data(
+            request.data,
+            seed=request.data_seed,
+            image_column=request.image_column,
+            label_column=request.label_column,
+            label_level=request.label_level,
+            split=request.split,
+            test_split=request.test_split,
+            max_unreadable=request.max_unreadable,
+            exclude=[request.output_dir],
+        )
+
+
+def train(request: Request, folder: RunFolder, began: float) -> Assembly | None:
+    """What was trained; `None` in processes other than the first, which have nothing left to do."""
+    method, last = get_method(request.method), folder.last_checkpoint
+    decided = require_decided(folder) if last else {}
+    data = read_images(request)
+    with during("while the run was set up"):
+        run = assemble(request, method, data, folder.checkpoints, decided, began)
+        args = run.args
+        trainer = SSLTrainer(run.model, args, run.processor, train_dataset=run.train, eval_dataset=data.test)
+        effective = trainer.effective()
+        if trainer.doctor is not None:
+            trainer.doctor.warns = False  # raised below, as the last word
+        if trainer.is_world_process_zero():
+            longer = folder.begin(effective["steps"], run.decided() | {"minutes": request.minutes})
+            say(announcement(method, data, run, effective))
+            if longer:
+                say(longer)
+
+    with during("while it trained"):
+        result = trainer.train(resume_from_checkpoint=str(last) if last else None)
     if trainer.doctor is not None and "nan" in trainer.doctor.findings:
         raise ValueError(trainer.doctor.findings["nan"])
     if not trainer.is_world_process_zero():
-        return
-
-    export_pretrained(model.eval(), processor, output_dir)
-    # What a user will load.
-    encoder, native = AutoModel.from_pretrained(output_dir), AutoImageProcessor.from_pretrained(output_dir)
-    report = evaluate_labelled(encoder, native, run) if request.evaluate else None
-    check = embedding_check(encoder, native)
-    log = trainer.state.log_history
-    figures = draw(output_dir / "figures", model, processor, data, log, report)
-    batch = run.images_a_step
+        return None
+    start, steps = folder.state.done["training"], result.global_step
+    # Nothing was left to train where the last checkpoint is of the last step: it was then that training ended.
+    ended = (last / TRAINER_STATE_NAME).stat().st_mtime if last and step_of(last) == steps else time.time()
+    seconds = max(ended - start["began"], 1e-3)
     summary = {
         "command": shown_command(sys.argv[1:]),
         "method": method.name,
@@ -138,105 +160,38 @@ def pretrain(request: Request, folder: RunFolder) -> None:
         "base_model": run.base_model,
         "recipe": run.recipe_name,
         "effective": effective,
-        "parameters": model.backbone.num_parameters(),
+        "parameters": run.model.backbone.num_parameters(),
         "seed": args.seed,
-        "steps": result.global_step,
-        "resumed_from": resumed_from,
+        "steps": steps,
+        "resumed_from": start["from_step"],
         "epochs": trainer.state.epoch,
-        "batch_size": batch,
+        "batch_size": run.images_a_step,
         "seconds": round(seconds, 1),
-        "images_per_second": round((result.global_step - resumed_from) * batch / seconds, 1),
+        "images_per_second": round((steps - start["from_step"]) * run.images_a_step / seconds, 1),
         "hardware": hardware(),
         "versions": {name: version(name) for name in ("hf_ssl", "torch", "transformers")}
         | {"python": platform.python_version()},
         "training_arguments": changed_arguments(args),
         "doctor": list(trainer.doctor.findings.values()) if trainer.doctor else None,
     }
-    evaluation = report.to_dict() if report else None
-    results = {"run": summary, "evaluation": evaluation, "embedding_check": check, "log": log}
-    card = build_card(
-        method,
-        model,
-        processor,
-        results=evaluation,
-        run=summary,
-        figures=[f"figures/{f.name}" for f in figures],
-        repo_id=trainer.hub_model_id,
-        check=check,
-    )
-    write_text(output_dir / "README.md", card)
-    write_json(output_dir / "results.json", results)  # last: with it the run counts as finished
-    report_unreadable(data)
-    if report:
-        typer.echo(f"\n{report.table()}\n{report.verdict()}")
-        if advice := why_little(run, report):
-            typer.echo(advice)
-    typer.echo(
-        f"\nWrote {output_dir}: AutoModel.from_pretrained({str(output_dir)!r}) gives the encoder; the card is "
-        f"README.md, the pictures are in figures/, the whole method is in {PRETRAINING}/."
-    )
-    if args.push_to_hub:
-        publish(output_dir, trainer.hub_model_id, args)
+    # Without the Trainer's own summary, which is of the last start and not of the run.
+    log = [entry for entry in trainer.state.log_history if "train_runtime" not in entry]
+    results = {"run": summary, "evaluation": None, "embedding_check": None, "log": log}
+    with during("while the record of the training was written"):
+        write_json(folder.folder / RESULTS, results)
+        folder.did("trained", {"steps": steps, "repo_id": trainer.hub_model_id})
+    return run
 
 
-def read_decided(plan: Path) -> dict[str, Any]:
+def require_decided(folder: RunFolder) -> dict[str, Any]:
     """What `Assembly.decided` gave when the run began."""
-    try:
-        decided = json.loads(plan.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        decided = None
-    if not isinstance(decided, dict) or not {"recipe", "costs", "wanted_steps", "eval_strategy"} <= decided.keys():
+    decided = folder.state.decided
+    if not {"recipe", "costs", "wanted_steps", "eval_strategy"} <= decided.keys():
         raise ValueError(
-            f"{plan} is missing or damaged, and without it the run cannot go on as it began: choose another "
-            "--output-dir, or start again with --overwrite."
+            f"{folder.folder / RECORD} does not hold what was decided when the run began, and without that it cannot "
+            "go on: choose another --output-dir, or start again with --overwrite."
         )
     return decided
-
-
-def publish(output_dir: Path, repo_id: str, args: SSLTrainingArguments) -> None:
-    try:
-        done = push_folder(
-            output_dir,
-            repo_id,
-            private=args.hub_private_repo,
-            revision=args.hub_revision,
-            token=args.hub_token,
-            commit_message="Publish a finished run of hf-ssl pretrain",
-        )
-    except (ValueError, OSError) as error:
-        again = shlex.join(["hf-ssl", "push", str(output_dir), repo_id])
-        raise OSError(f"The run is finished, but not published: {error} Then: {again}") from error
-    typer.echo(f"{'Published' if done.changed else 'Nothing changed:'} {done.commit}")
-
-
-def evaluate_labelled(encoder, processor, run: Assembly) -> EvaluationReport | None:
-    """
-    Beside the encoder that training started from, where there is one, on as many images as there is time for. `None`
-    without labels, or where it cannot be done: the run is finished, and the reason is only printed.
-    """
-    train, test = run.data.train, run.data.test
-    if test is None or train.labels is None:
-        return None
-    share = run.evaluated_images / (len(train) + len(test))
-    if share < 1:
-        train, test = (
-            part.subset(few_indices(len(part), part.labels, math.ceil(share * len(part)), 0)) for part in (train, test)
-        )
-    before = None
-    try:
-        before = load_encoder(run.base_model) if run.base_model else None
-    except (ValueError, OSError) as error:
-        typer.echo(f"Evaluated without {run.base_model}, from which training started: {error}", err=True)
-    try:
-        return evaluate_encoder(encoder, processor, train, test, before=before, seed=run.args.seed)
-    except ValueError as error:
-        typer.echo(f"Not evaluated: {error}", err=True)
-        return None
-
-
-def report_unreadable(data: Data) -> None:
-    if report := data.report():
-        typer.echo(report, err=True)
 
 
 def changed_arguments(args: SSLTrainingArguments) -> dict[str, Any]:

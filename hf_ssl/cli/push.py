@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import typer
-
 from ..hub import push_folder
+from ..printing import say
 
 
 def run(
@@ -27,4 +26,4 @@ def run(
         commit_message=message,
         overwrite=overwrite,
     )
-    typer.echo(f"{'Published' if done.changed else 'Nothing changed:'} {done.commit}")
+    say(f"{'Published' if done.changed else 'Nothing changed:'} {done.commit}")

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..printing import printable
 from .class_folders import Levels, Parts, class_of, count_images
 from .classes import number_classes
 from .decoded import DecodedImages
 from .errors import DataError
-from .listing import UNSUPPORTED, Listing, describe, list_images, printable
+from .listing import UNSUPPORTED, Listing, describe, list_images
 from .metadata import metadata_labels
 
 

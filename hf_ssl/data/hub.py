@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from functools import partial
 
 import datasets
+import pyarrow
 import torch
 
+from .cells import Cells, to_list
 from .class_folders import TEST_NAMES, TRAIN_NAMES
 from .classes import find_label_name, number_classes
 from .decoded import DecodedImages
 from .errors import DataError
+from .listing import printable
+from .tables import check_card, check_saved, check_tables
 
 # The splits as the datasets library calls them.
 SPLIT_OF = dict.fromkeys(TRAIN_NAMES, "train") | dict.fromkeys(TEST_NAMES, "validation")
@@ -24,8 +28,8 @@ IMAGE_KEYS = ("image", "images", "img", "pixel_values", "jpg", "jpeg", "png", "w
 
 class HubImages(DecodedImages):
     """
-    The images of a `datasets.Dataset`. They are decoded by [`decode_image`], so a format or transform set on the data
-    set plays no role.
+    The images of a `datasets.Dataset`. They are decoded by [`decode_image`], never by the datasets library, so a format
+    or transform set on the data set plays no role.
 
     Args:
         dataset (`datasets.Dataset`).
@@ -35,9 +39,10 @@ class HubImages(DecodedImages):
             the first one, or else a column with a usual name (label, class, category, target, cls).
         channels (`int`, *optional*, defaults to 3): 3 turns every image into RGB, 1 into grey.
         max_unreadable (`float`, *optional*): share of unreadable images that is accepted, see [`DecodedImages`].
+        folders (`list[str]`, *optional*): where the files may lie that cells name, see [`Cells`].
 
     Raises:
-        DataError: if a column does not exist or there is no image column.
+        DataError: if a column does not exist or is damaged, or there is no image column.
     """
 
     def __init__(
@@ -48,11 +53,14 @@ class HubImages(DecodedImages):
         *,
         channels: int = 3,
         max_unreadable: float | None = None,
+        folders: Sequence[str] | None = None,
     ):
         self.image_column = find_image_column(dataset, image_column)
         self.label_column = find_label_column(dataset, label_column)
         if not len(dataset):
             raise DataError("The data set has no rows: give another split.")
+        self._table = raw_column(dataset, self.image_column)
+        self._cell = Cells(dataset, folders)
         labels, label_names = _labels(dataset, self.label_column)
         if label_column is None and label_names is not None and len(label_names) == len(dataset):
             labels = label_names = self.label_column = None  # another text for every image is no class
@@ -60,15 +68,17 @@ class HubImages(DecodedImages):
         super().__init__(
             len(dataset), labels, label_names, channels=channels, max_unreadable=max_unreadable, place=place
         )
-        self._table = undecoded(dataset.with_format(None).select_columns([self.image_column]), self.image_column)
 
     def _cells(self, rows: list[int]) -> list:
-        return [image_cell(cell) for cell in self._table[rows][self.image_column]]
+        return to_list(self._table[rows].column(0))
+
+    def _image(self, row: int, cell) -> tuple:
+        return self._cell(cell), None
 
     def _name(self, row: int) -> str:
-        cell = self._table[row][self.image_column]
+        cell = self._cells([row])[0]
         path = cell.get("path") if isinstance(cell, dict) else None
-        return f"row {row}" + (f" ({os.path.basename(path)})" if path else "")
+        return f"row {row}" + (f" ({printable(os.path.basename(path))})" if isinstance(path, str) else "")
 
 
 def find_image_column(dataset: datasets.Dataset | datasets.IterableDataset, name: str | None) -> str:
@@ -119,16 +129,8 @@ def label_value(row: dict, column: str):
     if column in row:
         return row[column]
     record, _, field = column.partition(".")
-    return (row[record] or {}).get(field)
-
-
-def image_cell(cell):
-    """What `decode_image` can read: a file of a remote data set is fetched, a list becomes an array."""
-    if isinstance(cell, list):
-        return torch.tensor(cell).numpy()
-    if isinstance(cell, dict) and cell.get("bytes") is None and "://" in (cell.get("path") or ""):
-        return datasets.Image().decode_example(cell)
-    return cell
+    record = row[record]
+    return record.get(field) if isinstance(record, dict) else None
 
 
 @dataclass
@@ -164,12 +166,18 @@ def load_hub(
     if split is not None and split == test_split:
         raise DataError(f"split and test_split are both {split!r}: name another split to test on.")
     path, configuration = (name, None) if os.path.isdir(name) else _configuration(name)
-    files = {}
-    if tables and not os.path.isfile(os.path.join(name, "README.md")):  # a card may name the files of each split
+    files, is_local = {}, os.path.isdir(name)
+    if is_local:
+        check_tables(name, tables)
+    if is_local and is_saved(name):
+        check_saved(name)
+    elif os.path.isfile(os.path.join(name, "README.md")):  # it may name the files of each split
+        check_card(name)
+    elif tables:
         path, files = _builder_and_files(name, tables)
     load = partial(datasets.load_dataset, path, configuration, streaming=streaming, **files)
     try:
-        if os.path.isdir(name) and is_saved(name):
+        if is_local and is_saved(name):
             found = datasets.load_from_disk(name)
             found = found if isinstance(found, dict) else {"train": found}
         elif split is not None and (test_split is not None or "[" in split):
@@ -180,14 +188,15 @@ def load_hub(
         else:
             found = load()
     except Exception as error:  # the Hub client, the builders and the network raise unrelated types
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        cause = error.__cause__ or error  # a builder wraps what it met with
+        first = (str(cause).strip() or type(cause).__name__).splitlines()[0]
         hint = (
             "check the files in this folder"
-            if os.path.isdir(name)
+            if is_local
             else "it is neither built in nor an existing folder, so check the Hub id (a configuration is written "
             "'id:configuration'), the network and, for a private data set, `hf auth login`"
         )
-        folders = [] if os.path.isdir(name) else [entry.name for entry in os.scandir() if entry.is_dir()]
+        folders = [] if is_local else [entry.name for entry in os.scandir() if entry.is_dir()]
         meant = "".join(f" Did you mean {near!r}?" for near in difflib.get_close_matches(name, folders, n=1))
         raise DataError(f"{name!r} cannot be loaded ({first.rstrip('.')}): {hint}.{meant}") from error
     for argument, value in (("split", split), ("test_split", test_split)):
@@ -224,16 +233,30 @@ def is_saved(folder: str | os.PathLike) -> bool:
     return any(os.path.isfile(os.path.join(folder, file)) for file in ("dataset_dict.json", "state.json"))
 
 
-def undecoded(dataset, image_column: str):
-    """The same data set with files instead of PIL images in `image_column`, where it has that type."""
-    if dataset.features is not None and isinstance(dataset.features[image_column], datasets.Image):
-        return dataset.cast_column(image_column, datasets.Image(decode=False))
-    return dataset
+def raw_column(dataset: datasets.Dataset, column: str) -> datasets.Dataset:
+    """
+    One column as Arrow tables, so that nothing in it is ever decoded by the datasets library.
+
+    Raises:
+        DataError: if it is damaged, so that reading it might end the process.
+    """
+    raw = dataset.with_format("arrow").select_columns([column])
+    try:
+        raw.data.validate(full=True)
+    except pyarrow.ArrowException as error:
+        if "UTF8" not in str(error):  # a single value, which is then missing
+            raise DataError(
+                f"Column {column!r} of the data set is damaged ({str(error).splitlines()[0].rstrip('.')}): make or "
+                "download it again."
+            ) from error
+    return raw
 
 
 def _holds_files(feature) -> bool:
     """Whether a column holds bytes, or records of bytes and a path, as tables made without `datasets` do."""
-    return "bytes" in feature if isinstance(feature, dict) else feature.dtype in ("binary", "large_binary")
+    if isinstance(feature, dict):
+        return "bytes" in feature
+    return isinstance(feature, datasets.Value) and feature.dtype in ("binary", "large_binary")
 
 
 def _scalars(features: dict) -> dict:
@@ -252,10 +275,14 @@ def _labels(dataset: datasets.Dataset, column: str | None) -> tuple[torch.Tensor
     feature = dataset.features[record]
     if isinstance(feature, datasets.Image):
         raise DataError(f"label_column={column!r} holds images, which name no class: name a column of classes.")
-    values = dataset.with_format(None).select_columns([record])[:][record]
+    values = to_list(raw_column(dataset, record)[:].column(0))
     if record != column:
         values = [label_value({record: value}, column) for value in values]
     if not isinstance(feature, datasets.ClassLabel):
         return number_classes(values, column)
-    labels = torch.tensor([-1 if value is None else value for value in values])
+    labels = torch.tensor([-1 if value is None else max(value, -1) for value in values])
+    if labels.max() >= len(feature.names):
+        raise DataError(
+            f"label_column={column!r} holds {labels.max()}, and only {len(feature.names)} classes have names: repair it."
+        )
     return (None, None) if labels.max() < 0 else (labels, feature.names)  # a test split may keep its labels secret

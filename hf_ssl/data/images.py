@@ -1,6 +1,5 @@
 """Any image (file, bytes, PIL, array, tensor) to one uint8 tensor."""
 
-import io
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,15 +9,14 @@ import torch
 from PIL import Image, ImageFile
 
 from .errors import DataError
+from .opening import FORMATS, UnreadableError, open_image
 from .pixels import PixelFormat
-
-# The formats we open, whatever the file is called. Not "all that Pillow knows": its EPS reader starts Ghostscript.
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF", "DIB")
 
 SAMPLED = 64  # images that settle the pixel format of a data set
 _VALUES = 2**14  # of each of them
 _COLOR_CHECKS, _COLOR_SIDE = 16, 64  # images to decode, at 64 pixels, before a data set is called gray
 _ORIENTATION, _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES = 0x0112, 277, 338  # tags of EXIF and TIFF
+_LONGEST_EXIF = 2**20  # bytes; a JPEG file has at most 64 kB, and reading far more takes seconds
 _TURNS = {  # EXIF orientation -> what makes the image upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -63,7 +61,10 @@ def decode_image(
         if image.shape[0] == channels and (shortest_side is None or min(image.shape[1:]) <= shortest_side):
             return image.contiguous()
     with _opened(image, pixel_format and pixel_format.bands, shortest_side) as (stored, box):
-        orientation = _orientation(stored)
+        orientation = 1
+        if isinstance(stored, Image.Image):
+            stored.load()  # TIFFs are upright then
+            orientation = orientation_of(stored)
         picture = _eight_bits(stored, pixel_format)
     if shortest_side is not None and min(box[2:]) > shortest_side:
         scale = shortest_side / min(box[2:])
@@ -123,6 +124,20 @@ def settle_pixel_format(images: Iterable, channels: int = 3) -> PixelFormat:
     return PixelFormat.of(samples, channels=channels, is_gray=bool(seen) and not has_color, has_bytes=has_bytes)
 
 
+def file_of(image):
+    """The name or the content of the file that holds an image, or the PIL image that somebody else has opened."""
+    if isinstance(image, dict):
+        # Bytes first: a path beside them is often only the name that the file had in an archive.
+        image = image.get("path") if image.get("bytes") is None else image["bytes"]
+    if isinstance(image, Image.Image):
+        # What has not been decoded yet would be now, and in some formats by another program.
+        if isinstance(image, ImageFile.ImageFile) and image.tile and image.format not in (*FORMATS, "MPO"):
+            raise UnreadableError(f"it is a picture of the format {image.format}, which is not read")
+    elif not isinstance(image, (bytes, bytearray, memoryview, str, os.PathLike)):
+        raise UnreadableError(f"no image, but {type(image).__name__}")
+    return image
+
+
 @contextmanager
 def _opened(image, bands: int | None = None, shortest_side: int | None = None) -> Iterator[tuple]:
     """
@@ -134,17 +149,11 @@ def _opened(image, bands: int | None = None, shortest_side: int | None = None) -
         array = _array(image, bands)
         yield array, (0, 0, array.shape[1], array.shape[0])
         return
+    image = file_of(image)
     if isinstance(image, Image.Image):
         yield _with_known_bands(image, bands), (0, 0, *image.size)
         return
-    if isinstance(image, dict):
-        # Bytes first: a path beside them is often only the name that the file had in an archive.
-        image = image["path"] if image.get("bytes") is None else image["bytes"]
-    if isinstance(image, (bytes, bytearray, memoryview)):
-        image = io.BytesIO(image)
-    elif not isinstance(image, (str, os.PathLike)):
-        raise ValueError(f"no image, but {type(image).__name__}")
-    with Image.open(image, formats=FORMATS) as opened:
+    with open_image(image) as opened:
         drafted = None if shortest_side is None else opened.draft(None, (shortest_side, shortest_side))
         yield _with_known_bands(opened, bands), drafted[1] if drafted else (0, 0, *opened.size)
 
@@ -163,15 +172,15 @@ def _with_known_bands(image: Image.Image, bands: int | None) -> Image.Image:
     return image
 
 
-def _orientation(stored: Image.Image | np.ndarray) -> int:
-    """How it lies, as EXIF counts: 1 is upright."""
-    if isinstance(stored, np.ndarray):
-        return 1
-    stored.load()  # TIFFs are upright then
+def orientation_of(image: Image.Image) -> int:
+    """How it lies, as EXIF counts: 1 is upright, and 5 to 8 turn it by a quarter."""
     try:
-        return stored.getexif().get(_ORIENTATION, 1)
+        if len(image.info.get("exif", b"")) > _LONGEST_EXIF:
+            return 1
+        orientation = image.getexif().get(_ORIENTATION)
     except Exception:  # damaged EXIF raises many types, and its pixels are still good
         return 1
+    return orientation if orientation in _TURNS else 1
 
 
 def _array(array: np.ndarray | torch.Tensor, bands: int | None) -> np.ndarray:

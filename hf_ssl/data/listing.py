@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .images import FORMATS
+from ..printing import printable
+from .opening import FORMATS, open_regular
 
 SNIFFED = 1000  # files of an unknown extension are opened up to this number
 NAMES_SHOWN = 5
@@ -69,12 +70,6 @@ def describe(reason: str, counts: Counter) -> str:
     names = ", ".join(f"{printable(name)}: {count}" if numbered else printable(name) for name, count in shown)
     more = f" and {len(counts) - NAMES_SHOWN} more" if len(counts) > NAMES_SHOWN else ""
     return f"{reason} ({names}{more})"
-
-
-def printable(name: str) -> str:
-    """A file name may hold bytes that are no text, and line ends, which would break the terminal."""
-    text = name.encode("utf-8", "replace").decode("utf-8")
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 @cache
@@ -199,9 +194,9 @@ def _is_own_output(names: Iterable[str]) -> bool:
 
 def _starts_like_an_image(path: str) -> bool:
     try:
-        with open(path, "rb") as opened:
+        with open(open_regular(path), "rb") as opened:
             head = opened.read(16)
-    except OSError:
+    except (OSError, ValueError):
         return False
     if head[4:8] == b"ftyp":
         return head[8:12] in (b"avif", b"avis")

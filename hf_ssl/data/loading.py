@@ -224,7 +224,11 @@ def _hub(request: _Request, tables: Sequence[str] = ()) -> Data:
     name = folder.resolve().name if folder.is_dir() else source
     request.reject(f"the data set {source}", "label_level")
     columns = (request.image_column, request.label_column)
-    options = {"channels": request.channels or 3, "max_unreadable": request.max_unreadable}
+    options = {
+        "channels": request.channels or 3,
+        "max_unreadable": request.max_unreadable,
+        "folders": [source] if folder.is_dir() else [],
+    }
     splits = {"split": request.split, "test_split": request.test_split}
     found = load_hub(source, **splits, streaming=request.streaming, tables=tables)
     info, left_out = found.train.info, []

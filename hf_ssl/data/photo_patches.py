@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from .errors import DataError
+from .opening import open_image
 from .tensors import TensorImages
 
 PHOTOS = (
@@ -78,8 +79,8 @@ def _photo(name: str, mode: str) -> Image.Image:
     for extension in (".png", ".jpg"):
         file = folder / (name + extension)
         if file.is_file():
-            with file.open("rb") as opened:
-                photo = Image.open(opened).convert(mode)
+            with open_image(file.read_bytes()) as opened:
+                photo = opened.convert(mode)
             photo.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
             return photo
     raise DataError(

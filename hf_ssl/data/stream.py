@@ -1,14 +1,15 @@
 """Data sets too large to store or to index: read once an epoch, in order."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import datasets
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
+from .cells import Cells
 from .errors import DataError
-from .hub import find_image_column, find_label_column, image_cell, label_value, undecoded
+from .hub import find_image_column, find_label_column, label_value
 from .images import decode_image, settle_pixel_format
 from .pixels import PixelFormat
 from .unreadable import allowed_unreadable, reason_of
@@ -67,6 +68,7 @@ class ImageStream(IterableDataset):
         for seen, (cell, label) in enumerate(self._pairs(), start=1):
             sample = None
             try:
+                cell = self._image(cell)
                 image = decode_image(cell, self.channels, self.pixel_format, self._shortest_side)
                 sample = {"image": image, "index": base + (seen - 1) * workers + number}
             except Exception as error:  # as in DecodedImages: damaged files raise almost anything
@@ -96,8 +98,19 @@ class ImageStream(IterableDataset):
     def _pairs(self) -> Iterable[tuple]:
         raise NotImplementedError
 
+    def _image(self, cell):
+        """What `decode_image` takes."""
+        return cell
+
     def _settle(self, pairs: Iterable[tuple]) -> None:
-        self.pixel_format = settle_pixel_format((image for image, _ in islice(pairs, FIRST)), self.channels)
+        self.pixel_format = settle_pixel_format(self._images(islice(pairs, FIRST)), self.channels)
+
+    def _images(self, pairs: Iterable[tuple]) -> Iterator:
+        for cell, _ in pairs:
+            try:
+                yield self._image(cell)
+            except Exception:  # reported when it is its turn
+                continue
 
 
 class HubStream(ImageStream):
@@ -111,6 +124,7 @@ class HubStream(ImageStream):
         limit (`int`, *optional*): stop after this many images.
         shuffle_buffer (`int`, *optional*, defaults to 0): images held in memory to draw the next one from.
         seed (`int`, *optional*, defaults to 0): of the shuffle.
+        folders (`list[str]`, *optional*): where the files may lie that cells name, see [`Cells`].
 
     Raises:
         DataError: if a column does not exist or there is no image column, and while
@@ -128,26 +142,33 @@ class HubStream(ImageStream):
         limit: int | None = None,
         shuffle_buffer: int = 0,
         seed: int = 0,
+        folders: Sequence[str] | None = None,
     ):
         self.image_column = find_image_column(dataset, image_column)
         self.label_column = find_label_column(dataset, label_column, integers_only=True)
         feature = (dataset.features or {}).get(self.label_column)
         names = feature.names if isinstance(feature, datasets.ClassLabel) else None
         super().__init__(names, channels=channels, max_unreadable=max_unreadable)
-        self._rows = undecoded(dataset, self.image_column)
+        if dataset.features is not None:  # else its values are as they are stored
+            dataset = dataset.decode(False)
+        self._cell = Cells(dataset, folders)
+        self._rows = dataset
         self._settle(self._pairs())
         if limit is not None:
             dataset = dataset.take(limit)
         if shuffle_buffer:
             dataset = dataset.shuffle(seed=seed, buffer_size=shuffle_buffer)
-        self._rows = undecoded(dataset, self.image_column)
+        self._rows = dataset
 
     def set_epoch(self, epoch: int) -> None:
         super().set_epoch(epoch)
         self._rows.set_epoch(epoch)
 
+    def _image(self, cell):
+        return self._cell(cell)
+
     def _pairs(self) -> Iterator[tuple]:
-        for row in self._rows:
+        for row in self._read():
             columns = [c for c in (self.image_column, self.label_column) if c is not None]
             for column in columns:
                 if column not in row and column.partition(".")[0] not in row:
@@ -155,7 +176,21 @@ class HubStream(ImageStream):
             label = None
             if self.label_column is not None:
                 label = _whole_number(label_value(row, self.label_column), self.label_column)
-            yield image_cell(row[self.image_column]), label
+            yield row[self.image_column], label
+
+    def _read(self) -> Iterator[dict]:
+        rows = iter(self._rows)
+        while True:
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            except Exception as error:  # the builders and the network raise unrelated types
+                first = (str(error).strip() or type(error).__name__).splitlines()[0]
+                raise DataError(
+                    f"The stream cannot be read on ({first.rstrip('.')}): check its files and the network."
+                ) from error
+            yield row
 
 
 class AdaptedStream(ImageStream):

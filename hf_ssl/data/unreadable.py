@@ -1,20 +1,21 @@
 """Images that cannot be read: why, and how many of them are too many."""
 
-import io
 import math
 import os
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+import torch
 from PIL import Image, UnidentifiedImageError
 
-from .images import FORMATS
+from .images import file_of, orientation_of
+from .opening import UnreadableError, open_image, open_regular
 
 HEADERS = 2000  # images whose header is read when a data set is judged
 DECODED = 64  # images that are decoded then, fewer if they are large, but at least
 DECODED_AT_LEAST = 8
 DECODED_PIXELS = 64_000_000  # together; about a second
-_ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 turn the picture by a quarter
 _KNOWN = ((b"%pdf", "a PDF"), (b"<svg", "an SVG drawing"), (b"<html", "a web page"), (b"<!doctype html", "a web page"))
 
 
@@ -34,20 +35,18 @@ def spread(count: int, wanted: int) -> list[int]:
 
 def read_header(image, decode: Callable) -> Header:
     """The header of anything that `decode` takes. Raises what Pillow raises, or `decode` of what has no header."""
-    if isinstance(image, dict):
-        image = image["path"] if image.get("bytes") is None else image["bytes"]
+    if isinstance(image, (np.ndarray, torch.Tensor)):
+        height, width = decode(image).shape[-2:]
+        return Header(width, height, None)
+    image = file_of(image)
     if isinstance(image, Image.Image):
         return Header(*image.size, image.format)
-    if isinstance(image, (bytes, bytearray, memoryview, str, os.PathLike)):
-        source = image if isinstance(image, (str, os.PathLike)) else io.BytesIO(image)
-        with Image.open(source, formats=FORMATS) as opened:
-            width, height = opened.size
-            # Only a JPEG file has its orientation in the header; in others it may come after the pixels.
-            if opened.format in ("JPEG", "MPO") and opened.getexif().get(_ORIENTATION, 1) >= 5:
-                width, height = height, width
-            return Header(width, height, opened.format)
-    height, width = decode(image).shape[-2:]
-    return Header(width, height, None)
+    with open_image(image, decode=False) as opened:
+        width, height = opened.size
+        # Only a JPEG file has its orientation in the header; in others it may come after the pixels.
+        if opened.format in ("JPEG", "MPO") and orientation_of(opened) >= 5:
+            width, height = height, width
+        return Header(width, height, opened.format)
 
 
 def to_decode(headers: dict[int, Header]) -> list[int]:
@@ -78,6 +77,8 @@ def at_least(bad: int, tried: int, count: int) -> float:
 
 def reason_of(error: Exception, image) -> str:
     """Why an image cannot be read, in plain words. `image` is what was to be decoded."""
+    if isinstance(error, UnreadableError):
+        return str(error)
     if isinstance(image, dict):
         image = image.get("path") if image.get("bytes") is None else image["bytes"]
     if isinstance(error, FileNotFoundError):
@@ -100,11 +101,11 @@ def _content(image) -> str:
     """What is in a file that is no image."""
     try:
         if isinstance(image, (str, os.PathLike)):
-            with open(image, "rb") as opened:
+            with open(open_regular(image), "rb") as opened:
                 head = opened.read(512)
         else:
             head = bytes(image[:512])
-    except (OSError, TypeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         return f"the file cannot be opened ({error})"
     if not head:
         return "the file is empty"

@@ -1,7 +1,6 @@
 """The parts of a card that a run fills in; each is an empty text where nothing is known."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import PurePosixPath
@@ -11,6 +10,7 @@ from urllib.parse import quote
 from huggingface_hub import EvalResult
 
 from ..evaluation.report import BEFORE, BEFORE_MEANS, ENCODER, EvaluationReport
+from ..redaction import redacted_command
 from .card_check import check_code
 from .card_text import fenced, hub_id, is_number, label, plain
 from .card_validation import is_inside
@@ -138,7 +138,7 @@ def figure(path: str) -> str:
 def training(run: Mapping[str, Any]) -> str:
     parts, arguments, effective = [], run.get("training_arguments") or {}, run.get("effective") or {}
     if run.get("command"):
-        parts.append(fenced(_without_secrets(str(run["command"])), "bash"))
+        parts.append(fenced(redacted_command(str(run["command"])), "bash"))
     start = f", from step {run['resumed_from']} on, where it was picked up" if run.get("resumed_from") else ""
     facts = {
         "optimizer": effective.get("optimizer") or ("LARS" if arguments.get("lars") else arguments.get("optim")),
@@ -182,8 +182,3 @@ def limits(results: Mapping[str, Any], dataset: str | None) -> str:
 
 def _ours(results: Mapping[str, Any]) -> Mapping[str, Any]:
     return next((row for row in results.get("rows") or () if row["name"] == ENCODER), {})
-
-
-def _without_secrets(command: str) -> str:
-    command = re.sub(r"(--[\w-]*(?:token|password|api_key)(?:=|\s+))\S+", r"\1***", command)
-    return re.sub(r"\bhf_[A-Za-z0-9]{16,}", "***", command)

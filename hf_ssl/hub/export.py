@@ -9,10 +9,11 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, BeitConfig, BeitModel, PreTrainedModel
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
+from ..files import sync_folder, sync_tree
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel, has_learnt_pooler
 
-PRETRAINING = "pretraining"
+PRETRAINING, _STAGING = "pretraining", ".export-"
 
 
 def native_encoder(model: SSLPreTrainedModel) -> PreTrainedModel:
@@ -99,16 +100,26 @@ def export_pretrained(
     """
     output_dir = Path(output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output_dir, prefix=".export-") as staging:
+    with tempfile.TemporaryDirectory(dir=output_dir, prefix=_STAGING) as staging:
         native_encoder(model).save_pretrained(staging, max_shard_size=max_shard_size)
         native_image_processor(processor).save_pretrained(staging)
         model.save_pretrained(Path(staging, PRETRAINING), max_shard_size=max_shard_size)
         processor.save_pretrained(Path(staging, PRETRAINING))
         if card is not None:
             Path(staging, "README.md").write_text(card, encoding="utf-8")
+        sync_tree(Path(staging))
         for new in sorted(Path(staging).iterdir()):
             old = output_dir / new.name
             if old.is_dir():
                 shutil.rmtree(old)
             new.replace(old)
+        sync_folder(output_dir)
     return output_dir
+
+
+def sweep_exports(folder: Path) -> bool:
+    """Remove what a killed `export_pretrained` left; whether there was any. Nobody may be exporting to `folder`."""
+    left = [path for path in folder.iterdir() if path.name.startswith(_STAGING)] if folder.is_dir() else []
+    for path in left:
+        shutil.rmtree(path)
+    return bool(left)

@@ -29,6 +29,13 @@ class Twin(nn.Module):
             )
 
 
+def start_twins(model: nn.Module) -> None:
+    """Let every twin among the children of `model` start from it."""
+    for child in model.children():
+        if isinstance(child, Twin):
+            child.start_from(model)
+
+
 @torch.no_grad()
 def ema_(average: nn.Module, model: nn.Module, momentum: float) -> None:
     """

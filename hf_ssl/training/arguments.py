@@ -7,18 +7,19 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 import torch
-from transformers import TrainingArguments
 from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION, get_scheduler
 from transformers.utils import logging
 
 from ..configuration_utils import closest
+from ..launchers import adopt_launcher
+from .hidden_token import HiddenToken
 from .quantities import COSINE, COSINE_WITH_MIN, merge, plain, refuse_two_names, refuse_without_effect
 
 logger = logging.get_logger(__name__)
 
 
-@dataclass
-class SSLTrainingArguments(TrainingArguments):
+@dataclass(repr=False)
+class SSLTrainingArguments(HiddenToken):
     r"""
     Every argument of [`~transformers.TrainingArguments`] works. These are added, or have another default.
 
@@ -48,6 +49,9 @@ class SSLTrainingArguments(TrainingArguments):
         views_on_device (`bool`, *optional*):
             Make the views on the training device; `False`: in the workers of the data loader. By default on the
             device whenever that is not the CPU, except for a stream that several processes share.
+        sync_batch_norm (`bool`, *optional*, defaults to `True`):
+            In several processes, BatchNorm takes its statistics from the batch of all, wherever the official code of
+            the method does; MoCo v2 and InfoMin shuffle the batch instead. `False`: each process by itself.
         channels_last (`bool`, *optional*):
             Keep the channels of a pixel side by side in memory. By default for encoders of many convolutions, on a GPU
             or with views of 160 pixels and more, where they are faster so.
@@ -55,6 +59,9 @@ class SSLTrainingArguments(TrainingArguments):
             `evaluate()` also reports `eval_knn` (percent) when the training and evaluation data have labels.
         online_knn_images (`int`, *optional*, defaults to 5000): at most so many images in its bank.
         doctor (`bool`, *optional*, defaults to `True`): watch for collapse and say so while it runs.
+        save_minutes (`float`, *optional*, defaults to 10):
+            Save a checkpoint at least every so many minutes, besides those of `save_strategy`, and remove it when the
+            next one is saved; 0, or `save_strategy="no"`: never.
         derived (`dict`, *optional*):
             Arguments that followed from others, by name, so that a copy with other values (`dataclasses.replace`) does
             not take them for set. Written by the arguments themselves.
@@ -73,6 +80,7 @@ class SSLTrainingArguments(TrainingArguments):
     lr_scheduler_type: str = field(default="cosine", metadata={"help": "The learning rate schedule."})
     max_grad_norm: float = field(default=0.0, metadata={"help": "Clip the global gradient norm; 0 = never."})
     logging_steps: float = field(default=10, metadata={"help": "Log every so many steps."})
+    log_level_replica: str = field(default="error", metadata={"help": "Of processes other than the first."})
     save_total_limit: int | None = field(default=2, metadata={"help": "Checkpoints to keep."})
     report_to: None | str | list[str] = field(default="none", metadata={"help": "Integrations to report to."})
 
@@ -87,10 +95,12 @@ class SSLTrainingArguments(TrainingArguments):
     bias_lr_ratio: float = field(default=1.0, metadata={"help": "Of biases and norms, by learning_rate."})
     cached_chunk_size: int | None = field(default=None, metadata={"help": "Views that the encoder sees at a time."})
     views_on_device: bool | None = field(default=None, metadata={"help": "Make views on the training device."})
+    sync_batch_norm: bool = field(default=True, metadata={"help": "BatchNorm sees the batch of all processes."})
     channels_last: bool | None = field(default=None, metadata={"help": "Memory format of convolutions."})
     online_knn: bool = field(default=True, metadata={"help": "Report kNN accuracy when evaluating."})
     online_knn_images: int = field(default=5000, metadata={"help": "Images in the bank of the online kNN."})
     doctor: bool = field(default=True, metadata={"help": "Watch for collapse."})
+    save_minutes: float = field(default=10.0, metadata={"help": "Save at least every so many minutes; 0 = never."})
     derived: dict | str | None = field(default=None, repr=False, metadata={"help": "Not for you: what followed."})
     # Optimizer steps of an epoch, which the Trainer knows.
     steps_per_epoch: int | None = field(default=None, init=False, repr=False)
@@ -110,10 +120,13 @@ class SSLTrainingArguments(TrainingArguments):
             self._derive("lr_scheduler_kwargs", {"min_lr": self.min_learning_rate})
         if self.max_parameter_grad_norm is not None:
             self._derive("max_grad_norm", self.max_parameter_grad_norm)  # else the Trainer clips nothing
-        if self.bf16 and not self.use_cpu and not torch.accelerator.is_available():
-            self._derive("use_cpu", True)  # transformers would ask the user to say so
+        adopt_launcher()
+        if not self.use_cpu and not torch.accelerator.is_available():
+            # Unless one says so, accelerate does not join the processes of a launcher on CPUs, and bf16 is refused.
+            self._derive("use_cpu", True)
         if self.accelerator_config is None and self.dataloader_pin_memory:
             self.accelerator_config = {"non_blocking": True}  # copies to the device do not hold up the process
+        self.enable_jit_checkpoint = False  # a signal saves whatever this says, and without losing the step that runs
         eval_steps = self.eval_steps
         super().__post_init__()
         if self.eval_steps != eval_steps:

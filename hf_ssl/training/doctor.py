@@ -1,16 +1,17 @@
 """The doctor: names a failing run in words while it runs, and says what to do."""
 
 import math
-import os
 from collections.abc import Sized
+from pathlib import Path
 
 import torch
 from transformers import TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging
 
 from ..evaluation import effective_rank
+from ..nn.distributed import gather, max_over_ranks, world_size
 from ..nn.momentum import Twin
+from .checkpoints import newest_whole
 
 logger = logging.get_logger(__name__)
 
@@ -57,10 +58,13 @@ class Doctor(TrainerCallback):
             self._embeddings.pop(0)
 
     def rank(self) -> float | None:
-        """Effective rank of the remembered embeddings, or `None` when there are fewer than 16, or some not finite."""
-        if sum(map(len, self._embeddings)) < 16:
+        """
+        Effective rank of the remembered embeddings, of all processes, or `None` when there are fewer than 16, or some
+        not finite.
+        """
+        if sum(map(len, self._embeddings)) * world_size() < 16:
             return None
-        embeddings = torch.cat(self._embeddings)[-self.window :]
+        embeddings = gather(torch.cat(self._embeddings)[-self.window :])
         return float(effective_rank(embeddings)) if embeddings.isfinite().all() else None
 
     def on_step_end(self, args, state, control, model=None, **kwargs):
@@ -145,7 +149,7 @@ class Doctor(TrainerCallback):
         advice += _fields(model.config.to_dict(), _SMALLER_LOGITS)
         if state.global_step <= max(args.logging_steps, 1):
             advice.append("look for values in the data that are no numbers")
-        last = get_last_checkpoint(args.output_dir) if os.path.isdir(args.output_dir) else None
+        last, _ = newest_whole(Path(args.output_dir))
         kept = f"The last sound checkpoint is kept: {last}." if last else "There was no checkpoint yet."
         self._report("nan", f"{what} at step {state.global_step} of {state.max_steps}. {_advice(*advice)} {kept}")
 
@@ -160,8 +164,10 @@ class Doctor(TrainerCallback):
 
 
 def _finite(model) -> bool:
+    """In every process: buffers may differ between them, and all must stop together."""
     floats = [t.detach() for t in (*model.parameters(), *model.buffers()) if t.is_floating_point()]
-    return bool(torch.stack([t.float().sum() for t in floats]).isfinite().all())
+    broken = ~torch.stack([t.float().sum() for t in floats]).isfinite()
+    return not max_over_ranks(broken.any().int())
 
 
 def _of_test(name: str) -> bool:

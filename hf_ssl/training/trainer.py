@@ -1,14 +1,11 @@
 """transformers' Trainer, and the few things self-supervision adds."""
 
 from collections.abc import Sequence, Sized
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
-from transformers import ProgressCallback, TrainerState
-from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_utils import TrainOutput, get_last_checkpoint
+from transformers import ProgressCallback
 
 from ..data import ImageDataset, ImageStream, as_image_dataset
 from ..image_processing_utils import SSLImageProcessor
@@ -24,14 +21,15 @@ from .effective import effective_values
 from .memory import channels_last_pays, freed_memory_kept
 from .online import has_labels, images_with_loss, online_knn, require_best_metric, require_labels
 from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
+from .processes import join_batches, mean_logs
 from .progress import ProgressLine
-from .publishing import PublishingTrainer
+from .saving import SavingTrainer
 
 
-class SSLTrainer(PublishingTrainer):
+class SSLTrainer(SavingTrainer):
     """
-    [`~transformers.Trainer`] for models with the hooks of [`SSLPreTrainedModel`]; what it pushes is in
-    [`PublishingTrainer`].
+    [`~transformers.Trainer`] for models with the hooks of [`SSLPreTrainedModel`]; how it saves is in
+    [`SavingTrainer`].
 
     Args:
         model (`SSLPreTrainedModel`): a `...ForPreTraining`.
@@ -86,6 +84,7 @@ class SSLTrainer(PublishingTrainer):
         channels_last = args.channels_last
         if channels_last is None:
             channels_last = channels_last_pays(model, processing_class.largest_view, args.device)
+        join_batches(model, args, train_dataset)
         if channels_last:
             model.to(memory_format=torch.channels_last)
         self._outputs: dict[str, list[torch.Tensor]] = {}
@@ -163,19 +162,10 @@ class SSLTrainer(PublishingTrainer):
             self.args.scale_learning_rate()
             self.optimizer = self.own_optimizer
 
-    def train(self, resume_from_checkpoint: str | bool | None = None, *args, **kwargs):
-        """As ever; but a checkpoint of the last step is taken over as it is, without a step more."""
-        if resume_from_checkpoint is True:
-            resume_from_checkpoint = get_last_checkpoint(self.args.output_dir)
-        if resume_from_checkpoint:
-            state = TrainerState.load_from_json(str(Path(resume_from_checkpoint, TRAINER_STATE_NAME)))
-            if state.global_step == effective_values(self)["steps"]:
-                self._load_from_checkpoint(resume_from_checkpoint)
-                self.state = state
-                return TrainOutput(state.global_step, 0.0, {})
+    def train(self, *args, **kwargs):
         try:
             with freed_memory_kept():
-                return super().train(resume_from_checkpoint, *args, **kwargs)
+                return super().train(*args, **kwargs)
         except BaseException:
             self._progress.clear()
             raise
@@ -198,7 +188,7 @@ class SSLTrainer(PublishingTrainer):
 
     def log(self, logs: dict[str, float], *args, **kwargs) -> None:
         if "loss" in logs:
-            logs.update({name: torch.stack(values).mean().item() for name, values in self._outputs.items()})
+            logs.update(mean_logs(self._outputs))
             self._outputs.clear()
             rank = self.doctor.rank() if self.doctor is not None else None
             if rank is not None:
@@ -211,7 +201,7 @@ class SSLTrainer(PublishingTrainer):
     @staticmethod
     def get_optimizer_cls_and_kwargs(args, model=None):
         if not args.lars:
-            return PublishingTrainer.get_optimizer_cls_and_kwargs(args, model)
+            return SavingTrainer.get_optimizer_cls_and_kwargs(args, model)
         trust = args.lars_trust_coefficient
         return LARS, {"lr": args.learning_rate, "momentum": args.lars_momentum, "trust_coefficient": trust}
 

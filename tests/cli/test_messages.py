@@ -26,7 +26,7 @@ def test_few_steps_are_named_as_the_reason_with_the_command_that_helps(has_learn
         costs=Costs(step=0.1, read_image=0.0, embedded_image=0.0, probed_image=0.0, keeps_images=True),
         wanted_steps=3200,
         steps=steps,
-        images_a_step=32,
+        images_read_a_step=32,
         images=600,
     )
     sentence = why_little(run, SimpleNamespace(has_learnt=has_learnt))

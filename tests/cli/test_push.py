@@ -1,6 +1,7 @@
 """`hf-ssl push`, and `hf-ssl pretrain --push_to_hub`: one commit, its address, one sentence for a mistake."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -76,6 +77,7 @@ def test_pretrain_publishes_the_finished_repository(hub, photos, repository, tmp
     code, message = hf_ssl(monkeypatch, capsys, *arguments, "--hub_model_id", "me/one", "--hub_token", "hf_write")
     assert code == 2 and "finished, but not published" in message and f"hf-ssl push {run} me/one" in message
     assert len(hub.repo("me/one").history("main")) == 1
+    said = "".join(capsys.readouterr()) + message
     assert exit_code(monkeypatch, "push", run, "me/one") == 0
     files = hub.repo("me/one").find("main").files
     assert len(hub.repo("me/one").history("main")) == 2
@@ -86,4 +88,7 @@ def test_pretrain_publishes_the_finished_repository(hub, photos, repository, tmp
     assert b'from_pretrained("me/one")' in files["README.md"].content
     assert not any(b"hf_write" in file.content for file in files.values())
     assert AutoModel.from_pretrained("me/one").config.model_type == "vit"
-    assert b"hf_write" not in (run / "run.json").read_bytes()
+    written = [path for path in run.rglob("*") if path.is_file()]
+    assert {"run.json", "results.json", "training_args.bin"} <= {path.name for path in written}
+    assert not [path for path in written if b"hf_write" in path.read_bytes()]
+    assert "hf_write" not in said and "hf_write" not in " ".join(sys.argv)

@@ -126,7 +126,7 @@ def test_names_that_are_no_text_can_be_printed(tmp_path):
     for name in (b"/\xff\xfe.png", b"/line\nend.txt"):
         shutil.copy(tmp_path / "a.png", os.fsencode(tmp_path) + name)
     folder = ImageFolder(tmp_path)
-    assert folder.names(range(3)) == ["a.png", r"line\nend.txt", "??.png"]
+    assert folder.names(range(3)) == ["a.png", r"line\nend.txt", r"\xff\xfe.png"]
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""What goes wrong outside of hf_ssl, on purpose and counted: the numbers of `docs/reliability.md`."""
+"""Kills, faults of the environment, load, mutated inputs and faulty pushes: tried in numbers, counted in a page."""

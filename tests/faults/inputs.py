@@ -34,7 +34,7 @@ from .cases import RIGHT, Case, marks
 from .children import GIGABYTE, begin, bounded, run_children
 from .families import archives, pictures, released, repositories, tables, written
 from .material import make_all
-from .report import finish, partial
+from .outcome import finish, partial
 
 DEADLINE = 10.0  # seconds
 MEMORY = 2 * GIGABYTE  # beyond what the imports take

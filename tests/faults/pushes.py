@@ -39,7 +39,7 @@ from .broken_answers import BROKEN
 from .children import begin, leave, run_children
 from .families.written import make_run
 from .material import make_photos, make_repository, read_json
-from .report import finish, partial
+from .outcome import finish, partial
 
 DEADLINE = 60.0  # seconds for both pushes
 SENTENCE_AFTER = 30.0  # seconds, with the limits below: one second for an answer, waits between tries cut short

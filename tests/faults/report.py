@@ -1,75 +1,96 @@
-"""From results to a file for `docs/reliability.md`, and a histogram; an interrupted count goes on."""
+"""What a series of tries found: a JSON file that grows with every try, and with which a broken series goes on."""
 
-import argparse
 import json
 import os
 import platform
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from hf_ssl.files import write_json
 
 
-@contextmanager
-def partial(out: Path | None, seed: int) -> Iterator[tuple[list[dict], Callable[[dict], None]]]:
-    """The results of an earlier start with this seed, and what keeps and prints one more."""
-    earlier: list[dict] = []
-    if out is None:
-        yield earlier, lambda result: _say(result)
-        return
-    file = out.with_suffix(".partial")
-    if file.exists():
-        lines = [json.loads(line) for line in file.read_text().splitlines() if line.endswith("}")]
-        earlier = [line["result"] for line in lines if line["seed"] == seed]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with open(file, "a") as opened:
-
-        def keep(result: dict) -> None:
-            opened.write(json.dumps({"seed": seed, "result": result}) + "\n")
-            opened.flush()
-            _say(result)
-
-        yield earlier, keep
+def machine() -> str:
+    """In words: system, processor, cores, versions."""
+    names = [line for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
+    processor = names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()
+    return (
+        f"{platform.system()}, {processor}, {len(os.sched_getaffinity(0))} cores, Python "
+        f"{platform.python_version()}, torch {torch.__version__.partition('+')[0]}"
+    )
 
 
-def _say(result: dict) -> None:
-    if result["number"] % 100 == 0:
-        print(f"... {result['number']}", flush=True)
-    if result["verdict"] not in ("right", "refused", "equal", "named", "another picture"):
-        print(json.dumps(result), flush=True)
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
 
 
-def finish(
-    results: list[dict], args: argparse.Namespace, kind: str, right: tuple[str, ...], title: str, what: str
-) -> int:
-    """Print the histogram, write the file, and give the exit code: 1 where something is wrong."""
-    rows = []
-    for name in sorted({result[kind] for result in results}):
-        mine = [result for result in results if result[kind] == name]
-        counts = Counter(result["verdict"] for result in mine)
-        good = sum(counts[verdict] for verdict in right)
-        rows.append(
-            {"kind": name, "tried": len(mine), "right": good, **{k: counts[k] for k in sorted(counts) if k != "right"}}
-        )
-    detail = "mutator" if kind == "family" else "fault"
-    table = Counter((r[kind], r[detail], r["verdict"]) for r in results)
-    for name, inner in sorted({(a, b) for a, b, _ in table}):
-        counts = ", ".join(f"{v} {n}" for (a, b, v), n in sorted(table.items()) if (a, b) == (name, inner))
-        print(f"{name:20} {inner:44} {counts}")
-    total = {"kind": "all", "tried": sum(r["tried"] for r in rows), "right": sum(r["right"] for r in rows)}
-    verdicts = sorted({result["verdict"] for result in results} - {"right"})
-    rows = [{**row, **{v: row.get(v, 0) for v in verdicts}} for row in rows]
-    total |= {v: sum(row[v] for row in rows) for v in verdicts}
-    failures = [result for result in results if result["verdict"] not in right]
-    print(json.dumps(total))
-    if args.out is not None:
-        machine = f"{os.cpu_count()} processors, {platform.system()}, Python {platform.python_version()}"
-        seeded = f"{what} (seed {args.seed})"
-        write_json(
-            args.out,
-            {"title": title, "what": seeded, "machine": machine, "rows": [*rows, total], "failures": failures},
-        )
-        args.out.with_suffix(".partial").unlink(missing_ok=True)
-    return int(bool(failures))
+class Report:
+    """
+    The file of one series. Where it holds the beginning of the same series, that counts.
+
+    Args:
+        path (`Path`): the JSON file.
+        title (`str`): heading of its part of the page.
+        what (`str`): what was tried and what counts as right, in a sentence or two.
+        command (`str`): with which it can be tried again.
+
+    Attributes:
+        value (`dict`): `title`, `what`, `command`, `machine`; `rows`: for every kind a dict with `kind`, `tried`,
+            `right` and any further columns; `failures`: dicts with `kind`, `case` and `sentence`. `unfinished`, the
+            names of the tries so far, is there until `finish`.
+    """
+
+    def __init__(self, path: Path, title: str, what: str, command: str):
+        self.path = path
+        self.value = {"title": title, "what": what, "command": command, "machine": machine()}
+        before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if not ("unfinished" in before and all(before[name] == self.value[name] for name in self.value)):
+            before = {"rows": [], "failures": [], "unfinished": []}
+        self.value |= {name: before[name] for name in ("rows", "failures", "unfinished")}
+
+    def done(self, case: str) -> bool:
+        """Whether this try is in the file already."""
+        return case in self.value["unfinished"]
+
+    def row(self, kind: str) -> dict[str, Any]:
+        """That of a kind, made when it is not there."""
+        for row in self.value["rows"]:
+            if row["kind"] == kind:
+                return row
+        self.value["rows"].append({"kind": kind, "tried": 0, "right": 0})
+        return self.value["rows"][-1]
+
+    def add(self, kind: str, case: str, sentence: str | None = None, **columns: int | str) -> None:
+        """
+        Count one try and write the file.
+
+        Args:
+            kind (`str`): of which it is an example.
+            case (`str`): its name, by which it can be tried again.
+            sentence (`str`, *optional*): what went wrong; `None` when all was right.
+            columns: numbers are added to those of the row, texts replace them.
+        """
+        row = self.row(kind)
+        row["tried"] += 1
+        row["right"] += sentence is None
+        for name, value in columns.items():
+            row[name] = value if isinstance(value, str) else row.get(name, 0) + value
+        if sentence is not None:
+            self.value["failures"].append({"kind": kind, "case": case, "sentence": sentence})
+        self.value["unfinished"].append(case)
+        self.write()
+        print(f"{'wrong' if sentence else 'right'}  {kind}: {case}{f': {sentence}' if sentence else ''}", flush=True)
+
+    def finish(self) -> int:
+        """The series is complete; returns the number of failures."""
+        self.value.pop("unfinished", None)
+        self.write()
+        return len(self.value["failures"])
+
+    def write(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(self.path, self.value)

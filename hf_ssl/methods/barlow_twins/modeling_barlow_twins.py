@@ -30,6 +30,7 @@ class BarlowTwinsForImageClassification(SSLForImageClassification):
 
 class BarlowTwinsForPreTraining(SSLPreTrainedModel):
     config: BarlowTwinsConfig
+    zero_init_residual = True  # as in the official code
     batch_contrastive = True
 
     def __init__(self, config: BarlowTwinsConfig):

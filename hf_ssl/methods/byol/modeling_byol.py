@@ -32,6 +32,7 @@ class BYOLForImageClassification(SSLForImageClassification):
 
 class BYOLForPreTraining(SSLPreTrainedModel):
     config: BYOLConfig
+    zero_init_residual = True  # as in the official code
     normalises_batch = True
     frozen_modules = ("target",)
 

@@ -43,7 +43,7 @@ class DinoForImageClassification(SSLForImageClassification):
 class DinoForPreTraining(SSLPreTrainedModel):
     config: DinoConfig
     frozen_modules = ("backbone", "head")  # the teacher, which is what gets published
-    _keep_in_fp32_modules_strict = {"center"}
+    _keep_in_fp32_modules_strict = {"center", "center_sum", "center_batches"}
 
     def __init__(self, config: DinoConfig):
         super().__init__(config)
@@ -54,6 +54,9 @@ class DinoForPreTraining(SSLPreTrainedModel):
         if config.backbone_config.model_type == "vit" and config.student_drop_path_rate > 0:
             add_drop_path(self.student.backbone, config.student_drop_path_rate)
         self.register_buffer("center", torch.zeros(config.num_prototypes))
+        # Mean logits of the teacher since the last optimizer step, summed over so many batches.
+        self.register_buffer("center_sum", torch.zeros(config.num_prototypes), persistent=False)
+        self.register_buffer("center_batches", torch.zeros(()), persistent=False)
         self.temperature = config.warmup_teacher_temperature
         self.post_init()
 
@@ -71,7 +74,8 @@ class DinoForPreTraining(SSLPreTrainedModel):
             local_pixel_values (`torch.Tensor` of shape `(batch, crops, channels, h, w)`, *optional*): for the student.
 
         Returns:
-            [`DinoOutput`]. In training, the centre moves after the targets are made, by the mean over all processes.
+            [`DinoOutput`]. In training, the mean over all processes is kept for the centre, which moves once an
+            optimizer step, in `after_optimizer_step`.
 
         Raises:
             ValueError: when `pixel_values` does not hold at least two views.
@@ -87,7 +91,8 @@ class DinoForPreTraining(SSLPreTrainedModel):
             teacher = teacher.float()
             targets = ((teacher - self.center) / self.temperature).softmax(-1)
             if self.training:
-                self.center.lerp_(mean_over_ranks(teacher.mean((0, 1))), 1 - self.config.center_momentum)
+                self.center_sum.add_(mean_over_ranks(teacher.mean((0, 1))))
+                self.center_batches.add_(1)
             logs = {
                 "teacher_entropy": torch.special.entr(targets).sum(-1).mean(),
                 "mean_teacher_entropy": torch.special.entr(targets.mean((0, 1))).sum(),
@@ -103,7 +108,16 @@ class DinoForPreTraining(SSLPreTrainedModel):
         h = encode_crops(network.backbone, crops, self.config.pooling)
         return network.head(h.flatten(0, 1)).unflatten(0, h.shape[:2]), h
 
+    def initialize_weights(self):
+        super().initialize_weights()
+        self._forget_batches()
+
+    def _forget_batches(self) -> None:
+        self.center_sum.zero_()
+        self.center_batches.zero_()
+
     def on_step_begin(self, step: int, total_steps: int) -> None:
+        self._forget_batches()
         c = self.config
         steps = round(c.warmup_teacher_share * total_steps)
         self.temperature = warmup(step, steps, c.warmup_teacher_temperature, c.teacher_temperature)
@@ -114,7 +128,11 @@ class DinoForPreTraining(SSLPreTrainedModel):
                 if parameter is not None:
                     parameter.grad = None
 
+    @torch.no_grad()
     def after_optimizer_step(self, step: int, total_steps: int) -> None:
+        share = (1 - self.config.center_momentum) * (self.center_batches > 0)  # a tensor: nobody waits for the device
+        self.center.lerp_(self.center_sum / self.center_batches.clamp_min(1), share.to(self.center.dtype))
+        self._forget_batches()
         momentum = cosine(step, total_steps, self.config.teacher_momentum, 1.0)
         ema_(self.backbone, self.student.backbone, momentum)
         ema_(self.head, self.student.head, momentum)

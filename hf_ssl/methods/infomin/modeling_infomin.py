@@ -36,6 +36,7 @@ class InfoMinForPreTraining(SSLPreTrainedModel):
     config: InfoMinConfig
     frozen_modules = ("target",)
     same_on_every_rank = ("queue",)
+    local_batch_norm = ("backbone", "projector", "jigsaw_projector", "target")  # shuffled instead
 
     def __init__(self, config: InfoMinConfig):
         super().__init__(config)

@@ -35,6 +35,7 @@ class MoCoV2ForPreTraining(SSLPreTrainedModel):
     config: MoCoV2Config
     frozen_modules = ("target",)
     same_on_every_rank = ("queue",)
+    local_batch_norm = ("backbone", "projector", "target")  # shuffled instead
 
     def __init__(self, config: MoCoV2Config):
         super().__init__(config)

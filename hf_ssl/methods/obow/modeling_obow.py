@@ -46,6 +46,7 @@ class OBoWForPreTraining(SSLPreTrainedModel):
     config: OBoWConfig
     frozen_modules = ("teacher",)
     same_on_every_rank = ("vocabularies",)
+    local_batch_norm = ("generators",)  # which see the same words in every process
     _keep_in_fp32_modules_strict = {"vocabularies.*.rows", "vocabularies.*.min_distance"}
 
     def __init__(self, config: OBoWConfig):

@@ -42,6 +42,7 @@ class SimCLRForImageClassification(SSLForImageClassification):
 
 class SimCLRForPreTraining(SSLPreTrainedModel):
     config: SimCLRConfig
+    zero_init_residual = True  # as in the official code
     batch_contrastive = True
 
     def __init__(self, config: SimCLRConfig):

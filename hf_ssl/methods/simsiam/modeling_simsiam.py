@@ -31,6 +31,7 @@ class SimSiamForImageClassification(SSLForImageClassification):
 
 class SimSiamForPreTraining(SSLPreTrainedModel):
     config: SimSiamConfig
+    zero_init_residual = True  # as in the official code
     normalises_batch = True
     constant_lr_modules = ("predictor",)  # section 4.2: its learning rate does not decay
 

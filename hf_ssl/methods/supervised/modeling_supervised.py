@@ -28,6 +28,7 @@ class SupervisedForImageClassification(SSLForImageClassification):
 class SupervisedForPreTraining(SSLPreTrainedModel):
     config: SupervisedConfig
     forward_extras = ("labels",)
+    local_batch_norm = ("backbone",)  # as in torchvision's own training
 
     def __init__(self, config: SupervisedConfig):
         super().__init__(config)

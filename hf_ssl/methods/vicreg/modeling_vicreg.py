@@ -30,6 +30,7 @@ class VICRegForImageClassification(SSLForImageClassification):
 
 class VICRegForPreTraining(SSLPreTrainedModel):
     config: VICRegConfig
+    zero_init_residual = True  # as in the official code
     batch_contrastive = True
 
     def __init__(self, config: VICRegConfig):
