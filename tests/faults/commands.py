@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 TRACEBACK = "Traceback (most recent call last)"
 
@@ -35,6 +37,12 @@ def import_everything() -> None:
 def die_with_parent() -> None:
     """Have the system kill this process when the one that started it ends (Linux)."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def end_tidily() -> None:
+    """A signal ends this process with all that it has begun, whatever the shell that started it did with signals."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
 def unshare_mounts() -> None:
@@ -85,9 +93,21 @@ class Command:
                 with contextlib.suppress(ProcessLookupError):
                     (os.killpg if group else os.kill)(pid, signum)
 
+    def descendants(self) -> list[psutil.Process]:
+        """All processes that those of the command have started, whatever their group; torchrun gives each its own."""
+        found = []
+        for pid in self.pids:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found += psutil.Process(pid).children(recursive=True)
+        return found
+
     def kill(self) -> None:
         """End all of it."""
+        others = self.descendants()
         self.send(signal.SIGKILL, group=True)
+        for process in others:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         while self.poll() is None:
             time.sleep(0.005)
 
@@ -146,10 +166,16 @@ def _start_real(line: list[str], folder: Path, environment: dict, before: Callab
         variables.pop(name, None)
         if value is not None:
             variables[name] = value
+
+    def first() -> None:
+        die_with_parent()
+        if before is not None:
+            before()
+
     with open(folder / "log" / "stdout-0", "wb") as out, open(folder / "log" / "stderr-0", "wb") as err:
         process = subprocess.Popen(
             line, cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-            start_new_session=True, preexec_fn=before,
+            start_new_session=True, preexec_fn=first,
         )  # fmt: skip
     process.returncode = 0  # this module waits for it
     return Command([process.pid], folder / "log")

@@ -6,6 +6,7 @@ Kills a run at any of its phases, starts the same command again, and compares wi
 import argparse
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -14,6 +15,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from . import commands, hub_process
 from .lanes import in_lanes
@@ -32,7 +35,9 @@ WHAT = (
 )
 _BEGINS = {"export": "trained", "evaluation": "exported", "card": "evaluated", "push": "carded"}
 _ENDS = {"export": "exported", "evaluation": "evaluated", "card": "carded", "push": "pushed"}
-_PATIENCE = 90.0  # seconds that a run may take, and a third of it a process that was told to end
+_REPOSITORY = {"config.json", "model.safetensors", "preprocessor_config.json"}
+PUBLISHED = _REPOSITORY | {f"pretraining/{name}" for name in _REPOSITORY} | {"README.md"}
+_PATIENCE = 180.0  # seconds that a run may take, and a third of it a process that was told to end
 
 
 @dataclass(frozen=True)
@@ -129,8 +134,7 @@ class Killer:
                 last = command.output("stderr").strip().rpartition("\n")[2]
                 wrong = f"Started again, it ended with {code}: {last}" if code else "Started again, it hung."
         wrong = wrong or difference(folder / "run", whole)
-        files = {name for name in whole if name.endswith((".safetensors", "config.json")) and "checkpoint" not in name}
-        wrong = wrong or hub_process.difference(self.url, repository(folder), folder / "run", files | {"README.md"})
+        wrong = wrong or hub_process.difference(self.url, repository(folder), folder / "run", PUBLISHED)
         if wrong is None:
             shutil.rmtree(folder)
         return wrong
@@ -145,7 +149,7 @@ class Killer:
         share: float,
     ) -> bool:
         """Wait until the phase has been reached, and on into it; `False` when the command has ended before."""
-        from .runs import SAVE_STEPS, STEPS
+        from .runs import SAVE_STEPS, STEPS, is_at
 
         delay = chance.random() * share
         deadline = time.monotonic() + _PATIENCE
@@ -156,9 +160,7 @@ class Killer:
                 time.sleep(0.3 + 5 * delay)
                 break
             elif wanted.phase == "training":
-                if (run / "checkpoints" / f"checkpoint-{step}").is_dir() or (
-                    step == 0 and (run / "run.json").is_file()
-                ):
+                if is_at(run, f"checkpoint-{step}" if step else "begun"):
                     time.sleep(delay * seconds["training"] * SAVE_STEPS / STEPS)
                     break
             elif wanted.phase == "saving":
@@ -175,7 +177,10 @@ class Killer:
     def end(self, command: commands.Command, wanted: Case) -> str | None:
         """Send the signal and wait; a sentence, unless what followed was right."""
         signum = getattr(signal, wanted.signal)
-        if signum == signal.SIGKILL and len(command.pids) > 1:
+        workers = [process for process in command.descendants() if is_hf_ssl(process)]
+        if signum == signal.SIGKILL and wanted.real and wanted.processes > 1 and workers:
+            workers[wanted.number % len(workers)].kill()  # torchrun then ends the other
+        elif signum == signal.SIGKILL and len(command.pids) > 1:
             command.send(signum, command.pids[wanted.number % 2 :][:1], wanted.group)
             time.sleep(0.2)
             command.send(signal.SIGTERM)
@@ -185,6 +190,13 @@ class Killer:
         if code is None:
             return f"It had not ended {_PATIENCE / 3:.0f} seconds after {wanted.signal}."
         return said_wrong(command, torchrun=wanted.real and wanted.processes > 1)
+
+
+def is_hf_ssl(process: psutil.Process) -> bool:
+    try:
+        return "hf_ssl" in process.cmdline()
+    except psutil.Error:
+        return False
 
 
 def repository(folder: Path) -> str:
@@ -240,7 +252,7 @@ def watch(command: commands.Command, run: Path) -> dict[str, float]:
 def said_wrong(command: commands.Command, torchrun: bool = False) -> str | None:
     """A sentence, where the output holds a traceback or says that it is a bug; torchrun has tracebacks of its own."""
     text = command.output("stderr") + command.output("stdout")
-    if commands.TRACEBACK in text and (not torchrun or "hf_ssl" in text.partition(commands.TRACEBACK)[2]):
+    if commands.TRACEBACK in text and (not torchrun or re.search(r'File "[^"]*/hf_ssl/', text)):
         return f"A traceback: {text.strip().rpartition(chr(10))[2]}"
     if "This is a bug" in text:
         return next(line for line in text.splitlines() if "This is a bug" in line)
@@ -249,7 +261,7 @@ def said_wrong(command: commands.Command, torchrun: bool = False) -> str | None:
 
 def try_them(cases: Sequence[Case], lanes: int = 2):
     """Yields every case with what was wrong and the seconds that it took, as they come."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
+    commands.end_tidily()
     with hub_process.hub_process() as url, tempfile.TemporaryDirectory(prefix="kills-") as place:
         folder = Path(place)
         os.environ.update({**commands.ONE_THREAD, **hub_process.environment(url, folder / "home")})

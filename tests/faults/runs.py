@@ -43,7 +43,9 @@ def words(method: str, data: Path | str, *more: str, output: str = "run", steps:
     small = {"--config": SMALL_CONFIGS[method], "--processor": views}
     line = ["pretrain", method, "--data", str(data), "--output-dir", output, "--backbone", BACKBONES[method]]
     line += ["--image-size", "32", "--max_steps", str(steps), "--save_steps", str(SAVE_STEPS), "--use_cpu"]
-    line += ["--per_device_train_batch_size", "4", "--dataloader_num_workers", "0", "--save_total_limit", "4"]
+    line += ["--per_device_train_batch_size", "4", "--save_total_limit", "4"]
+    if "--dataloader_num_workers" not in more:
+        line += ["--dataloader_num_workers", "0"]
     for option, values in small.items():
         line += [word for name, value in values.items() for word in (option, f"{name}={json.dumps(value)}")]
     return [*line, *more]
