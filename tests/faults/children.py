@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PREPARATION = 60.0  # seconds that a case may take to make its own material
+PREPARATION = 120.0  # seconds that a case may take to make its own material
 GIGABYTE = 2**30
 
 
@@ -104,7 +104,7 @@ def _child(function: Callable[[], Any], folder: str) -> None:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")
+        sys.stdin, sys.stdout, sys.stderr = (open(i, m, closefd=False) for i, m in enumerate("rww"))
         value = function()
         os.chdir(folder)
         Path("value.json").write_text(json.dumps(value))
@@ -112,8 +112,15 @@ def _child(function: Callable[[], Any], folder: str) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
+        leave(code)
+
+
+def leave(code: int) -> None:
+    """End this process at once, whatever its parent would still do."""
+    try:
         sys.stdout.flush()
         sys.stderr.flush()
+    finally:
         os._exit(code)
 
 

@@ -50,7 +50,9 @@ def swap(data: bytes, rng: random.Random) -> bytes:
 def extreme(data: bytes, rng: random.Random) -> bytes:
     """Two, four or eight bytes as a field of a length might stand there: none, or all that fits."""
     at, width = rng.randrange(len(data)), rng.choice([2, 4, 8])
-    value = rng.choice([bytes(width), b"\xff" * width, b"\x7f" + b"\xff" * (width - 1), b"\xff" * (width - 1) + b"\x7f"])
+    value = rng.choice(
+        [bytes(width), b"\xff" * width, b"\x7f" + b"\xff" * (width - 1), b"\xff" * (width - 1) + b"\x7f"]
+    )
     return data[:at] + value + data[at + width :]
 
 

@@ -55,8 +55,11 @@ def _numpy() -> bytes:
 
 
 FOREIGN: dict[str, Callable[[], bytes]] = {
-    **{name: _by_pillow(name) for name in ("PCX", "TGA", "ICO", "ICNS", "SGI", "PDF", "DDS", "IM", "BLP", "QOI")
-       if name not in ("BLP",)},
+    **{
+        name: _by_pillow(name)
+        for name in ("PCX", "TGA", "ICO", "ICNS", "SGI", "PDF", "DDS", "IM", "BLP", "QOI")
+        if name not in ("BLP",)
+    },
     "XBM": _by_pillow("XBM", "1"),
     "MSP": _by_pillow("MSP", "1"),
     "SPIDER": _by_pillow("SPIDER", "F"),

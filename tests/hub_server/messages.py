@@ -1,7 +1,9 @@
 """A request, and its answer."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
 
 
 @dataclass
@@ -25,3 +27,11 @@ class Answer:
     body: bytes | dict | list | None = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+
+
+class BrokenAnswer(ConnectionAbortedError):
+    """In place of an answer: `send` does with the connection what it likes, and then it is closed."""
+
+    def __init__(self, send: Callable[[BaseHTTPRequestHandler], None]):
+        super().__init__("on demand")
+        self.send = send

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from .messages import Answer, Request
+from .messages import Answer, BrokenAnswer, Request
 from .routes import ROUTES, STORAGE_ROUTES
 from .store import Refusal, Repo, Store
 
@@ -87,6 +87,21 @@ class HubServer:
 
         self.faults.append(Fault(pattern, nth, 1, act, after))
 
+    def spoil(
+        self,
+        pattern: str,
+        send: Callable[[BaseHTTPRequestHandler], None],
+        nth: int = 1,
+        times: int = 1,
+        after: bool = False,
+    ) -> None:
+        """Let `send` do what it likes in place of an answer; `after`: when all that is asked for is done."""
+
+        def act():
+            raise BrokenAnswer(send)
+
+        self.faults.append(Fault(pattern, nth, times, act, after))
+
     def meanwhile(self, pattern: str, act: Callable[[], None], nth: int = 1) -> None:
         """Do something before the `nth` request that matches is answered."""
         self.faults.append(Fault(pattern, nth, 1, act, after=False))
@@ -148,8 +163,10 @@ class _Handler(BaseHTTPRequestHandler):
             answer = Answer(refusal.body, refusal.status, {"X-Error-Message": refusal.message})
             if refusal.code:
                 answer.headers["X-Error-Code"] = refusal.code
-        except ConnectionAbortedError:
+        except ConnectionAbortedError as aborted:
             self.close_connection = True
+            if isinstance(aborted, BrokenAnswer):
+                aborted.send(self)
             return
         body = answer.body
         if body is None:

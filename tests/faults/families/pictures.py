@@ -226,7 +226,12 @@ def _exif(rng: random.Random) -> bytes:
     kind = rng.choice([3, 3, 2, 5, 0, 99])
     offset = rng.choice([8, 8, 2**32 - 1, 0])
     entry = struct.pack("<HHIHH", 0x0112, kind, count, orientation, 0)
-    return b"II*\0" + struct.pack("<IH", offset, rng.choice([1, 0, 65535])) + entry + rng.choice([bytes(4), b"\x08\0\0\0"])
+    return (
+        b"II*\0"
+        + struct.pack("<IH", offset, rng.choice([1, 0, 65535]))
+        + entry
+        + rng.choice([bytes(4), b"\x08\0\0\0"])
+    )
 
 
 def _segments(data: bytes) -> tuple[list[tuple[int, int, int]], int]:
@@ -287,7 +292,9 @@ def _jpeg(rng: random.Random, data: bytes) -> tuple[str, bytes, str]:
 
 
 def _gif(rng: random.Random, data: bytes) -> tuple[str, bytes, str]:
-    way = rng.choice(["screen", "frame size", "frame outside", "code size", "no pixels", "many frames", "palette", "cut"])
+    way = rng.choice(
+        ["screen", "frame size", "frame outside", "code size", "no pixels", "many frames", "palette", "cut"]
+    )
     changed = bytearray(data)
     table = 3 * 2 ** ((data[10] & 7) + 1) if data[10] & 0x80 else 0
     at = data.index(b",", 13 + table)
@@ -394,7 +401,11 @@ def _boxes(rng: random.Random, data: bytes) -> tuple[str, bytes, str]:
     sizes = [name for name in (b"ihdr", b"ispe", b"\xff\x51") if name in data]
     way = rng.choice(["box length", "box name", "box length 64", "pixels cut", *["size"] * 2])
     changed = bytearray(data)
-    names = [name for name in (b"jp2h", b"ihdr", b"jp2c", b"ftyp", b"meta", b"iloc", b"iprp", b"ispe", b"mdat") if name in data]
+    names = [
+        name
+        for name in (b"jp2h", b"ihdr", b"jp2c", b"ftyp", b"meta", b"iloc", b"iprp", b"ispe", b"mdat")
+        if name in data
+    ]
     name = rng.choice(names)
     at = data.index(name)
     if way == "box length":
@@ -452,7 +463,9 @@ def make_bombs(folder: Path) -> None:
     header = struct.pack("<IIIHHIIIIII", 40, side, side, 1, 8, 1, 0, 0, 0, 0, 0)
     lines = (b"\xff\0" * (side // 255) + b"\0\0") * 100
     (folder / "runs.bmp").write_bytes(b"BM" + struct.pack("<IHHI", 0, 0, 0, 54 + 1024) + header + bytes(1024) + lines)
-    (folder / "tall.gif").write_bytes(b"GIF89a\xff\xff\xff\xff\x80\0\0" + bytes(6) + b",\0\0\0\0\xff\xff\xff\xff\0\2\2\x4c\1\0;")
+    (folder / "tall.gif").write_bytes(
+        b"GIF89a\xff\xff\xff\xff\x80\0\0" + bytes(6) + b",\0\0\0\0\xff\xff\xff\xff\0\2\2\x4c\1\0;"
+    )
     (folder / "frame.jpg").write_bytes(_progressive(65000, 300))
     (folder / "scans.jpg").write_bytes(_progressive(6000, 3000))
 
@@ -463,11 +476,20 @@ def _progressive(side: int, scans: int) -> bytes:
     frame = b"\xff\xc2\0\x0b\x08" + struct.pack(">HH", side, side) + b"\1\1\x11\0"
     codes = b"\xff\xc4\0\x14\0\1" + bytes(15) + b"\0" + b"\xff\xc4\0\x14\x10\1" + bytes(15) + b"\xe0"
     scan = b"\xff\xda\0\x08\1\1\0\1\x3f\0" + bytes(side * side // (64 * 2**14) + 10)
-    return b"\xff\xd8" + tables + frame + codes + b"\xff\xda\0\x08\1\1\0\0\0\0" + bytes(side // 8) + scan * scans + b"\xff\xd9"
+    return (
+        b"\xff\xd8"
+        + tables
+        + frame
+        + codes
+        + b"\xff\xda\0\x08\1\1\0\0\0\0"
+        + bytes(side // 8)
+        + scan * scans
+        + b"\xff\xd9"
+    )
 
 
 def _bomb(rng: random.Random, data: bytes, extension: str, home: Path) -> tuple:
-    file = rng.choice(sorted((home / "bombs").iterdir()))
+    file = rng.choice(sorted(f for f in (home / "bombs").iterdir() if f.suffix != ".gz"))
     meant = "picture" if file.name == "scans.jpg" else "refused"
     return f"bomb: {file.name}", file.read_bytes(), file.suffix[1:], meant
 

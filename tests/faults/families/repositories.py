@@ -373,6 +373,7 @@ def index(rng: random.Random, home: Path, known: dict) -> Case:
 
 # Configurations and image processors
 
+
 def _json(file_name: str) -> Callable[[random.Random, Path], tuple]:
     def damage(rng: random.Random, folder: Path) -> tuple:
         file = folder / file_name
