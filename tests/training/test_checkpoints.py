@@ -318,6 +318,7 @@ def _in_two_processes(rank, world, folder):
     return said, trainer.state.global_step, files, newest_whole(Path(folder))[0].name
 
 
+@pytest.mark.slow
 def test_two_processes(tmp_path):
     for said, step, files, newest in in_processes(_in_two_processes, str(tmp_path)):
         assert (
