@@ -40,7 +40,7 @@ ALLOWED = {
     "registry": UTILS | {"methods", "spelling"},
     "hub": UTILS | {"evaluation", "registry", "_version", "files", "printing", "redaction"},
     "cli": UTILS
-    | {"backbones", "hub", "training", "evaluation", "data", "registry", "spelling", "_version", "after_import"}
+    | {"nn", "backbones", "hub", "training", "evaluation", "data", "registry", "spelling", "_version", "after_import"}
     | {"files", "stopping", "printing", "redaction", "launchers"},
 }
 MAY_ASK_FOR_ATTRIBUTES = {"modeling_utils.py"}

@@ -165,7 +165,7 @@ def write_card_and_pictures(
             run=results["run"],
             figures=[f"figures/{figure.name}" for figure in figures],
             repo_id=repo_id,
-            check=results["embedding_check"],
+            check=results.get("embedding_check"),
         )
         write_text(folder.folder / CARD, card)
         write_json(folder.folder / RESULTS, results)
@@ -177,7 +177,8 @@ def _repo_id(folder: RunFolder) -> str | None:
     training = folder.state.asked["training"]
     if not training.get("push_to_hub"):
         return None
-    return folder.state.done["trained"].get("repo_id") or training["hub_model_id"]
+    asked, full = training["hub_model_id"], folder.state.done["trained"].get("repo_id") or ""
+    return full if full.rpartition("/")[2] == asked else asked  # a name without an owner is of whoever pushes
 
 
 def publish(folder: RunFolder, token: str | None) -> None:

@@ -15,11 +15,11 @@ from transformers.utils import CONFIG_NAME
 from ..data import Data, load_data
 from ..files import write_json
 from ..hub import PRETRAINING
+from ..nn.distributed import leave_the_others
 from ..printing import say
 from ..registry import get_method
 from ..training import SSLTrainer, SSLTrainingArguments
 from ..training.checkpoints import step_of
-from ..training.processes import leave_the_others
 from .assemble import Assembly, assemble
 from .env import hardware, version
 from .finish import Trained, finish, publish
@@ -179,7 +179,7 @@ def train(request: Request, folder: RunFolder, began: float) -> Assembly | None:
     }
     # Without the Trainer's own summary, which is of the last start and not of the run.
     log = [entry for entry in trainer.state.log_history if "train_runtime" not in entry]
-    results = {"run": summary, "evaluation": None, "embedding_check": None, "log": log}
+    results = {"run": summary, "evaluation": None, "log": log}
     with during("while the record of the training was written"):
         write_json(folder.folder / RESULTS, results)
         best = trainer.state.best_model_checkpoint if args.load_best_model_at_end else None

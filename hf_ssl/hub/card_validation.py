@@ -40,13 +40,13 @@ _LICENSES = set(
     "llama3.2 llama3.3 llama4 grok2-community gemma unknown other".split()
 )
 
-_LONGEST, _LONGEST_DATA = 500_000, 50_000  # characters of a card, and of its front matter
+_LONGEST, _LONGEST_DATA = 200_000, 50_000  # characters of a card, and of its front matter
 _DANGEROUS_TAG = re.compile(
     r"<\s*/?\s*(?:script|iframe|frame|object|embed|applet|form|meta|link|style|base|svg|math)\b", re.I
 )
 _HANDLER = re.compile(r"[\s/\"']on\w+\s*=", re.I)  # inside of a tag
 # Control characters, marks that turn the direction of writing, and tags that no reader sees.
-_UNSEEN = re.compile(
+UNSEEN = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\U000e0000-\U000e007f]"
 )
 
@@ -102,7 +102,7 @@ def validate_card(text: str, allow_links: bool = False) -> list[str]:
         data = front_matter(text)
     except ValueError as error:
         return [*problems, str(error)]
-    if found := _UNSEEN.search(json.dumps(data, ensure_ascii=False, default=str)):
+    if found := UNSEEN.search(json.dumps(data, ensure_ascii=False, default=str)):
         problems.append(f"There is the character {printable(found[0])} in the front matter: take it out.")
     for key in ("license", "library_name", "pipeline_tag"):
         if not isinstance(data.get(key), str):
@@ -131,7 +131,10 @@ def is_inside(path: str) -> bool:
 
 def _dangers(text: str, allow_links: bool) -> list[str]:
     problems = []
-    if found := _UNSEEN.search(html.unescape(text)):
+    # Links and pictures are none in the front matter and in the code of a run; in notes nothing is taken for code.
+    around, notes = split_notes(REGEX_YAML_BLOCK.sub("", text, count=1))
+    shown = [without_code("\n".join(around)), *notes]
+    if found := UNSEEN.search("".join([text, *map(html.unescape, shown)])):
         problems.append(f"There is the character {printable(found[0])}, which is not seen: take it out.")
     if what := secret_in(text):
         problems.append(f"There is {what}: take it out, and have it replaced where it was given out.")
@@ -142,10 +145,6 @@ def _dangers(text: str, allow_links: bool) -> list[str]:
     }.items():
         if found:
             problems.append(f"There is {what}: {' '.join(found[0].split())[:60]!r}.")
-    # Links and pictures are none in the front matter and in the code of a run; in notes nothing is taken for code.
-    body = REGEX_YAML_BLOCK.sub("", text, count=1)
-    around, notes = split_notes(body)
-    shown = [without_code("\n".join(around)), *notes]
     running, outside, elsewhere = (sum(kinds, []) for kinds in zip(*map(links, shown), strict=True))
     problems += [f"There is a link that runs code: {target[:60]!r}." for target in running[:1]]
     problems += [f"The address {target[:60]!r} lies outside of the repository." for target in outside[:1]]

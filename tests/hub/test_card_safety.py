@@ -124,11 +124,10 @@ def test_validate_card_lets_ordinary_notes_be():
 
 @pytest.mark.parametrize("character", ["\x1b[31m", "\x00", "\x9b", "\u202e", "\u2066", "\u200f", "&#x202e;"])
 def test_characters_that_are_not_seen(character):
-    shown = hostile_card(f"a{character}b")
-    assert validate_card(shown) == [] and character.strip("&#;[31m") not in shown.replace("\\\\", "")
+    assert validate_card(hostile_card(f"a{character}b")) == []
     card = hostile_card("photos")
-    for bad in (card.replace("<!-- notes -->\n", f"<!-- notes -->\n{character}\n"),):
-        assert any("which is not seen" in problem for problem in validate_card(bad))
+    bad = card.replace("<!-- notes -->\n", f"<!-- notes -->\n{character}\n")
+    assert any("which is not seen" in problem for problem in validate_card(bad))
     bad = card.replace("license: apache-2.0", 'license: apache-2.0\nlicense_name: "\\u202e"')
     assert any("in the front matter" in problem for problem in validate_card(bad))
 
@@ -146,6 +145,6 @@ def test_a_card_that_would_take_for_ever():
     for addition in (aliases, "deep: " + "[" * 4000, "when: 2024-99-99"):
         problems = validate_card(card.replace("license:", f"{addition}\nlicense:", 1))
         assert len(problems) == 1 and problems[0].startswith("The front matter is not YAML")
-    assert "more than 500000" in validate_card(card + "x" * 500_000)[0]
+    assert "more than 200000" in validate_card(card + "x" * 200_000)[0]
     for part in ("<a ", "](", "```\n", "\\", "aaaa", "[x]: ", "= ", "://", "<a =", "&#1", "<!-- notes -->"):
-        validate_card(card + part * (400_000 // len(part)))  # seconds would be felt here
+        validate_card(card + part * (50_000 // len(part)))  # seconds would be felt here

@@ -4,6 +4,7 @@ import os
 
 import pytest
 import torch
+from transformers import TrainerCallback
 
 from hf_ssl.cli.assemble import decide_as_first_process
 from hf_ssl.data import TensorImages
@@ -34,6 +35,17 @@ def build(folder, method="simclr", backbone="vit", count=24, test=None, **argume
     } | arguments  # fmt: skip
     model = build_model(method, backbone)
     return SSLTrainer(model, SSLTrainingArguments(folder, **arguments), build_processor(method), images(count), test)
+
+
+class Break(TrainerCallback):
+    """Spoils a statistic after the second step."""
+
+    def __init__(self, breaks):
+        self.breaks = breaks
+
+    def on_optimizer_step(self, args, state, control, model, **kwargs):
+        if self.breaks and state.global_step == 1:
+            model.backbone.embedder.embedder.normalization.running_mean[0] = float("nan")
 
 
 def message(action):
@@ -75,8 +87,7 @@ def what_happens(folder, rank):
         doctor, generator = Doctor(), torch.Generator().manual_seed(rank)
         doctor.observe(torch.randn(8, 4, generator=generator))
         trainer = build(folder, "moco_v2", "resnet", save_strategy="steps", save_steps=2)
-        if rank == 1:
-            trainer.model.backbone.embedder.embedder.normalization.running_mean[0] = float("nan")
+        trainer.add_callback(Break(rank == 1))
         trainer.train()
         return doctor.rank(), trainer.state.global_step, list(trainer.doctor.findings)
 
