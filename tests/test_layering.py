@@ -48,7 +48,7 @@ ALLOWED = {
     "training": UTILS | {"nn", "augment", "data", "evaluation", "hub"},
     "registry": UTILS | {"methods"},
     "hub": UTILS | CHECKS | {"evaluation", "registry"},
-    "cli": UTILS | CHECKS | {"backbones", "hub", "training", "evaluation", "data", "registry"},
+    "cli": UTILS | CHECKS | {"nn", "backbones", "hub", "training", "evaluation", "data", "registry"},
 }
 MAY_ASK_FOR_ATTRIBUTES = {"modeling_utils.py"}
 

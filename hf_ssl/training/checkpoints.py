@@ -1,18 +1,20 @@
 """Checkpoints that are whole or are not there."""
 
 import json
-import os
 import re
 import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from transformers.trainer import TRAINER_STATE_NAME
+import torch
+from safetensors import safe_open
+from transformers import TrainerState
+from transformers.trainer import TRAINER_STATE_NAME, TRAINING_ARGS_NAME
+from transformers.trainer_pt_utils import safe_globals
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from ..files import sha256, sync_folder, write_json
+from ..files import sha256, sync_folder, sync_tree, write_json
 
 MANIFEST = "manifest.json"
 _VERSION = 1
@@ -112,11 +114,11 @@ def read_state(checkpoint: Path) -> tuple[int, int]:
         ValueError: when the checkpoint does not say so.
     """
     try:
-        state = json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
-        steps = state["global_step"], state["max_steps"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        state = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
+        steps = state.global_step, state.max_steps
+    except (OSError, ValueError, TypeError, RecursionError):
         steps = (None, None)
-    if not all(isinstance(count, int) for count in steps):
+    if not all(isinstance(count, int) and count >= 0 for count in steps):
         raise ValueError(f"its {TRAINER_STATE_NAME} is damaged")
     return steps
 
@@ -128,15 +130,15 @@ def finish(aside: Path, checkpoint: Path, facts: dict[str, Any]) -> None:
     Args:
         aside (`Path`): the folder with every part.
         checkpoint (`Path`): in the same folder; what is there under this name is replaced.
-        facts (`dict`): goes into the manifest, next to the size and the SHA-256 of every file.
+        facts (`dict`): goes into the manifest, next to the size and the SHA-256 of every file that training reads.
     """
-    files = {}
-    for path in sorted(path for path in aside.rglob("*") if path.is_file()):
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
-        files[path.relative_to(aside).as_posix()] = {"size": path.stat().st_size, "sha256": sha256(path)}
-    for path in (path for path in aside.rglob("*") if path.is_dir()):
-        sync_folder(path)
+    sync_tree(aside)
+    # Nobody reads the arguments, and a checkpoint on the Hub lacks them.
+    paths = [path for path in aside.rglob("*") if path.is_file() and path.name != TRAINING_ARGS_NAME]
+    files = {
+        path.relative_to(aside).as_posix(): {"size": path.stat().st_size, "sha256": sha256(path)}
+        for path in sorted(paths)
+    }
     write_json(aside / MANIFEST, {"version": _VERSION, **facts, "files": files})
     if checkpoint.exists():
         remove(checkpoint)
@@ -205,16 +207,17 @@ def _is_scheduled(checkpoint: Path) -> bool:
 
 
 def _opens(path: Path) -> bool:
-    """Whether a file of a checkpoint has its beginning and its end."""
+    """Whether a file of a checkpoint can be read, as far as its format says so."""
     try:
         if path.suffix == ".safetensors":
             with safe_open(path, "pt"):
                 return True
         if path.suffix in (".pt", ".pth"):
-            with zipfile.ZipFile(path):
-                return True
+            with safe_globals(), zipfile.ZipFile(path) as archive:
+                torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+                return archive.testzip() is None
         if path.suffix == ".json":
             json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, SafetensorError, zipfile.BadZipFile, RecursionError):
+    except Exception:  # unpickling raises anything
         return False
     return True

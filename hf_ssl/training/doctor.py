@@ -73,10 +73,10 @@ class Doctor(TrainerCallback):
         embeddings = [part.cpu() for part in self._embeddings]
         return {"findings": self.findings, "seen": self._seen, "embeddings": embeddings, "teacher": self._teacher}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
         """The opposite of `state_dict`."""
         self.findings, self._seen = dict(state["findings"]), dict(state["seen"])
-        self._embeddings, self._teacher = list(state["embeddings"]), state["teacher"]
+        self._embeddings, self._teacher = [part.to(device) for part in state["embeddings"]], state["teacher"]
 
     def on_step_end(self, args, state, control, model=None, **kwargs):
         # Logs are rare: the weights can be lost before one says so.

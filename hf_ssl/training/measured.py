@@ -26,12 +26,12 @@ def load_measured(trainer, folder: Path) -> None:
     if not path.is_file():
         return
     device = trainer.args.device
-    measured = torch.load(path, map_location=device, weights_only=True)
-    trainer._tr_loss, trainer._globalstep_last_logged = measured["loss"], measured["logged_step"]
+    measured = torch.load(path, map_location="cpu", weights_only=True)
+    trainer._tr_loss, trainer._globalstep_last_logged = measured["loss"].to(device), measured["logged_step"]
     trainer._total_loss_scalar = -measured["loss"].item()  # `train_loss` is of the steps of one start
-    trainer._outputs.update(measured["logs"])
+    trainer._outputs.update({name: [x.to(device) for x in values] for name, values in measured["logs"].items()})
     if trainer.doctor is not None and measured["doctor"] is not None:
-        trainer.doctor.load_state_dict(measured["doctor"])
+        trainer.doctor.load_state_dict(measured["doctor"], device)
 
 
 def _name(trainer) -> str:

@@ -48,9 +48,3 @@ def mean_logs(values: Mapping[str, Sequence[torch.Tensor]]) -> dict[str, float]:
         return {}
     means = mean_over_ranks(torch.stack([torch.stack(list(of_steps)).float().mean() for of_steps in values.values()]))
     return dict(zip(values, means.tolist(), strict=True))
-
-
-def leave_the_others() -> None:
-    """From here on this process works by itself: it waits for no other, and none waits for it."""
-    if dist.is_available() and dist.is_initialized():
-        dist.destroy_process_group()

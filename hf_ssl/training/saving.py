@@ -3,6 +3,7 @@
 import shutil
 import signal
 from collections.abc import Callable, Sized
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from transformers.trainer_callback import ExportableState
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, SaveStrategy, TrainOutput
 from transformers.utils import logging
 
-from ..files import FolderLock
+from ..files import locked
 from ..stopping import Stopped
 from .agreement import Agreement
 from .checkpoints import aside_of, checkpoints_in, fault, finish, newest_whole, read_manifest, rotate, sweep
@@ -44,7 +45,6 @@ class SavingTrainer(PublishingTrainer):
         self._agreement = Agreement()
         self._interruptions = Interruptions(self._agreement)
         self.add_callback(self._interruptions)
-        self._lock: FolderLock | None = None
         self._newest: Path | None = None  # checkpoint that was saved last
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args, **kwargs) -> TrainOutput:
@@ -61,23 +61,18 @@ class SavingTrainer(PublishingTrainer):
             OSError: when a checkpoint cannot be written.
             Stopped: after a signal.
         """
-        try:
-            with self._interruptions.begin():
-                checkpoint = self._agreement.by_first(lambda: self._take_folder(resume_from_checkpoint))
-                if checkpoint is not None:
-                    state = TrainerState.load_from_json(str(Path(checkpoint, TRAINER_STATE_NAME)))
-                    if state.global_step == effective_values(self)["steps"]:
-                        return self._take_over(checkpoint, state)
-                return super().train(checkpoint, *args, **kwargs)
-        finally:
-            if self._lock is not None:
-                self._lock.release()
+        with ExitStack() as held, self._interruptions.begin():
+            checkpoint = self._agreement.by_first(lambda: self._take_folder(resume_from_checkpoint, held))
+            if checkpoint is not None:
+                state = TrainerState.load_from_json(str(Path(checkpoint, TRAINER_STATE_NAME)))
+                if state.global_step == effective_values(self)["steps"]:
+                    return self._take_over(checkpoint, state)
+            return super().train(checkpoint, *args, **kwargs)
 
-    def _take_folder(self, asked: str | bool | None) -> str | None:
+    def _take_folder(self, asked: str | bool | None, held: ExitStack) -> str | None:
         """Lock the folder for this training, and find the checkpoint that it goes on from."""
         folder = Path(self.args.output_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = FolderLock(folder)
+        held.enter_context(locked(folder))
         sweep(folder)
         if not asked:
             return None
@@ -141,6 +136,21 @@ class SavingTrainer(PublishingTrainer):
         if self.args.load_best_model_at_end and best is not None and Path(best).is_dir():
             self._load_best_model()
         return TrainOutput(state.global_step, 0.0, {})
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model=None) -> None:
+        try:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+        except RuntimeError as error:  # of tensors of another shape
+            said = " ".join(str(error).split())
+            raise ValueError(f"{resume_from_checkpoint} is of another model: {said}") from error
+
+    def _issue_warnings_after_load(self, load_result) -> None:
+        names = [*load_result.missing_keys, *load_result.unexpected_keys]
+        if names:
+            raise ValueError(
+                f"The checkpoint is of another model, as only one of the two has {names[0]}: go on with the model "
+                "that was saved, or start another run."
+            )
 
     def _load_rng_state(self, checkpoint: str) -> None:
         super()._load_rng_state(checkpoint)

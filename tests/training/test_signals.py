@@ -279,6 +279,7 @@ build(sys.argv[1], Slow(), dataloader_num_workers=2, disable_tqdm=False).train(r
 """
 
 
+@pytest.mark.slow
 def test_a_signal_to_the_whole_group(tmp_path):
     """A terminal, a scheduler and torchrun send it to the workers of the data loader too."""
     script = tmp_path / "script.py"
