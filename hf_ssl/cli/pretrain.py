@@ -181,6 +181,7 @@ def train(request: Request, folder: RunFolder, began: float) -> Assembly | None:
     log = [entry for entry in trainer.state.log_history if "train_runtime" not in entry]
     results = {"run": summary, "evaluation": None, "log": log}
     with during("while the record of the training was written"):
+        folder.folder.mkdir(parents=True, exist_ok=True)  # somebody may have removed it
         write_json(folder.folder / RESULTS, results)
         best = trainer.state.best_model_checkpoint if args.load_best_model_at_end else None
         facts = {"steps": steps, "repo_id": trainer.hub_model_id}

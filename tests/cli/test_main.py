@@ -10,6 +10,7 @@ import pytest
 from hf_ssl.cli.app import app
 from hf_ssl.cli.options import read_command_line
 from hf_ssl.registry import METHODS
+from hf_ssl.stopping import Stopped
 
 from .test_errors import exit_code
 
@@ -99,7 +100,10 @@ def stumble(monkeypatch, error):
         (MemoryError(), 2, "Lower --per_device_train_batch_size"),
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), 2, "Lower --dataloader_num_workers"),
         (PermissionError(13, "Permission denied", "/nowhere"), 2, "/nowhere: Permission denied. Check"),
+        (OSError(28, "No space left on device"), 2, "No space left on device: make room"),
+        (RuntimeError("unable to open shared memory object </torch_7> in /dev/shm"), 2, "--dataloader_num_workers 0"),
         (KeyboardInterrupt(), 130, "Interrupted"),
+        (Stopped(15, "Stopped by SIGTERM at step 3 of 4, saved in run."), 143, "at step 3 of 4, saved in run.\n"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
