@@ -130,7 +130,10 @@ def open_repository(
         targets = branches | requests
         head = targets.get(revision, info.sha)
         repository = Repository(api, repo_id, head, revision, revision in targets, {}, branches, tags)
-        repository.files = repository.files_at(head) if info.siblings else {}
+        listed = {sibling.rfilename for sibling in info.siblings or ()}
+        repository.files = repository.files_at(head) if listed else {}
+        if head == info.sha and repository.files.keys() != listed:
+            raise OSError(f"The Hub names other files of {repo_id} each time that it is asked: push again.")
         if not (overwrite or repository.is_empty or repository.is_ours):
             raise ValueError(
                 f"{repo_id} holds something that hf_ssl did not publish: choose another name, or replace it all with "

@@ -74,6 +74,7 @@ HTML = Answer(b"<html><body>Log in to this network</body></html>", 200, {"Conten
         ("GET /api/models/me/one$", HTML, "answers as no Hub does"),
         ("GET .*/refs", Answer({}), "answers as no Hub does"),
         ("GET .*/tree/", Answer([3]), "answers as no Hub does"),
+        ("GET .*/tree/", Answer([]), "names other files of me/one each time"),
         ("GET .*/tree/", Answer(b"[" * 100_000), "answers as no Hub does"),
         ("POST .*/preupload/", Answer({"files": []}), "answers as no Hub does"),
         ("POST .*/preupload/", Answer(None, 503), "busy or out of order"),
