@@ -1,24 +1,21 @@
 """Checkpoint files from anywhere, read without trust."""
 
 import argparse
-import json
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from transformers import PreTrainedModel
-from transformers.utils import (
-    SAFE_WEIGHTS_NAME,
-    WEIGHTS_INDEX_NAME,
-    WEIGHTS_NAME,
-    is_peft_available,
-)
-from transformers.utils.peft_utils import find_adapter_config_file
+from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
+
+from .config_checks import checked_config
+from .repository_files import Where, pinned
+from .weight_checks import require_fitting, require_names, weight_files
 
 _MAX_EXPANSION = 4  # what a file may unpack to, over its own size; torch stores uncompressed
 
@@ -88,67 +85,108 @@ def _require_no_bomb(path: Path, unpacked: int, size: int) -> None:
         )
 
 
-def require_own_weights(repository: str | Path, revision: str | None = None, subfolder: str = "") -> None:
-    """
-    Refuse, before anything is read, what would make `from_pretrained` leave a repository or unpickle.
+@contextmanager
+def clear_load_errors(place: str | Path) -> Iterator[None]:
+    """What transformers and safetensors raise while weights are loaded, as one `ValueError`."""
+    try:
+        yield
+    except (SafetensorError, RuntimeError, LookupError, TypeError, AttributeError, AssertionError) as error:
+        reason = " ".join((str(error).strip().splitlines() or [type(error).__name__])[0].split())
+        raise ValueError(f"The weights of {place} are damaged, or do not fit its config: {reason[:300]}") from None
 
-    The Hub's client keeps shards inside of a download by itself, so that these are looked for in folders only.
+
+def require_own_weights(auto: type, repository: str | Path, arguments: dict[str, Any]) -> Where:
+    """
+    Refuse, before anything is built, a config or weights that would make `from_pretrained` leave a repository, run
+    code or unpickle, that are out of bounds, or that do not fit each other.
 
     Args:
+        auto (`type`): of the Auto classes, or the model class that will be loaded.
         repository (`str` or `Path`): id on the Hub, or folder.
+        arguments (`dict`): those of `from_pretrained`.
+
+    Returns:
+        `dict`: those of them that say where, for the load: it then reads what was checked.
 
     Raises:
-        ValueError: for an adapter (its base model lies elsewhere), shards outside of the folder, or weights that are
-            pickled only.
+        ValueError: as in [`checked_config`], [`weight_files`] and [`require_fitting`].
+        OSError: where there is nothing.
     """
-    folder = Path(repository, subfolder)
-    adapter = (folder / "adapter_model.bin").is_file()  # a config can name it as its weights
-    if adapter or (
-        (folder.is_dir() or is_peft_available())
-        and find_adapter_config_file(str(repository), revision=revision, subfolder=subfolder)
-    ):
-        raise ValueError(f"{repository} is an adapter of another model: merge it into that model and save the whole.")
-    indices = sorted(folder.glob("*.safetensors.index.json"))  # a config can name any of them
-    for index in indices:
-        try:
-            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise ValueError(f"{index} is no index of shards: it is damaged.") from None
-        for shard in shards:
-            if not re.fullmatch(r"[\w-][\w.-]*\.safetensors", str(shard)):
-                raise ValueError(f"{index} names {shard!r}, which is no file of weights beside it: it is not loaded.")
-    pickled = [name for name in (WEIGHTS_NAME, WEIGHTS_INDEX_NAME) if (folder / name).is_file()]
-    if pickled and not indices and not (folder / SAFE_WEIGHTS_NAME).is_file():
-        raise ValueError(
-            f"{folder} holds pickled weights only ({pickled[0]}), which could run code: they are not loaded. Save "
-            f"them as {SAFE_WEIGHTS_NAME} first."
-        )
+    where = pinned(repository, arguments)
+    _require_weights(auto, repository, checked_config(repository, where), where, arguments.get("variant"))
+    return where
 
 
-def load_checked(auto: type, repository: str | Path, **where: Any) -> tuple[PreTrainedModel, list[str], list[str]]:
+def load_own(
+    load: Callable[..., Any], cls: type[PreTrainedModel], repository: str | Path, *positional: Any, **arguments: Any
+) -> Any:
+    """
+    What `from_pretrained` of a method's class returns, with the checks of [`require_own_weights`].
+
+    Args:
+        load (`Callable`): the `from_pretrained` of transformers.
+        cls (`type`): the class.
+        repository (`str` or `Path`): id on the Hub, or folder: of the method, or of an encoder to start from.
+        positional, arguments: those of `from_pretrained`.
+
+    Raises:
+        ValueError: as there, and for a checkpoint of the method whose tensors are missing or left over.
+    """
+    with_report = arguments.pop("output_loading_info", False)
+    arguments = arguments | require_own_weights(cls, repository, arguments)
+    with clear_load_errors(repository):
+        model, report = load(repository, *positional, output_loading_info=True, **arguments)
+    own = checked_config(repository, pinned(repository, arguments))
+    if isinstance(own, cls.config_class):
+        # The head of a classifier starts fresh.
+        lost = [name for name in report["missing_keys"] if not name.startswith("classifier.")]
+        if wrong := sorted({*lost, *report["unexpected_keys"]}):
+            raise ValueError(f"The weights of {repository} are missing, or left over: {listed(wrong)}.")
+    return (model, report) if with_report else model
+
+
+def _require_weights(
+    auto: type, repository: str | Path, config: PreTrainedConfig, where: Where, variant: str | None
+) -> None:
+    if issubclass(auto, PreTrainedModel) and not isinstance(config, auto.config_class):
+        auto = AutoModel  # a method that starts from the weights of an encoder
+    place = Path(repository, where.get("subfolder") or "")
+    dtype = None if config.dtype is None else str(config.dtype).removeprefix("torch.")
+    require_fitting(weight_files(repository, where, variant), auto, config, place, dtype)
+
+
+def load_checked(auto: type, repository: str | Path, **arguments: Any) -> tuple[PreTrainedModel, list[str], list[str]]:
     """
     A model from safetensors, with nothing of its repository run, and the names of weights that do not fit.
 
     Args:
         auto (`type`): of the Auto classes, or a model class.
         repository (`str` or `Path`): id on the Hub, or folder.
-        where: further arguments of `from_pretrained`, such as `subfolder`.
+        arguments: further arguments of `from_pretrained`, such as `subfolder`.
 
     Returns:
         `(PreTrainedModel, list[str], list[str])`: the model, what is missing, and what is left over.
 
     Raises:
-        ValueError: for weights that are damaged or of other shapes, and as in `require_own_weights`.
+        ValueError: for a config or weights that are damaged, do not fit each other, or as in `require_own_weights`.
+        OSError: where there is nothing.
     """
-    require_own_weights(repository, where.get("revision"), where.get("subfolder", ""))
+    where = pinned(repository, arguments)
+    place = Path(repository, where.get("subfolder") or "")
+    config = arguments.pop("config", None) or checked_config(repository, where)
     safe = {"use_safetensors": True, "trust_remote_code": False, "output_loading_info": True}
-    try:
-        model, info = auto.from_pretrained(repository, **where, **safe)
-    except (SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).strip().splitlines()[0].split())
-        place = Path(repository, where.get("subfolder", ""))
-        raise ValueError(f"The weights of {place} are damaged, or do not fit its config: {reason}") from None
-    return model, sorted(info["missing_keys"]), sorted(info["unexpected_keys"])
+    if not config.model_type.startswith("ssl_"):  # a method's class sees to it itself
+        _require_weights(auto, repository, config, where, arguments.get("variant"))
+    with clear_load_errors(place):
+        model, info = auto.from_pretrained(repository, config=config, **arguments | where | safe)
+    for name, stored, expected in sorted(info["mismatched_keys"]):
+        raise ValueError(
+            f"The weights of {place} do not fit its config.json: {name} has the shape {tuple(stored)} instead of "
+            f"{tuple(expected)}."
+        )
+    left_over = sorted(info["unexpected_keys"])
+    require_names(model, left_over, place)
+    return model, sorted(info["missing_keys"]), left_over
 
 
 def listed(names: list[str], shown: int = 10) -> str:

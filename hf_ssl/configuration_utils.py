@@ -4,9 +4,11 @@ from dataclasses import fields
 from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
+from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
+from .config_checks import require_config
 from .spelling import closest
 
 # Keywords that transformers itself passes to every config, or (`use_cache`, the Trainer) writes into it, although no
@@ -19,6 +21,8 @@ _TRANSFORMERS_KEYWORDS = {
     "torch_dtype",
     "use_cache",
 }
+# What a field of a method can be at most: a number of things, a width of a layer, a weight or a temperature.
+_LARGEST, _WIDEST, _STRONGEST = 2**31 - 1, 2**20, 1e6
 
 
 @strict
@@ -37,7 +41,8 @@ class SSLConfig(PreTrainedConfig):
             Standard deviation of the linear layers that the method adds around the encoder.
 
     Raises:
-        ValueError: for a keyword that no field has (with the nearest name) or an unknown `pooling`.
+        ValueError: for a keyword that no field has (with the nearest name), an unknown `pooling`, or a value that
+            cannot be meant.
     """
 
     sub_configs_defaults: ClassVar[dict] = {"backbone_config": SubConfigSpec(AutoConfig, model_type="vit")}
@@ -52,16 +57,11 @@ class SSLConfig(PreTrainedConfig):
         for name in kwargs:
             if name not in _TRANSFORMERS_KEYWORDS and not name.startswith("_"):
                 raise ValueError(f"{type(self).__name__} has no field {name!r}.{closest(name, known)}")
-        if isinstance(self.backbone_config, dict) and "model_type" not in self.backbone_config:
-            raise ValueError(f"{type(self).__name__}.backbone_config needs a 'model_type', such as 'vit' or 'resnet'.")
+        self._require_meant(known)
         if self.pooling not in (None, "mean"):
             raise ValueError(f"{type(self).__name__}.pooling must be None or 'mean', got {self.pooling!r}.")
         super().__post_init__(**kwargs)
-        for name in known:
-            if name.endswith("_sizes") and any(width < 1 for width in self.__dict__[name]):
-                raise ValueError(
-                    f"{type(self).__name__}.{name} are widths of at least 1, got {list(self.__dict__[name])}."
-                )
+        require_config(self.backbone_config.to_dict(), f"{type(self).__name__}.backbone_config")
         if self.initializer_range < 0:
             raise ValueError(
                 f"{type(self).__name__}.initializer_range must be at least 0, got {self.initializer_range}."
@@ -71,6 +71,27 @@ class SSLConfig(PreTrainedConfig):
                 f"{type(self).__name__}.pooling='mean' is for ViT backbones; "
                 f"{self.backbone_config.model_type!r} has an embedding of its own: leave pooling=None."
             )
+
+    def _require_meant(self, known: set[str]) -> None:
+        """Own fields and the encoder's, before anything is made of them."""
+        kind, backbone = type(self).__name__, self.backbone_config
+        if isinstance(backbone, dict):
+            model_type = backbone.get("model_type")
+            if not isinstance(model_type, str):
+                raise ValueError(f"{kind}.backbone_config needs a 'model_type', such as 'vit' or 'resnet'.")
+            if model_type.startswith("ssl_"):
+                raise ValueError(f"{kind}.backbone_config is of {model_type!r}: no native encoder.")
+            require_config(backbone, f"{kind}.backbone_config")
+        for name in known - {f.name for f in fields(PreTrainedConfig)}:
+            value = self.__dict__[name]
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            if (whole or isinstance(value, float)) and not abs(value) <= (_LARGEST if whole else _STRONGEST):
+                raise ValueError(f"{kind}.{name} must be a number that can be meant, got {value}.")
+            entries = value if isinstance(value, list | tuple) else ()
+            if name.endswith("_sizes") and not (0 < len(entries) <= 32 and all(0 < x <= _WIDEST for x in entries)):
+                raise ValueError(f"{kind}.{name} are widths of at least 1, got {list(entries)!r:.200}.")
+            if not all(abs(x) <= _LARGEST for x in entries) or len(entries) > 1000:
+                raise ValueError(f"{kind}.{name} holds numbers that cannot be meant: {list(entries)!r:.200}.")
 
     def require_above_zero(self, *names: str) -> None:
         """A `ValueError` that names the first of these fields that is not above 0."""
@@ -89,4 +110,8 @@ class SSLConfig(PreTrainedConfig):
         kind = config_dict.get("model_type", cls.model_type)
         if kind != cls.model_type:  # transformers would only warn, and leave every weight random
             raise ValueError(f"This is a checkpoint of {kind!r}, but {cls.__name__} reads {cls.model_type!r}.")
-        return super().from_dict(config_dict, **kwargs)
+        require_config(config_dict, cls.__name__)
+        try:
+            return super().from_dict(config_dict, **kwargs)
+        except (StrictDataclassError, AttributeError, LookupError, TypeError) as error:
+            raise ValueError(f"{cls.__name__}: {' '.join(str(error).split())[:300]}") from None

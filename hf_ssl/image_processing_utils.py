@@ -16,6 +16,7 @@ from .augment.finish import Finish
 from .augment.resize import one_by_one
 from .configuration_utils import closest
 from .packed_images import PackedImages
+from .processor_checks import require_processor
 
 # Written by transformers into every preprocessor_config.json.
 _SAVED_KEYS = {"image_processor_type", "processor_class", "feature_extractor_type", "auto_map", "_valid_kwargs_names"}
@@ -34,7 +35,7 @@ class SSLImageProcessor(PilBackend):
             whoever opens the files; the processor hands it on.
 
     Raises:
-        ValueError: for a keyword that is no attribute, with the nearest name.
+        ValueError: for a keyword that is no attribute, with the nearest name, and for a value out of bounds.
     """
 
     resample = PILImageResampling.BICUBIC
@@ -56,10 +57,33 @@ class SSLImageProcessor(PilBackend):
         for name in kwargs:
             if name not in known | _SAVED_KEYS:
                 raise ValueError(f"{type(self).__name__} has no attribute {name!r}.{closest(name, known)}")
+        require_processor({name: value for name, value in kwargs.items() if name in known}, type(self).__name__)
         super().__init__(**{k: v for k, v in kwargs.items() if k not in policy})
         for name, default in policy.items():
             value = kwargs.get(name, default)
             setattr(self, name, list(value) if isinstance(value, tuple) else value)
+        self._require_complete(policy)
+        try:
+            self.policies()
+        except NotImplementedError:  # the base classes draw no views
+            pass
+        except (ArithmeticError, LookupError, TypeError) as error:
+            raise ValueError(
+                f"{type(self).__name__} cannot draw views with these attributes ({type(error).__name__}: {error})."
+            ) from None
+
+    def _require_complete(self, policy: dict[str, Any]) -> None:
+        """Nothing is left out that a step needs, and views are squares."""
+        name = type(self).__name__
+        for attribute, default in policy.items():
+            if default is not None and vars(self)[attribute] is None:
+                raise ValueError(f"{name}.{attribute} must have a value, got None.")
+        if self.do_normalize and (self.image_mean is None or self.image_std is None):
+            raise ValueError(f"{name} normalises (do_normalize), which needs image_mean and image_std.")
+        side = self.crop_size if self.do_center_crop else self.size
+        if side is None or side.get("height") is None or side.get("height") != side.get("width"):
+            field = "crop_size" if self.do_center_crop else "size"
+            raise ValueError(f"{name}.{field} must be a square, with height and width, got {side}.")
 
     @classmethod
     def view_attributes(cls) -> dict[str, Any]:

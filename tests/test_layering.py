@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "hf_ssl"
 FILES = sorted(ROOT.rglob("*.py"))
 UTILS = {f"{kind}_utils" for kind in "checkpoint configuration conversion image_processing modeling recipe".split()}
+CHECKS = {"bounded_json", "repository_files", "config_checks", "processor_checks", "weight_checks", "network"}
 # Importer -> what of hf_ssl it may import. Methods are `methods.<name>`; anything may import itself.
 ALLOWED = {
     "": {"registry", "_version", "after_import", "auto_classes", "modeling_utils", "methods", "training", "hub"},
@@ -16,9 +17,15 @@ ALLOWED = {
     "after_import": set(),
     "auto_classes": {"after_import", "registry"},
     "spelling": set(),
-    "configuration_utils": {"spelling"},
+    "configuration_utils": {"spelling", "config_checks"},
     "recipe_utils": set(),
-    "checkpoint_utils": set(),
+    "bounded_json": set(),
+    "network": set(),
+    "repository_files": {"network"},
+    "config_checks": {"bounded_json", "repository_files"},
+    "processor_checks": {"bounded_json", "repository_files", "config_checks"},
+    "weight_checks": {"bounded_json", "repository_files", "config_checks"},
+    "checkpoint_utils": CHECKS,
     "conversion_utils": {"nn", "checkpoint_utils"},
     "nn": set(),
     "packed_images": set(),
@@ -28,17 +35,18 @@ ALLOWED = {
     "printing": set(),
     "augment": {"packed_images"},
     "data": {"packed_images", "printing"},
-    "evaluation": {"nn", "checkpoint_utils", "data"},
+    "evaluation": CHECKS | {"nn", "checkpoint_utils", "data"},
     "backbones": {"configuration_utils"},
     "modeling_utils": {"nn", "checkpoint_utils", "configuration_utils"},
-    "image_processing_utils": {"augment", "configuration_utils", "packed_images"},
+    "image_processing_utils": {"augment", "configuration_utils", "packed_images", "processor_checks"},
     "methods": UTILS | {"nn", "augment"},
     "training": UTILS
     | {"nn", "augment", "data", "evaluation", "hub", "packed_images", "files", "stopping"}
     | {"printing", "redaction"},
     "registry": UTILS | {"methods", "spelling"},
-    "hub": UTILS | {"evaluation", "registry", "_version", "files", "printing", "redaction"},
+    "hub": UTILS | CHECKS | {"evaluation", "registry", "_version", "files", "printing", "redaction"},
     "cli": UTILS
+    | CHECKS
     | {"backbones", "hub", "training", "evaluation", "data", "registry", "spelling", "_version", "after_import"}
     | {"files", "stopping", "printing", "redaction"},
 }

@@ -2,16 +2,19 @@
 
 from pathlib import Path
 
-from transformers import AutoConfig, AutoImageProcessor, AutoModelForPreTraining
+from transformers import AutoModelForPreTraining
 from transformers.utils import CONFIG_NAME, cached_file
 
-from ..checkpoint_utils import listed, load_checked, require_own_weights
+from ..checkpoint_utils import listed, load_checked
+from ..config_checks import checked_config
 from ..configuration_utils import SSLConfig
 from ..hub import PRETRAINING, build_card, export_pretrained
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..printing import say
+from ..processor_checks import checked_image_processor
 from ..registry import Method, method_of
+from ..repository_files import pinned
 
 
 def require_empty(output_dir: Path) -> None:
@@ -29,15 +32,14 @@ def load_method(checkpoint: str) -> tuple[Method, SSLPreTrainedModel, SSLImagePr
         OSError: when there is nothing.
     """
     subfolder = PRETRAINING if _has_method(checkpoint) else ""
-    where = {"subfolder": subfolder, "trust_remote_code": False}
-    require_own_weights(checkpoint, subfolder=subfolder)
-    config = AutoConfig.from_pretrained(checkpoint, **where)
+    where = pinned(checkpoint, {"subfolder": subfolder})
+    config = checked_config(checkpoint, where)
     if not isinstance(config, SSLConfig):
         raise ValueError(f"{checkpoint} holds a {config.model_type!r} model, no pretraining checkpoint of hf_ssl.")
-    model, missing, left_over = load_checked(AutoModelForPreTraining, checkpoint, subfolder=subfolder)
+    model, missing, left_over = load_checked(AutoModelForPreTraining, checkpoint, **where)
     if wrong := missing + left_over:
         raise ValueError(f"The weights of {checkpoint} are missing, or left over: {listed(wrong)}.")
-    return method_of(config), model, AutoImageProcessor.from_pretrained(checkpoint, **where)
+    return method_of(config), model, checked_image_processor(checkpoint, where)
 
 
 def _has_method(repository: str) -> bool:

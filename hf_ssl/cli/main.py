@@ -45,6 +45,8 @@ def _stop(signum: int, frame: FrameType | None) -> None:
 
 def _exit_code(argv: list[str]) -> int:
     after_import("transformers.utils.logging", _keep_quiet)
+    after_import("huggingface_hub.utils._http", _bound_waiting)
+    after_import("datasets.config", _bound_streaming)
     try:
         return _run(argv)
     except KeyboardInterrupt as interruption:
@@ -110,6 +112,19 @@ def _keep_quiet(logging: ModuleType) -> None:
     if not sys.warnoptions:
         for package in ("accelerate", "datasets", "huggingface_hub", "torch", "transformers"):
             warnings.filterwarnings("ignore", module=rf"{package}\b")
+
+
+def _bound_waiting(_: ModuleType) -> None:
+    """A server that is silent ends in a sentence."""
+    from ..network import bound_waiting_for_ever
+
+    bound_waiting_for_ever()
+
+
+def _bound_streaming(config: ModuleType) -> None:
+    from ..network import bound_streaming
+
+    bound_streaming(config)
 
 
 def _say(sentence: str) -> None:

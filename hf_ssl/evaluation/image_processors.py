@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from transformers import AutoImageProcessor, PreTrainedModel
+from PIL import Image
+from transformers import PreTrainedModel
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, PILImageResampling
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 from transformers.utils import IMAGE_PROCESSOR_NAME, PROCESSOR_NAME, cached_file
 
+from ..processor_checks import checked_image_processor
+from ..repository_files import pinned
 from .features import input_size_of, num_channels_of
 
 _PRETRAINING = "pretraining"
@@ -22,17 +24,36 @@ def load_image_processor(repository: str, *, revision: str | None = None, subfol
     Raises:
         ValueError: where there is none, or none that runs here.
     """
-    where: dict[str, Any] = {"revision": revision, "subfolder": subfolder, "trust_remote_code": False}
+    where = pinned(repository, {"revision": revision, "subfolder": subfolder})
     try:
-        return AutoImageProcessor.from_pretrained(repository, **where)
+        processor = checked_image_processor(repository, where)
+        _require_works(processor)
+        return processor
     except OSError:
         reason = f"it has no {IMAGE_PROCESSOR_NAME}"
-    except (ValueError, ImportError, AttributeError, TypeError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200]
+    except ValueError as error:
+        reason = " ".join(str(error).split())[:300].rstrip(".")
     raise ValueError(
         f"{repository} has no image processor that can be used here ({reason}): take that of another repository, "
         "--image-processor on the command line."
     )
+
+
+def _require_works(processor: Callable) -> None:
+    """A `ValueError` where a picture of the channels that an image processor has statistics for breaks it."""
+    mean = processor.to_dict().get("image_mean")
+    channels = len(mean) if isinstance(mean, list | tuple) else 3
+    if channels not in (1, 3):
+        return
+    picture = Image.new("L" if channels == 1 else "RGB", (64, 48))
+    try:
+        pixels = processor(images=[picture], return_tensors="pt")["pixel_values"]
+        finite = bool(pixels.isfinite().all())
+    except Exception as error:  # of a stranger's attributes, whatever they break
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"it makes nothing of a picture: {type(error).__name__}: {reason}") from None
+    if not finite:
+        raise ValueError("it makes numbers of a picture that are not finite")
 
 
 def find_image_processor(

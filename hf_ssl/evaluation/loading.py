@@ -5,18 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import (
-    MODEL_MAPPING,
-    AutoConfig,
-    AutoModel,
-    PreTrainedConfig,
-    PreTrainedModel,
-    __version__,
-)
+from transformers import MODEL_MAPPING, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.utils import CONFIG_NAME, logging
 
-from ..checkpoint_utils import listed, require_own_weights
+from ..checkpoint_utils import listed, load_checked
+from ..config_checks import checked_config
+from ..repository_files import pinned
 
 # Arguments of timm.create_model that read files; a config from outside must not name any.
 _TIMM_FILES = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}
@@ -47,32 +41,18 @@ def load_encoder(
             weights that do not fit the config.
         OSError: when there is no such repository, or no config or weights in it.
     """
-    where: dict[str, Any] = {"revision": revision, "subfolder": subfolder, "trust_remote_code": False}
-    require_own_weights(encoder, revision, subfolder)
+    where = pinned(encoder, {"revision": revision, "subfolder": subfolder})
     config = load_encoder_config(encoder, **where)
     if "mask_ratio" in config.to_dict():
         config.mask_ratio = 0.0
-    safe = {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # what does not fit is said below, in one sentence
     try:
-        model, info = AutoModel.from_pretrained(encoder, config=config, dtype=dtype or torch.float32, **where, **safe)
-    except OSError as error:
-        if "cannot be loaded with `safetensors`" not in str(error):
-            raise
-        raise ValueError(
-            f"{encoder} holds no safetensors, and pickled weights could run code: convert them."
-        ) from None
-    except SafetensorError as error:
-        raise ValueError(f"The weights of {encoder} are damaged ({error}): get them again.") from None
+        model, missing, _ = load_checked(
+            AutoModel, encoder, config=config, dtype=dtype or torch.float32, ignore_mismatched_sizes=True, **where
+        )
     finally:
         logging.set_verbosity(verbosity)
-    for name, stored, expected in sorted(info["mismatched_keys"]):
-        raise ValueError(
-            f"The weights of {encoder} do not fit its config.json: {name} has the shape {tuple(stored)} instead of "
-            f"{tuple(expected)}."
-        )
-    missing = sorted(info["missing_keys"])
     if missing and all(name.startswith("pooler.") for name in missing):
         model.pooler = None
     elif missing:
@@ -85,23 +65,12 @@ def load_encoder(
 
 def load_encoder_config(encoder: str, subfolder: str = "", **where: Any) -> PreTrainedConfig:
     """The configuration of what [`load_encoder`] takes, and the same errors for everything else."""
-    where = {"trust_remote_code": False, **where, "subfolder": subfolder}
     folder = Path(encoder, subfolder)
-    if folder.is_dir() and not (folder / CONFIG_NAME).is_file():
+    if folder.is_dir() and not (folder / CONFIG_NAME).exists():
         raise ValueError(f"{folder} holds no {CONFIG_NAME}: it is no repository of a model.")
     if not folder.is_dir() and not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", encoder):
         raise ValueError(f"There is no folder {folder}, and {encoder!r} is no id on the Hub.")
-    try:
-        config = AutoConfig.from_pretrained(encoder, **where)
-    except ValueError as error:
-        if "custom code" in str(error):
-            raise ValueError(f"{encoder} needs code of its own (auto_map), which is not run here.") from None
-        if "does not recognize this architecture" in str(error):
-            kind = re.findall(r"model type `(.*?)`", str(error))
-            raise ValueError(
-                f"{encoder} is a {' '.join(kind)!r} model, which transformers {__version__} does not know."
-            ) from None
-        raise
+    config = checked_config(encoder, pinned(encoder, {**where, "subfolder": subfolder}))
     kind = config.model_type
     if kind == "timm_wrapper":
         arguments = config.model_args or {}

@@ -20,6 +20,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from ..network import bounded_waiting
 from ..printing import printable
 from ..redaction import redacted
 
@@ -60,7 +61,8 @@ def clear_errors(repo_id: str) -> Iterator[None]:
         OSError: for a network or a Hub that fails, and when somebody else pushed at the same time.
     """
     try:
-        yield
+        with bounded_waiting():
+            yield
     except Exception as error:
         clear = _clear(error, repo_id)
         if clear is None:

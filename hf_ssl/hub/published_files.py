@@ -5,7 +5,8 @@ from pathlib import Path, PurePosixPath
 
 from transformers.utils import CONFIG_NAME, IMAGE_PROCESSOR_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
-from ..checkpoint_utils import listed, require_own_weights
+from ..checkpoint_utils import listed
+from ..weight_checks import shards_of
 from .card_validation import validate_card
 from .export import PRETRAINING
 from .push_checks import RESULTS, read_json, require_as_made, require_harmless
@@ -118,9 +119,8 @@ def _unused_weights(folder: Path, prefix: str, found: dict[str, Path]) -> list[s
     if f"{prefix}{SAFE_WEIGHTS_NAME}" in found:
         needed = {f"{prefix}{SAFE_WEIGHTS_NAME}"}
     elif f"{prefix}{SAFE_WEIGHTS_INDEX_NAME}" in found:
-        require_own_weights(folder)
-        index = read_json(found[f"{prefix}{SAFE_WEIGHTS_INDEX_NAME}"])
-        shards = {f"{prefix}{shard}" for shard in index["weight_map"].values()}
+        index = found[f"{prefix}{SAFE_WEIGHTS_INDEX_NAME}"]
+        shards = {f"{prefix}{shard}" for shard in shards_of(index).values()}
         needed = shards | {f"{prefix}{SAFE_WEIGHTS_INDEX_NAME}"}
     else:
         needed = {f"{prefix}{SAFE_WEIGHTS_NAME}"}

@@ -52,5 +52,8 @@ class DinoConfig(SSLConfig):
 
     def __post_init__(self, **kwargs):
         super().__post_init__(**kwargs)
-        self.require_above_zero("student_temperature", "teacher_temperature", "warmup_teacher_temperature")
+        self.require_above_zero(
+            "num_prototypes", "student_temperature", "teacher_temperature", "warmup_teacher_temperature"
+        )
         self.require_share("center_momentum", "teacher_momentum", "warmup_teacher_share", "freeze_prototypes_share")
+        self.require_share("student_drop_path_rate")

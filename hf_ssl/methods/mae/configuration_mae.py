@@ -44,6 +44,13 @@ class MAEConfig(SSLConfig):
                 f"MAE drops patches before the encoder, which needs a plain ViT backbone, got {kind!r}{published}."
             )
         super().__post_init__(**kwargs)
+        for name in ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"):
+            self.require_above_zero(f"decoder_{name}")
+        if self.decoder_hidden_size % self.decoder_num_attention_heads:
+            raise ValueError(
+                f"MAEConfig.decoder_hidden_size must be a multiple of decoder_num_attention_heads, got "
+                f"{self.decoder_hidden_size} and {self.decoder_num_attention_heads}."
+            )
         backbone = self.backbone_config
         if backbone.image_size % backbone.patch_size:
             raise ValueError(
