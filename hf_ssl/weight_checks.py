@@ -154,17 +154,16 @@ def require_fitting(
 
 
 def _require_dtype(tensors: dict[str, tuple[str, tuple[int, ...]]], dtype: str | None, place: str | Path) -> None:
-    """Most numbers are of the config's dtype; some may be kept in float32 beside half precision (a centre)."""
+    """All numbers are of the config's dtype; beside such, some may be kept in float32 (a centre, a memory)."""
     count = Counter()
     for kind, shape in tensors.values():
         if kind in _FLOATS:
             count[_FLOATS[kind]] += torch.Size(shape).numel()
     if not count:
         raise ValueError(f"The weights of {place} hold whole numbers only: they are no weights of a model.")
-    usual = count.most_common(1)[0][0]
-    stated = usual if dtype is None else vars(torch)[dtype]
-    for kind in (usual, *count):
-        if kind != stated and (kind == usual or kind is not torch.float32):
+    stated = count.most_common(1)[0][0] if dtype is None else vars(torch)[dtype]
+    for kind in count:
+        if kind != stated and (kind is not torch.float32 or stated not in count):
             stored, named = (str(x).removeprefix("torch.") for x in (kind, stated))
             raise ValueError(
                 f"The weights of {place} are stored in {stored}, but its config.json says {named}: get them again, or "

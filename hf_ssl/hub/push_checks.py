@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoImageProcessor, AutoModel, AutoModelForPreTraining, PreTrainedConfig, PreTrainedModel
+from transformers import AutoModel, AutoModelForPreTraining, PreTrainedConfig, PreTrainedModel
 from transformers.utils import CONFIG_NAME
 
 from ..checkpoint_utils import listed, load_checked
 from ..files import sha256
 from ..printing import printable
+from ..processor_checks import checked_image_processor
 from ..redaction import secret_in
+from ..repository_files import pinned
 from .card_check import embedding_check, same_embedding
 from .card_validation import UNSEEN
 from .export import PRETRAINING, native_image_processor, native_weights
@@ -97,8 +99,8 @@ def require_as_made(folder: Path, found: Mapping[str, Path]) -> None:
     if "export" in results:
         _require_hashes(folder, found, results["export"])
     encoder, method = _load(folder, AutoModel, ""), _load(folder, AutoModelForPreTraining, PRETRAINING)
-    processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
-    own = AutoImageProcessor.from_pretrained(folder, subfolder=PRETRAINING, trust_remote_code=False)
+    processor = checked_image_processor(folder, pinned(folder, {}))
+    own = checked_image_processor(folder, pinned(folder, {"subfolder": PRETRAINING}))
     config, weights = native_weights(method)
     differing = [
         *_differing(_fields(config), _fields(encoder.config)),
@@ -141,12 +143,6 @@ def _load(folder: Path, auto: type, subfolder: str) -> PreTrainedModel:
         raise ValueError(
             f"The weights beside {place / CONFIG_NAME} do not fit it, missing or left over are {listed(wrong)}."
         )
-    for name, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and not tensor.float().isfinite().all():
-            raise ValueError(
-                f"The weights in {place} are not finite ({name}): the training has failed. Export an earlier "
-                "checkpoint with hf-ssl export, or train again with a lower learning rate."
-            )
     return model
 
 

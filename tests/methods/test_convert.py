@@ -92,3 +92,49 @@ def test_a_missing_tensor_is_refused(official):
 @torch.no_grad()
 def test_every_method_with_a_release_is_tested():
     assert {layout().method for layout in LAYOUTS.values()} == {m for m in METHODS if METHODS[m].convert}
+
+
+@torch.no_grad()
+def test_byol_pytorch_says_what_a_file_lacks():
+    method, state = METHODS["byol"], LAYOUTS["byol, byol-pytorch"]().checkpoint
+
+    def convert(checkpoint):
+        convert_checkpoint(method.convert, method.pretraining_class, checkpoint)
+
+    for part, name in (("online_encoder.projector.", "projector"), ("online_predictor.", "predictor")):
+        with pytest.raises(ValueError, match=rf"^missing online_(encoder\.)?{name}\.0\.weight; unexpected "):
+            convert({n: t for n, t in state.items() if not n.startswith(part)})
+    with pytest.raises(ValueError, match="use_momentum=False"):
+        convert(state | {"online_encoder.projector.6.weight": torch.zeros(12, 32)})
+
+
+SPOILT = {
+    "a scalar": lambda t: torch.zeros(()),
+    "five dimensions": lambda t: torch.zeros(2, 2, 2, 2, 2),
+    "no size": lambda t: t[:0],
+    "sparse": lambda t: t.to_sparse(),
+    "complex": lambda t: t.to(torch.complex64),
+    "meta": lambda t: t.to("meta"),
+    "quantised": lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8),
+    "whole": lambda t: t.long(),
+    "NaN": lambda t: t * torch.nan,
+    "a text": lambda t: "text",
+    "a dict": lambda t: {"a": t},
+}
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("how", SPOILT)
+def test_spoilt_tensors_are_refused(how, official):
+    method = METHODS[official.method]
+    if official.method in ("barlow_twins", "vicreg") and len(official.checkpoint) > 50:
+        return  # a bare ResNet with heads of the full size: the same code, but slow
+    state = max(
+        (v for v in (official.checkpoint, *official.checkpoint.values()) if isinstance(v, dict)),
+        key=lambda v: sum(isinstance(t, torch.Tensor) for t in v.values()),
+    )
+    name = next(n for n in state if n.endswith(("1.0.conv1.weight", "blocks.0.mlp.fc1.weight")))
+    state[name] = SPOILT[how](state[name])
+    with pytest.raises(ValueError) as info:
+        convert_checkpoint(method.convert, method.pretraining_class, official.checkpoint)
+    assert 10 < len(str(info.value)) < 1500 and "Error" not in str(info.value)
