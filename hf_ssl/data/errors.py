@@ -3,3 +3,9 @@
 
 class DataError(ValueError):
     """One sentence that names the file, folder or argument at fault and says what to do about it."""
+
+    def __init__(self, sentence: str):
+        # A DataLoader makes it anew from the traceback in its worker, which ends with the sentence.
+        if sentence.startswith("Caught DataError in DataLoader worker"):
+            sentence = sentence.rpartition(f"\n{__name__}.DataError: ")[2].strip()
+        super().__init__(sentence)

@@ -92,6 +92,16 @@ def test_failures_in_workers_reach_the_main_process_and_all_subsets(damaged, con
     assert folder.same_source(part) and [s["index"] for s in other.__getitems__([0, 1])] == [0, 0]
 
 
+def test_the_end_of_all_images_is_one_sentence_from_a_worker_too(tmp_path):
+    data = load_data(classes(tmp_path, {"a": 2, "b": 2}), test_fraction=0)
+    for file in tmp_path.rglob("*.png"):
+        file.unlink()
+    with pytest.raises(
+        DataError, match=r"^None of the 4 images in .* \(a/000.png: the file is gone; .*check the files\.$"
+    ):
+        list(DataLoader(data.train, 2, collate_fn=collate_images, num_workers=1))
+
+
 @pytest.mark.parametrize("bad", [range(10), range(20, 30), range(0, 30, 3)])
 def test_the_order_decides_nothing(bad, tmp_path):
     """A third is bad, and wherever these lie, a small folder is accepted, and 0.3 of it is not."""

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hf_ssl.data import Data, TensorImages, load_data
+from hf_ssl.data import Data, DataError, TensorImages, load_data
 
 from .pictures import classes, write
 
@@ -61,3 +61,19 @@ def test_tensors_and_data_that_a_user_made(labels):
     lines = Data("mine", images, None, images.label_names, "", "").summary()
     assert lines[0] == "mine: 4 images, all to train on." and lines[2] == "Sizes: all 6 x 5 pixels; gray, 8 bits."
     assert ("2 classes" in lines[1]) == (labels is not None)
+
+
+def test_one_image_is_no_images(tmp_path):
+    for name in ("train/a/0", "train/b/0", "val/a/0", "other/0"):
+        write(tmp_path / f"{name}.png")
+    (tmp_path / "train" / "a" / "1.png").write_bytes(b"a text")
+    for name in ("x.tga", "y.ico", "z.eps"):
+        (tmp_path / name).write_bytes(b"x")
+    data = load_data(tmp_path)
+    assert "outside of the splits (1 image)" in data.left_out
+    assert "a picture format that is not read (.eps, .ico, .tga)" in data.left_out
+    assert any(line.startswith("Cannot be read: 1 image (train/a/1.png: ") for line in data.summary())
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "a.png").write_bytes(b"")
+    with pytest.raises(DataError, match="^The only image in .* cannot be read .a.png: the file is empty"):
+        load_data(tmp_path / "alone")
