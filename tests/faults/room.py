@@ -75,11 +75,9 @@ class Room:
         self.equals()
 
     def recovers(self, code: int, **options: Any) -> None:
-        """It has gone on in spite of the fault, or goes on now that it is mended."""
-        if code:
+        """It has gone on in spite of the fault, or the same command does what is missing now that it is mended."""
+        if code or runs.difference(self.run, self.whole):
             self.goes_on(**options)
-        else:
-            self.equals()
 
     def equals(self) -> None:
         wrong = runs.difference(self.run, self.whole)
@@ -126,7 +124,7 @@ def fill(folder: Path) -> Path:
 
 
 def _last(text: str) -> str:
-    return text.strip().rpartition("\n")[2][-600:]
+    return text.strip().rpartition("\n")[2][:600]
 
 
 def limited(kind: int, value: int) -> Callable[[], None]:

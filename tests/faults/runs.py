@@ -23,7 +23,16 @@ BACKBONES = {
     "obow": "resnet-nano",
 }
 METHODS = tuple(BACKBONES)
-_TIMES = ("seconds", "runtime", "per_second", "resumed_from", "continued_from", "command", "hub_model_id")
+_MAY_DIFFER = (
+    "seconds",
+    "runtime",
+    "per_second",
+    "resumed_from",
+    "continued_from",
+    "command",
+    "hub_model_id",
+    "num_workers",
+)
 
 
 def photos(folder: Path, images: int = 24, side: int = 32, names: tuple[str, str] = ("bright", "dark")) -> Path:
@@ -95,7 +104,9 @@ def outcome(run: Path) -> dict[str, str]:
         if path.is_file() and (path.suffix == ".safetensors" or path.name.endswith("config.json"))
     }
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
-    found |= {f"results.json {name}": value for name, value in _flat(results).items() if not name.endswith(_TIMES)}
+    found |= {
+        f"results.json {name}": value for name, value in _flat(results).items() if not name.endswith(_MAY_DIFFER)
+    }
     checkpoint = last_checkpoint(run)
     found["last checkpoint"] = checkpoint.name if checkpoint else "none"
     for path in checkpoint.iterdir() if checkpoint else ():
