@@ -3,7 +3,7 @@
 import argparse
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,34 @@ def require_own_weights(auto: type, repository: str | Path, arguments: dict[str,
     where = pinned(repository, arguments)
     _require_weights(auto, repository, checked_config(repository, where), where, arguments.get("variant"))
     return where
+
+
+def load_own(
+    load: Callable[..., Any], cls: type[PreTrainedModel], repository: str | Path, *positional: Any, **arguments: Any
+) -> Any:
+    """
+    What `from_pretrained` of a method's class returns, with the checks of [`require_own_weights`].
+
+    Args:
+        load (`Callable`): the `from_pretrained` of transformers.
+        cls (`type`): the class.
+        repository (`str` or `Path`): id on the Hub, or folder: of the method, or of an encoder to start from.
+        positional, arguments: those of `from_pretrained`.
+
+    Raises:
+        ValueError: as there, and for a checkpoint of the method whose tensors are missing or left over.
+    """
+    with_report = arguments.pop("output_loading_info", False)
+    arguments = arguments | require_own_weights(cls, repository, arguments)
+    with clear_load_errors(repository):
+        model, report = load(repository, *positional, output_loading_info=True, **arguments)
+    own = checked_config(repository, pinned(repository, arguments))
+    if isinstance(own, cls.config_class):
+        # The head of a classifier starts fresh.
+        lost = [name for name in report["missing_keys"] if not name.startswith("classifier.")]
+        if wrong := sorted({*lost, *report["unexpected_keys"]}):
+            raise ValueError(f"The weights of {repository} are missing, or left over: {listed(wrong)}.")
+    return (model, report) if with_report else model
 
 
 def _require_weights(

@@ -62,6 +62,10 @@ class SSLConfig(PreTrainedConfig):
             raise ValueError(f"{type(self).__name__}.pooling must be None or 'mean', got {self.pooling!r}.")
         super().__post_init__(**kwargs)
         require_config(self.backbone_config.to_dict(), f"{type(self).__name__}.backbone_config")
+        if self.initializer_range < 0:
+            raise ValueError(
+                f"{type(self).__name__}.initializer_range must be at least 0, got {self.initializer_range}."
+            )
         if self.pooling == "mean" and self.backbone_config.model_type != "vit":
             raise ValueError(
                 f"{type(self).__name__}.pooling='mean' is for ViT backbones; "
@@ -76,15 +80,13 @@ class SSLConfig(PreTrainedConfig):
             if not isinstance(model_type, str):
                 raise ValueError(f"{kind}.backbone_config needs a 'model_type', such as 'vit' or 'resnet'.")
             if model_type.startswith("ssl_"):
-                raise ValueError(
-                    f"{kind}.backbone_config is of {model_type!r}: it should be that of a native encoder."
-                )
+                raise ValueError(f"{kind}.backbone_config is of {model_type!r}: no native encoder.")
             require_config(backbone, f"{kind}.backbone_config")
         for name in known - {f.name for f in fields(PreTrainedConfig)}:
             value = self.__dict__[name]
             whole = isinstance(value, int) and not isinstance(value, bool)
-            if (whole or isinstance(value, float)) and not 0 <= value <= (_LARGEST if whole else _STRONGEST):
-                raise ValueError(f"{kind}.{name} must be a number that can be meant, at least 0, got {value}.")
+            if (whole or isinstance(value, float)) and not abs(value) <= (_LARGEST if whole else _STRONGEST):
+                raise ValueError(f"{kind}.{name} must be a number that can be meant, got {value}.")
             entries = value if isinstance(value, list | tuple) else ()
             if name.endswith("_sizes") and not (0 < len(entries) <= 32 and all(0 < x <= _WIDEST for x in entries)):
                 raise ValueError(f"{kind}.{name} are widths of at least 1, got {list(entries)!r:.200}.")

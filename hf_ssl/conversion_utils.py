@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from transformers import PreTrainedConfig, PreTrainedModel, ResNetConfig, ViTConfig
 
 from .checkpoint_utils import listed
@@ -77,7 +78,9 @@ def state_dict(checkpoint: Mapping[str, Any], *containers: str) -> dict[str, tor
 
 
 def _is_plain(value: Any) -> bool:
-    return isinstance(value, torch.Tensor) and value.layout is torch.strided and value.device.type == "cpu"
+    if not isinstance(value, torch.Tensor) or value.layout is not torch.strided or value.device.type != "cpu":
+        return False
+    return not value.is_quantized and not value.is_complex()
 
 
 def state_dicts(checkpoint: Mapping[str, Any], *containers: str) -> dict[str, torch.Tensor]:
@@ -90,8 +93,13 @@ def state_dicts(checkpoint: Mapping[str, Any], *containers: str) -> dict[str, to
     }
 
 
-def layer_widths(tensors: Mapping[str, torch.Tensor], prefix: str) -> list[int]:
-    """Outputs of the linear layers `prefix0.weight`, `prefix3.weight`, …, in order; empty when there are none."""
+def layer_widths(tensors: Mapping[str, torch.Tensor], prefix: str, required: bool = False) -> list[int]:
+    """
+    Outputs of the linear layers `prefix0.weight`, `prefix3.weight`, …, in order; empty when there are none, or a
+    `ValueError` when they are `required`.
+    """
+    if required:
+        shape_of(tensors, f"{prefix}0.weight", 2)
     matches = [(re.fullmatch(re.escape(prefix) + r"(\d+)\.weight", name), t) for name, t in tensors.items()]
     return [width for _, width in sorted((int(m[1]), len(t)) for m, t in matches if m and t.dim() == 2)]
 
@@ -109,15 +117,15 @@ def native_config(tensors: Mapping[str, torch.Tensor], prefix: str = "") -> PreT
 
 def resnet_config(tensors: Mapping[str, torch.Tensor], prefix: str = "") -> ResNetConfig:
     """Configuration of a ResNet of torchvision, told from the shapes; a `ValueError` when there is none."""
-    _require(tensors, f"{prefix}{_STEM}")
+    stem = shape_of(tensors, f"{prefix}{_STEM}", 4)
     bottleneck = f"{prefix}layer1.0.conv3.weight" in tensors
     last = "conv3" if bottleneck else "conv2"
+    shape_of(tensors, f"{prefix}layer1.0.{last}.weight", 4)
     stages = range(1, 1 + sum(f"{prefix}layer{i}.0.{last}.weight" in tensors for i in range(1, 10)))
-    stem = tensors[f"{prefix}{_STEM}"]
     return ResNetConfig(
-        num_channels=stem.shape[1],
-        embedding_size=stem.shape[0],
-        hidden_sizes=[len(tensors[f"{prefix}layer{i}.0.{last}.weight"]) for i in stages],
+        num_channels=stem[1],
+        embedding_size=stem[0],
+        hidden_sizes=[shape_of(tensors, f"{prefix}layer{i}.0.{last}.weight", 4)[0] for i in stages],
         depths=[count_layers(tensors, f"{prefix}layer{i}.") for i in stages],
         layer_type="bottleneck" if bottleneck else "basic",
         downsample_in_bottleneck=False,  # torchvision's ResNet v1.5 has the stride in the 3x3 convolution
@@ -126,17 +134,15 @@ def resnet_config(tensors: Mapping[str, torch.Tensor], prefix: str = "") -> ResN
 
 def vit_config(tensors: Mapping[str, torch.Tensor], prefix: str = "") -> ViTConfig:
     """Configuration of a ViT of timm, DINO, MAE or DeiT, told from the shapes; a `ValueError` when there is none."""
-    _require(tensors, f"{prefix}{_PATCHES}")
-    patches = tensors[f"{prefix}{_PATCHES}"]
-    width, channels, patch = patches.shape[:3]
+    width, channels, patch, _ = shape_of(tensors, f"{prefix}{_PATCHES}", 4)
     if width % 64 and width not in _HEADS:
         raise ValueError(f"the number of heads cannot be told from a width of {width}: it should be a multiple of 64")
-    grid = round((tensors[f"{prefix}pos_embed"].shape[1] - 1) ** 0.5)
+    grid = round(max(shape_of(tensors, f"{prefix}pos_embed", 3)[1] - 1, 0) ** 0.5)
     return ViTConfig(
         hidden_size=width,
         num_hidden_layers=count_layers(tensors, f"{prefix}blocks."),
         num_attention_heads=_HEADS.get(width, width // 64),
-        intermediate_size=len(tensors[f"{prefix}blocks.0.mlp.fc1.weight"]),
+        intermediate_size=shape_of(tensors, f"{prefix}blocks.0.mlp.fc1.weight", 2)[0],
         qkv_bias=f"{prefix}blocks.0.attn.qkv.bias[0]" in tensors,
         image_size=grid * patch,
         patch_size=patch,
@@ -145,9 +151,14 @@ def vit_config(tensors: Mapping[str, torch.Tensor], prefix: str = "") -> ViTConf
     )
 
 
-def _require(tensors: Mapping[str, torch.Tensor], name: str) -> None:
+def shape_of(tensors: Mapping[str, torch.Tensor], name: str, dimensions: int) -> tuple[int, ...]:
+    """The shape of a tensor; a `ValueError` where there is none of this name and of so many dimensions."""
     if name not in tensors:
         raise ValueError(f"missing {name}; unexpected {listed(list(tensors))}")
+    shape = tuple(tensors[name].shape)
+    if len(shape) != dimensions or 0 in shape:
+        raise ValueError(f"{name} has the shape {shape} instead of {dimensions} dimensions")
+    return shape
 
 
 def backbone_and_projector(checkpoint: Mapping[str, Any], source: str, ignored: tuple[str, ...] = ()) -> Conversion:
@@ -235,12 +246,15 @@ def convert_checkpoint(
         config = model_class.config_class(**conversion.config)
         with torch.device("meta"):  # nothing is allocated before the shapes are known to be those of the file
             expected = model_class(config).state_dict()
-    except (KeyError, IndexError, TypeError, RuntimeError, ZeroDivisionError) as error:
-        raise ValueError(f"its tensors do not fit together ({type(error).__name__}: {error})") from None
-    tensors, official = conversion.tensors, {}
-    for name in expected:
-        if conversion.module_of(name) is not None:
-            official[name] = conversion.official_name(name)
+        known = [name for name in expected if conversion.module_of(name) is not None]
+        official = {name: conversion.official_name(name) for name in known}
+    except KeyError as error:
+        raise ValueError(f"missing {error.args[0]}") from None
+    except (ArithmeticError, AssertionError, AttributeError, IndexError, RuntimeError, TypeError) as error:
+        raise ValueError(f"its tensors do not fit together ({error})") from None
+    except StrictDataclassError as error:
+        raise ValueError(f"its tensors make no configuration ({' '.join(str(error).split())})") from None
+    tensors = conversion.tensors
     present = {conversion.module_of(name) for name, theirs in official.items() if theirs in tensors}
     official = {n: o for n, o in official.items() if conversion.module_of(n) in present | set(conversion.required)}
     # Files from before PyTorch 0.4.1 count no batches.
@@ -253,9 +267,16 @@ def convert_checkpoint(
         for n, t in state.items()
         if _without_ones(t) != _without_ones(expected[n])
     ]
+    wrong += [
+        f"{official[n]} of {t.dtype} instead of {expected[n].dtype}"
+        for n, t in state.items()
+        if expected[n].is_floating_point() and not t.is_floating_point()
+    ]
     if missing or unexpected or wrong:
         kinds = {"missing": missing, "unexpected": unexpected, "wrong": wrong}
         raise ValueError("; ".join(f"{kind} {listed(names)}" for kind, names in kinds.items() if names))
+    if broken := [official[n] for n, t in state.items() if t.is_floating_point() and not t.float().isfinite().all()]:
+        raise ValueError(f"it holds values that are no finite numbers (NaN or infinity): {listed(broken)}")
     model = model_class(config)
     model.load_state_dict({n: t.reshape(expected[n].shape) for n, t in state.items()}, strict=False)
     fresh = sorted({n.split(".")[0] for n in expected} - {n.split(".")[0] for n in state})

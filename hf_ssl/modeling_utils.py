@@ -12,7 +12,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling, ImageClass
 from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
-from .checkpoint_utils import clear_load_errors, load_checked, require_own_weights
+from .checkpoint_utils import load_checked, load_own
 from .configuration_utils import SSLConfig
 from .nn.chunks import encode_in_chunks
 from .nn.masking import encode_tokens
@@ -36,12 +36,10 @@ class SSLOutput(ModelOutput):
 
 def build_backbone(config: PreTrainedConfig) -> PreTrainedModel:
     """The native encoder of `config`, freshly initialised, without a pooler that has weights of its own."""
-    # In the dtype that models are being made in: an encoder whose config says float16 trains in float32, too.
+    # In the dtype that models are made in: an encoder whose config says float16 trains in float32, too.
     backbone = AutoModel.from_config(config, dtype=torch.get_default_dtype())
     if backbone.main_input_name != "pixel_values":
-        raise ValueError(
-            f"A {config.model_type!r} model reads {backbone.main_input_name}: it is no encoder of images."
-        )
+        raise ValueError(f"A {config.model_type!r} model reads {backbone.main_input_name}, no images.")
     # A learnt pooler (ViT's tanh layer) would be a random projection behind the embedding: nobody trains it here.
     if has_learnt_pooler(backbone):
         backbone.pooler = None
@@ -187,13 +185,12 @@ class SSLPreTrainedModel(PreTrainedModel):
         return super().save_pretrained(save_directory, *args, save_original_format=save_original_format, **kwargs)
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path, *args, use_safetensors: bool = True, **kwargs):
-        """As ever, but pickles are not read, nor files outside of the repository, nor what does not fit together."""
-        place = pretrained_model_name_or_path
-        if isinstance(place, str | PathLike) and use_safetensors:
-            kwargs |= require_own_weights(cls, place, kwargs)
-        with clear_load_errors(place):
-            return super().from_pretrained(place, *args, use_safetensors=use_safetensors, **kwargs)
+    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
+        """As ever, but no pickles, no files outside of the repository, and nothing that does not fit together."""
+        load, place = super().from_pretrained, pretrained_model_name_or_path
+        if isinstance(place, str | PathLike) and kwargs.setdefault("use_safetensors", True):
+            return load_own(load, cls, place, *args, **kwargs)
+        return load(place, *args, **kwargs)
 
     @classmethod
     def from_backbone(cls, backbone: str | PreTrainedModel, config: SSLConfig | Mapping | None = None, **kwargs):
@@ -256,7 +253,7 @@ class SSLPreTrainedModel(PreTrainedModel):
                 arguments of `forward`; made anew by every `iter`, and free if not iterated.
         """
 
-    # Pure functions of (step, total_steps), so that resuming needs no extra state.
+    # Pure functions of (step, total_steps): resuming needs no extra state.
     def on_step_begin(self, step: int, total_steps: int) -> None: ...
     def before_optimizer_step(self, step: int, total_steps: int) -> None: ...
     def after_optimizer_step(self, step: int, total_steps: int) -> None: ...

@@ -7,6 +7,8 @@ from huggingface_hub import is_offline_mode
 from transformers.utils import cached_file
 from transformers.utils.hub import resolve_revision
 
+from .network import bounded_waiting
+
 Where = dict[str, Any]
 # Arguments of `from_pretrained` that say which files of a repository are meant, and how they are fetched.
 WHERE = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")
@@ -21,7 +23,8 @@ def pinned(repository: str | Path, arguments: dict[str, Any]) -> Where:
     where = {name: arguments[name] for name in WHERE if arguments.get(name) is not None}
     if not Path(repository).exists():
         quick = {name: where[name] for name in ("token", "local_files_only", "cache_dir") if name in where}
-        revision = resolve_revision(str(repository), where.get("revision"), **quick)
+        with bounded_waiting():
+            revision = resolve_revision(str(repository), where.get("revision"), **quick)
         where |= {} if revision is None else {"revision": revision}
     return where
 
@@ -48,7 +51,8 @@ def find_file(repository: str | Path, name: str, where: Where, required: bool = 
         "_raise_exceptions_for_missing_entries": False,
         "_raise_exceptions_for_connection_errors": not offline,
     }
-    found = cached_file(str(repository), name, **where, **({} if required else quiet))
+    with bounded_waiting():
+        found = cached_file(str(repository), name, **where, **({} if required else quiet))
     return None if found is None else Path(found)
 
 

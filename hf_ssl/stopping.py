@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from types import FunctionType
 
 _TWICE = 2.0  # seconds: launchers and terminals send one signal several times at once
 # A user, a terminal that is closed, a scheduler: what ends a process that does nothing about it.
@@ -24,16 +25,6 @@ class Stopped(KeyboardInterrupt):
     def __init__(self, signum: int, message: str):
         super().__init__(message)
         self.signum = signal.Signals(signum)
-
-
-def stop_at_once(signum: int, frame) -> None:
-    """
-    A handler of signals, for what has nothing to save.
-
-    Raises:
-        Stopped: always.
-    """
-    raise Stopped(signum, f"Stopped by {signal.Signals(signum).name}.")
 
 
 class CaughtSignals:
@@ -57,9 +48,8 @@ class CaughtSignals:
 
     def __enter__(self) -> "CaughtSignals":
         if threading.current_thread() is threading.main_thread():
-            ends = (signal.SIG_DFL, signal.default_int_handler, stop_at_once)
-            self._before = {number: signal.getsignal(number) for number in _SIGNALS}
-            self._before = {number: handler for number, handler in self._before.items() if handler in ends}
+            handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+            self._before = {number: handler for number, handler in handlers.items() if _ends_a_process(handler)}
             for number in self._before:
                 signal.signal(number, self._caught)
         return self
@@ -69,6 +59,18 @@ class CaughtSignals:
             signal.signal(number, handler)
         if self.signum and kind is None:
             signal.raise_signal(self.signum)
+
+    def leave_workers_to_their_loader(self) -> None:
+        """
+        Until the end of the `with` block, the end of a worker is found by torch's data loader when it waits for the
+        next batch, and not raised by its handler of SIGCHLD wherever the program is, in the middle of a step.
+        """
+        if not self._before or os.name != "posix":
+            return
+        handler = signal.getsignal(signal.SIGCHLD)
+        if isinstance(handler, FunctionType) and handler.__module__ == "torch.utils.data._utils.signal_handling":
+            self._before[signal.SIGCHLD] = handler
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
     def _caught(self, number: int, frame) -> None:
         if os.getpid() != self._process:
@@ -80,3 +82,36 @@ class CaughtSignals:
         elif not self.signum:
             self.signum = number
             self._on_signal(number)
+
+
+def _ends_a_process(handler: Callable | int | None) -> bool:
+    """Whether a handler is that of the system, of Python, or of hf_ssl, and not of whoever uses them."""
+    ours = isinstance(handler, FunctionType) and handler.__module__.partition(".")[0] == __package__
+    return ours or handler in (signal.SIG_DFL, signal.default_int_handler)
+
+
+class InWorker:
+    """
+    What a worker of a data loader does first: it leaves signals to its parent, which may need it to end the step. A
+    launcher or a scheduler sends them to every process of a job. After SIGTERM it lives for two minutes at most, so
+    that one that hangs does not outlive its parent.
+
+    Args:
+        then (callable, *optional*): a `worker_init_fn` to go on with.
+    """
+
+    def __init__(self, then: Callable[[int], None] | None):
+        self.then = then
+
+    def __call__(self, worker_id: int) -> None:
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        if os.name == "posix":
+            signal.signal(signal.SIGTERM, _end_later)
+        if self.then is not None:
+            self.then(worker_id)
+
+
+def _end_later(number: int, frame) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    signal.alarm(120)

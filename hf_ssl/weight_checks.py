@@ -107,7 +107,9 @@ def header_of(file: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
             facts = opened.metadata() or {}
     except (SafetensorError, RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:
         reason = _first_line(error)
-        raise ValueError(f"The weights in {file} are damaged, or do not fit its config: {reason}.") from None
+        raise ValueError(
+            f"The weights in {file} are damaged, or do not fit its config: get them again ({reason})."
+        ) from None
     if not header:
         raise ValueError(f"{file} holds no tensors.")
     if facts.get("format") not in (None, "pt"):

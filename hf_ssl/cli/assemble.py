@@ -23,6 +23,7 @@ from ..registry import Method
 from ..training import SSLTrainingArguments, merge_arguments
 from ..training.batches import settle_batch, steps_in_epoch
 from ..training.online import require_labels
+from ..training.processes import require_same
 from . import plan
 from .build import base_config, build_model, build_processor, build_training_arguments, size_of
 from .plan import Choice, Costs, Situation
@@ -141,6 +142,8 @@ def assemble(
     if budgeted:  # the number of steps follows when they have been timed
         training = merge_arguments(training, {"max_steps": decided.get("max_steps") or 2})
     args = build_training_arguments(training, explicit, checkpoints, data, on_cpu)
+    require_same("number of images", images)
+    require_same("run in the output folder", "one to go on with" if decided else "a new one")
 
     names = data.train.label_names
     model, base_model = build_model(

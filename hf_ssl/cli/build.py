@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import MODEL_MAPPING, AutoConfig, AutoImageProcessor, PreTrainedConfig, PreTrainedModel, set_seed
+from transformers import MODEL_MAPPING, PreTrainedConfig, PreTrainedModel, set_seed
 
 from ..backbones import backbone_config
+from ..bounded_json import parse_json
 from ..configuration_utils import closest
 from ..data import Data
 from ..evaluation.loading import load_encoder_config
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel, build_backbone, forward_backbone
+from ..processor_checks import checked_image_processor
 from ..recipe_utils import Recipe
 from ..registry import Method
+from ..repository_files import pinned
 from ..training import SSLTrainingArguments, merge_arguments
 
 # Encoders with a table of positions that can be interpolated to another size of image once and for all.
@@ -26,13 +29,15 @@ _RESIZED = ("deit", "vit", "vit_mae", "vit_msn")
 
 
 def parse_values(pairs: dict[str, str]) -> dict[str, Any]:
-    """Values as JSON where they are JSON (numbers, lists, true), else as text."""
+    """Values as JSON where they are JSON (numbers, lists, true), else as text; a `ValueError` out of all bounds."""
     values = {}
     for name, text in pairs.items():
         try:
-            values[name] = json.loads(text)
+            values[name] = parse_json(text)
         except json.JSONDecodeError:
             values[name] = text
+        except ValueError as error:
+            raise ValueError(f"{name}={text[:100]} {error}.") from None
     return values
 
 
@@ -135,7 +140,7 @@ def build_model(
     if backbone == recipe.backbone:
         native.update(recipe.encoder)
     if "pooling" in values and "pooling" not in config:  # a recipe speaks of a ViT; others pool by themselves
-        if (native or AutoConfig.from_pretrained(backbone, trust_remote_code=False)).model_type != "vit":
+        if (native or load_encoder_config(backbone)).model_type != "vit":
             del values["pooling"]
     try:
         if native is None:
@@ -214,7 +219,7 @@ def require_sizes(model: SSLPreTrainedModel, image_size: int, others: set[int]) 
 def normalisation_of(encoder: str) -> dict[str, Any]:
     """Mean and standard deviation that an encoder expects, as far as its repository has an image processor."""
     try:
-        values = AutoImageProcessor.from_pretrained(encoder, trust_remote_code=False).to_dict()
-    except (OSError, ValueError, ImportError, KeyError):
+        values = checked_image_processor(encoder, pinned(encoder, {})).to_dict()
+    except OSError:
         return {}
     return {name: values[name] for name in ("image_mean", "image_std") if values.get(name) is not None}

@@ -1,13 +1,11 @@
 """`hf-ssl card`: write the card of a repository again, from what lies in it."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from transformers.utils import CONFIG_NAME
 
 from ..evaluation import load_encoder, load_image_processor
-from ..files import write_text
+from ..files import locked, write_text
 from ..hub import (
     PRETRAINING,
     build_card,
@@ -19,11 +17,24 @@ from ..hub import (
 from ..hub.card_check import same_embedding
 from ..hub.card_sections import CAPTIONS
 from ..hub.card_validation import front_matter
+from ..hub.push_checks import read_results
 from ..printing import say
 from .export import load_method
+from .paths import require_path
 
 
-def run(folder: Path, license: str | None, repo_id: str | None) -> None:
+def run(folder: Path, license: str | None, repo_id: str | None, allow_links: bool = False) -> None:
+    require_path(folder, "The repository")
+    with locked(folder):
+        write_again(folder, license, repo_id, allow_links)
+    say(f"Wrote {folder / 'README.md'}.")
+
+
+def write_again(folder: Path, license: str | None, repo_id: str | None, allow_links: bool = False) -> None:
+    """
+    Raises:
+        ValueError: when the folder is no repository, or its parts do not belong together; the card stays as it is.
+    """
     if not all((folder / part / CONFIG_NAME).is_file() for part in ("", PRETRAINING)):
         raise ValueError(
             f"{folder} is no repository of hf_ssl: it needs a {CONFIG_NAME} at its root and one in {PRETRAINING}/."
@@ -57,11 +68,10 @@ def run(folder: Path, license: str | None, repo_id: str | None) -> None:
         raise ValueError(
             f"{folder / 'results.json'} is not what a run writes ({reason}): mend or remove it."
         ) from None
-    problems = validate_card(card)
+    problems = validate_card(card, allow_links)
     if problems:
         raise ValueError(f"The card of {folder} would not be sound, and stays as it is: {' '.join(problems)}")
     write_text(readme, card)
-    say(f"Wrote {readme}.")
 
 
 def licence_of(readme: Path, card: str | None) -> str:
@@ -72,18 +82,6 @@ def licence_of(readme: Path, card: str | None) -> str:
         return str(front_matter(card)["license"])
     except (KeyError, ValueError):
         raise ValueError(f"{readme} states no licence of the weights: name it with --license.") from None
-
-
-def read_results(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is no JSON ({error}): mend or remove it.") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"{path} is not what a run writes: mend or remove it.")
-    return found
 
 
 def figures_in(folder: Path) -> list[str]:

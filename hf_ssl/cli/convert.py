@@ -1,17 +1,17 @@
 """`hf-ssl convert`: from a public checkpoint of somebody else to a repository."""
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 from ..checkpoint_utils import read_checkpoint
 from ..conversion_utils import convert_checkpoint
+from ..files import sha256
 from ..hub import build_card, export_pretrained
 from ..hub.card import END_NOTES, NOTES
 from ..printing import say
-from ..registry import METHODS, get_method
+from ..registry import METHODS, Method, get_method
 from .assemble import build_processor
-from .export import require_empty
+from .export import empty_folder
 from .paths import require_path
 
 
@@ -21,7 +21,11 @@ def run(name: str, file: Path, output_dir: Path) -> None:
         known = ", ".join(m.name for m in METHODS.values() if m.convert)
         raise ValueError(f"There is no public checkpoint of {method.title} for PyTorch. There are some of: {known}.")
     require_path(file, "The checkpoint")
-    require_empty(output_dir)
+    with empty_folder(output_dir):
+        convert(method, file, output_dir)
+
+
+def convert(method: Method, file: Path, output_dir: Path) -> None:
     checkpoint = read_checkpoint(file)
     try:
         model, conversion, fresh = convert_checkpoint(method.convert, method.pretraining_class, checkpoint)
@@ -32,7 +36,7 @@ def run(name: str, file: Path, output_dir: Path) -> None:
     size = native.get("image_size") or method.image_processor_class().inference_size
     recipe = replace(paper, processor=paper.processor | conversion.processor)
     processor = build_processor(method, recipe, {}, size, model)
-    notes = f"Converted from `{file.name}` (SHA-256 `{_digest(file)}`), in the layout of {conversion.source}."
+    notes = f"Converted from `{file.name}` (SHA-256 `{sha256(file)}`), in the layout of {conversion.source}."
     if fresh:
         notes += f" It has no {', '.join(fresh)}: as in a new run."
     card = build_card(
@@ -52,11 +56,3 @@ def run(name: str, file: Path, output_dir: Path) -> None:
         f"Wrote {output_dir}: AutoModel.from_pretrained({str(output_dir)!r}) gives the encoder. The licence of the "
         f"weights is that of {conversion.source}: state it in README.md before you publish."
     )
-
-
-def _digest(file: Path) -> str:
-    digest = hashlib.sha256()
-    with open(file, "rb") as stream:
-        while part := stream.read(1 << 20):
-            digest.update(part)
-    return digest.hexdigest()

@@ -1,5 +1,7 @@
 """`hf-ssl export`: from a checkpoint to a repository."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from transformers import AutoModelForPreTraining
@@ -8,7 +10,10 @@ from transformers.utils import CONFIG_NAME, cached_file
 from ..checkpoint_utils import listed, load_checked
 from ..config_checks import checked_config
 from ..configuration_utils import SSLConfig
+from ..files import LOCK, locked
 from ..hub import PRETRAINING, build_card, export_pretrained
+from ..hub.export import is_unfinished, sweep_exports
+from ..hub.published_files import is_written_by_us
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..printing import say
@@ -17,10 +22,22 @@ from ..registry import Method, method_of
 from ..repository_files import pinned
 
 
-def require_empty(output_dir: Path) -> None:
-    """A `ValueError` when something stands at `output_dir` already."""
-    if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
+@contextmanager
+def empty_folder(output_dir: Path) -> Iterator[None]:
+    """
+    Have a new folder for this process alone, or an empty one, or one in which an export was killed.
+
+    Raises:
+        ValueError: when something else stands at `output_dir` already, or another process writes there.
+    """
+    found = {path.name for path in output_dir.iterdir()} - {LOCK} if output_dir.is_dir() else set()
+    if any(is_unfinished(name) for name in found):  # then some of it may be in its place already
+        found = {name for name in found if not (is_unfinished(name) or name == PRETRAINING or is_written_by_us(name))}
+    if found or (output_dir.exists() and not output_dir.is_dir()):
         raise ValueError(f"{output_dir} is not an empty folder: choose another place for the repository.")
+    with locked(output_dir):
+        sweep_exports(output_dir)
+        yield
 
 
 def load_method(checkpoint: str) -> tuple[Method, SSLPreTrainedModel, SSLImageProcessor]:
@@ -51,8 +68,8 @@ def _has_method(repository: str) -> bool:
 
 
 def run(checkpoint: str, output_dir: Path) -> None:
-    require_empty(output_dir)
-    method, model, processor = load_method(checkpoint)
-    card = build_card(method, model, processor, results=None, run=None, figures=[])
-    export_pretrained(model, processor, output_dir, card)
+    with empty_folder(output_dir):
+        method, model, processor = load_method(checkpoint)
+        card = build_card(method, model, processor, results=None, run=None, figures=[])
+        export_pretrained(model, processor, output_dir, card)
     say(f"Wrote {output_dir}: AutoModel.from_pretrained({str(output_dir)!r}) gives the encoder.")

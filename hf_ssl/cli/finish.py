@@ -19,7 +19,7 @@ from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..printing import say
 from ..registry import get_method
-from .card import run as write_card_again
+from .card import write_again as write_card_again
 from .export import load_method
 from .interruptions import during, same_command
 from .mistakes import mistake, one_line
@@ -110,6 +110,7 @@ def reason_of(error: Exception) -> str:
 
 
 def export(folder: RunFolder, trained: Trained, results: dict[str, Any]) -> None:
+    vars(trained.model.config).pop("use_cache", None)  # the Trainer sets it, and a checkpoint loses it
     try:
         export_pretrained(trained.model, trained.processor, folder.folder)
         results["export"] = exported_hashes(folder.folder)
@@ -164,7 +165,7 @@ def write_card_and_pictures(
             run=results["run"],
             figures=[f"figures/{figure.name}" for figure in figures],
             repo_id=repo_id,
-            check=results["embedding_check"],
+            check=results.get("embedding_check"),
         )
         write_text(folder.folder / CARD, card)
         write_json(folder.folder / RESULTS, results)
@@ -176,7 +177,8 @@ def _repo_id(folder: RunFolder) -> str | None:
     training = folder.state.asked["training"]
     if not training.get("push_to_hub"):
         return None
-    return folder.state.done["trained"].get("repo_id") or training["hub_model_id"]
+    asked, full = training["hub_model_id"], folder.state.done["trained"].get("repo_id") or ""
+    return full if full.rpartition("/")[2] == asked else asked  # a name without an owner is of whoever pushes
 
 
 def publish(folder: RunFolder, token: str | None) -> None:

@@ -21,7 +21,7 @@ from .mistakes import mistake, one_line
 from .options import read_command_line
 
 _DEBUG, _COMPLETE = "HF_SSL_TRACEBACK", "_HF_SSL_COMPLETE"
-_LATER = 3  # seconds
+_LATER = 20  # seconds
 _WITHOUT_COMMAND = ("--version", "--install-completion", "--show-completion")
 
 
@@ -34,12 +34,15 @@ def main() -> None:
     traceback follows. Standard output that cannot be written does not end a pretraining.
     """
     argv = command_line() or ["--help"]
-    before = signal.signal(signal.SIGTERM, _stop)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    if before[signal.SIGTERM] != signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, _stop)
     try:
         with lasting_streams(output=argv[0] == "pretrain"):
             sys.exit(_exit_code(argv))
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
@@ -48,11 +51,15 @@ def _stop(signum: int, frame: FrameType | None) -> None:
 
 def _exit_code(argv: list[str]) -> int:
     after_import("transformers.utils.logging", _keep_quiet)
+    after_import("huggingface_hub.utils._http", _bound_waiting)
+    after_import("datasets.config", _bound_streaming)
     try:
         return _run(argv)
     except KeyboardInterrupt as interruption:
+        for number in (signal.SIGINT, signal.SIGTERM):  # launchers and terminals repeat themselves
+            signal.signal(number, signal.SIG_IGN)
         said = str(interruption).rstrip(".") or "Interrupted"
-        if not process_rank():  # a signal reaches all
+        if not process_rank():  # the first of several that train together speaks for all
             _say(f"{said}. To go on: {same_command()}" if argv[0] == "pretrain" else f"{said}.")
         code = 128 + (interruption.signum if isinstance(interruption, Stopped) else signal.SIGINT)
     except Exception as error:
@@ -113,6 +120,19 @@ def _keep_quiet(logging: ModuleType) -> None:
     if not sys.warnoptions:
         for package in ("accelerate", "datasets", "huggingface_hub", "torch", "transformers"):
             warnings.filterwarnings("ignore", module=rf"{package}\b")
+
+
+def _bound_waiting(_: ModuleType) -> None:
+    """A server that is silent ends in a sentence."""
+    from ..network import bound_waiting_for_ever
+
+    bound_waiting_for_ever()
+
+
+def _bound_streaming(config: ModuleType) -> None:
+    from ..network import bound_streaming
+
+    bound_streaming(config)
 
 
 def _say(sentence: str) -> None:

@@ -7,6 +7,8 @@ import re
 import typer
 
 _ClickException = typer.BadParameter.mro()[2]  # typer has click inside, or takes the installed one
+# What gloo, NCCL and the store of torchrun say of a process that is gone.
+_LOST = re.compile(r"gloo|NCCL|TCPStore|Connection (closed|reset) by peer|store->get|wait\(\) timed out")
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -33,6 +35,8 @@ def mistake(error: Exception) -> str | None:
         )
     if type(error).__name__ == "SafetensorError" and "I/O error" in text:
         return f"Weights cannot be written or read ({text}). Check the free space."
+    if _LOST.search(text):
+        return "Another process of this run has ended, and so must this one: what it said is the reason."
     if "shared memory" in text or "/dev/shm" in text:
         return f"Workers of the data loader share no memory here ({text}). Set --dataloader_num_workers 0."
     if "DataLoader worker" in text and "killed" in text:

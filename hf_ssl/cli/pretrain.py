@@ -19,6 +19,7 @@ from ..printing import say
 from ..registry import get_method
 from ..training import SSLTrainer, SSLTrainingArguments
 from ..training.checkpoints import step_of
+from ..training.processes import leave_the_others
 from .assemble import Assembly, assemble
 from .env import hardware, version
 from .finish import Trained, finish, publish
@@ -144,6 +145,7 @@ def train(request: Request, folder: RunFolder, began: float) -> Assembly | None:
         result = trainer.train(resume_from_checkpoint=str(last) if last else None)
     if trainer.doctor is not None and "nan" in trainer.doctor.findings:
         raise ValueError(trainer.doctor.findings["nan"])
+    leave_the_others()
     if not trainer.is_world_process_zero():
         return None
     start, steps = folder.state.done["training"], result.global_step
@@ -166,6 +168,7 @@ def train(request: Request, folder: RunFolder, began: float) -> Assembly | None:
         "resumed_from": start["from_step"],
         "epochs": trainer.state.epoch,
         "batch_size": run.images_a_step,
+        "processes": args.world_size,
         "seconds": round(seconds, 1),
         "images_per_second": round((steps - start["from_step"]) * run.images_a_step / seconds, 1),
         "hardware": hardware(),
@@ -176,10 +179,12 @@ def train(request: Request, folder: RunFolder, began: float) -> Assembly | None:
     }
     # Without the Trainer's own summary, which is of the last start and not of the run.
     log = [entry for entry in trainer.state.log_history if "train_runtime" not in entry]
-    results = {"run": summary, "evaluation": None, "embedding_check": None, "log": log}
+    results = {"run": summary, "evaluation": None, "log": log}
     with during("while the record of the training was written"):
         write_json(folder.folder / RESULTS, results)
-        folder.did("trained", {"steps": steps, "repo_id": trainer.hub_model_id})
+        best = trainer.state.best_model_checkpoint if args.load_best_model_at_end else None
+        facts = {"steps": steps, "repo_id": trainer.hub_model_id}
+        folder.did("trained", facts | ({"checkpoint": Path(best).name} if best else {}))
     return run
 
 

@@ -1,10 +1,10 @@
 """The folder of a run: who may write to it, what is missing in it, and the rules for going on in it."""
 
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from transformers.utils import CONFIG_NAME, IMAGE_PROCESSOR_NAME
 
 from ..files import LOCK, locked
 from ..hub import PRETRAINING
-from ..hub.export import sweep_exports
-from ..training.checkpoints import newest_whole, sweep
+from ..hub.export import is_unfinished, sweep_exports
+from ..launchers import process_rank
+from ..training.checkpoints import fault, newest_whole, sweep
 from ..training.checkpoints import read_state as steps_of
 from .run_state import CARD, OLD_PLAN, RECORD, RESULTS, RunState, exported_hashes, read_results, read_state, recorded
-from .same_run import differences, length_differs, read_values
+from .same_run import differences, length_differs, read_values, taken_over
 
 CHECKPOINTS = "checkpoints"
 # What a run writes into its folder, and what systems leave in any.
@@ -30,7 +31,7 @@ _OF_THE_SYSTEM = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 def is_first_process() -> bool:
     """Of several that train together, the one that writes."""
-    return os.environ.get("RANK", "0") == "0"
+    return process_rank() == 0
 
 
 @contextmanager
@@ -78,11 +79,12 @@ class RunFolder:
         # What is trained is in a checkpoint, or in the export.
         kept = before is not None and (self.last_checkpoint or "exported" in before.done)
         if overwrite or not kept:
-            _refuse_foreign_files(folder, is_a_run=before is not None)
+            if not (overwrite and before):
+                _refuse_foreign_files(folder, is_a_run=before is not None)
             return
         self._refuse_another_run(before)
-        self.state.decided, self.state.done, self.state.missing = before.decided, before.done, before.missing
         self.is_longer = self.last_checkpoint is not None and length_differs(before.asked, self.state.asked)
+        self.state = replace(before, asked=taken_over(before.asked, self.state.asked))
         self._look_after_what_is_done()
         if not self.missing and not self.is_longer:
             raise ValueError(self._finished())
@@ -99,7 +101,7 @@ class RunFolder:
     @property
     def method_source(self) -> Path:
         """Where the trained method can be loaded from."""
-        return self.folder if "exported" not in self.missing else self.last_checkpoint
+        return self.folder if "exported" not in self.missing else self._trained_checkpoint
 
     @property
     def missing(self) -> list[str]:
@@ -174,6 +176,11 @@ class RunFolder:
         except OSError:
             pass
 
+    @property
+    def _trained_checkpoint(self) -> Path | None:
+        """The one of the last step, or the best one, if that was asked for."""
+        return self.checkpoints / self.state.done["trained"].get("checkpoint", self.last_checkpoint.name)
+
     def _look_after_what_is_done(self) -> None:
         """Find out what is said to be done and is not there any more."""
         done = self.state.done
@@ -184,7 +191,12 @@ class RunFolder:
                     "no checkpoint to write them from: start again with --overwrite."
                 )
             self._gone.add("exported")
-        if read_results(self.folder) is None:  # it comes again from the last checkpoint, without a step
+        results = read_results(self.folder)
+        is_there = results is not None
+        if is_there and "trained" in done and "exported" in self.missing:
+            is_last = self._planned[0] == results["run"]["steps"]
+            is_there = is_last and fault(self._trained_checkpoint) is None
+        if not is_there:  # it comes again from the last checkpoint, without a step if that is of the last one
             for stage in ("trained", "evaluated", "carded"):
                 done.pop(stage, None)
         if not (self.folder / CARD).is_file() or {"pictures", "embedding_check"} & self.state.missing.keys():
@@ -236,7 +248,7 @@ def _may_be_there(path: Path, is_a_run: bool) -> bool:
     if path.name in {LOCK, f"{RECORD}.part"} | _OF_THE_SYSTEM:
         return True
     if is_a_run:
-        return path.name in _OWN | _HALF_WRITTEN or path.name.startswith(".export-")
+        return path.name in _OWN | _HALF_WRITTEN or is_unfinished(path.name)
     return path.is_dir() and not any_file(path)
 
 

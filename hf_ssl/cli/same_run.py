@@ -48,6 +48,14 @@ def differences(before: RunState, asked: Mapping[str, Any], saved: Mapping[str, 
     return [f"{name} was {_said(old.get(name))}, now {_said(new.get(name))}" for name in changed]
 
 
+def taken_over(before: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for in the same run earlier, with what may be another as it is asked for now."""
+    training = {name: value for name, value in before["training"].items() if not is_free(name)}
+    training |= {name: value for name, value in asked["training"].items() if is_free(name)}
+    values = {name: value if is_free(name) else before.get(name, value) for name, value in asked.items()}
+    return values | {"training": training}
+
+
 def length_differs(before: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
     """Whether another length is asked for."""
     old, new = _flat(before), _flat(asked)

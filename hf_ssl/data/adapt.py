@@ -14,6 +14,8 @@ from .decoded import DecodedImages
 from .errors import DataError
 from .folder import ImageFolder
 from .hub import IMAGE_KEYS, HubImages
+from .listing import counted
+from .opening import UnreadableError
 from .pixels import PixelFormat
 from .stream import AdaptedStream, HubStream, ImageStream
 from .unreadable import spread
@@ -82,7 +84,13 @@ def as_image_dataset(
 
 
 class ItemReader:
-    """From an item of a foreign data set to (image, label or None)."""
+    """
+    From an item of a foreign data set to (image, label or None).
+
+    Raises:
+        UnreadableError: if the item has no such keys.
+        DataError: if a label was asked for and is of a type that names no class.
+    """
 
     def __init__(self, image_column: str | None = None, label_column: str | None = None):
         self.image_column, self.label_column = image_column, label_column
@@ -91,7 +99,7 @@ class ItemReader:
         if isinstance(item, dict):
             image_key = self._key(item, self.image_column, IMAGE_KEYS, "image_column")
             if image_key is None:
-                raise DataError(f"No image among the keys {', '.join(map(str, item))}: name it in image_column.")
+                raise UnreadableError(f"No image among the keys {', '.join(map(str, item))}: name it in image_column.")
             label_key = self._key(item, self.label_column, LABEL_KEYS, "label_column")
             return item[image_key], None if label_key is None else self._label(item[label_key])
         if isinstance(item, (tuple, list)) and item:
@@ -103,7 +111,7 @@ class ItemReader:
         if wanted is None:
             return next((key for key in usual if key in item), None)
         if wanted not in item:
-            raise DataError(f"{argument}={wanted!r} does not exist: the keys are {', '.join(map(str, item))}.")
+            raise UnreadableError(f"{argument}={wanted!r} does not exist: the keys are {', '.join(map(str, item))}.")
         return wanted
 
     def _label(self, label) -> int | str | None:
@@ -133,7 +141,7 @@ class AdaptedImages(DecodedImages):
         if not len(dataset):
             raise DataError("The data set is empty: give one with images.")
         if labels is not None and len(labels) != len(dataset):
-            raise DataError(f"{len(dataset)} images came with {len(labels)} labels: give one each.")
+            raise DataError(f"{counted(len(dataset))} came with {counted(len(labels), 'label')}: give one each.")
         place = f"the {type(dataset).__name__}"
         super().__init__(
             len(dataset), labels, label_names, channels=channels, max_unreadable=max_unreadable, place=place

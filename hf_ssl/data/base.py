@@ -25,7 +25,7 @@ class ImageDataset(Dataset):
 
     def __init__(self, labels: torch.Tensor | Sequence[int] | None = None, label_names: Sequence[str] | None = None):
         self._labels = None if labels is None else torch.as_tensor(labels, dtype=torch.long)
-        self.label_names = None if label_names is None else list(label_names)
+        self.label_names = None if label_names is None else [_text(name) for name in label_names]
 
     @property
     def labels(self) -> torch.Tensor | None:
@@ -76,6 +76,11 @@ class ImageDataset(Dataset):
         indices = np.asarray(indices, dtype=np.int64)
         picked._rows = indices if self._rows is None else self._rows[indices]
         return picked
+
+
+def _text(name):
+    """A name that can be written to any file: what is no text in that of a folder, as its code."""
+    return name.encode("utf-8", "backslashreplace").decode() if isinstance(name, str) else name
 
 
 def is_labelled(dataset) -> bool:

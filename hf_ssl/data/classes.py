@@ -37,7 +37,7 @@ def number_classes(values: Sequence, column: str) -> tuple[torch.Tensor | None, 
     classes = {value for value in cleaned if value is not None}
     try:
         order = sorted(classes, key=float)  # in a CSV file numbers are strings
-    except ValueError:
+    except (ValueError, OverflowError):
         order = sorted(classes, key=str)
     if not order:
         return None, None
@@ -52,9 +52,9 @@ def _clean(value, column: str):
     if isinstance(value, str):
         return None if value.strip() in UNKNOWN else value
     if isinstance(value, (int, float)):
-        if value < 0 or math.isnan(value):
+        if value < 0 or value != value:  # NaN
             return None
-        if math.isfinite(value) and value == int(value):
+        if isinstance(value, int) or (math.isfinite(value) and value == int(value)):
             return int(value)
         what = f"the number {value:g}"
     else:

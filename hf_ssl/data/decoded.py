@@ -10,6 +10,7 @@ from PIL import Image
 from .base import ImageDataset
 from .errors import DataError
 from .images import SAMPLED, decode_image, settle_pixel_format
+from .listing import counted
 from .pixels import PixelFormat
 from .unreadable import (
     HEADERS,
@@ -153,7 +154,7 @@ class DecodedImages(ImageDataset):
         count = self.count_unreadable()
         if not count:
             return None
-        lines = [f"{count} of {len(self._state)} images in {self.place} could not be read and were not used:"]
+        lines = [f"{count} of {counted(len(self._state))} in {self.place} could not be read and were not used:"]
         lines += [f"  {name}: {reason}" for name, reason in self.unreadable(LINES_SHOWN)]
         if count > LINES_SHOWN:
             lines.append(f"  and {count - LINES_SHOWN} more")
@@ -218,14 +219,13 @@ class DecodedImages(ImageDataset):
                     sample = {"image": image, "index": index}
                     return sample if label is None else {**sample, "label": label}
             index, cell = (index + 1) % len(self), None
-        raise DataError(
-            f"None of the {len(self)} images in {self.place} can be read{self._examples(self._rows)}: check the files."
-        )
+        raise DataError(f"{self._none()}{self._examples(self._rows)}: check the files.")
 
     def _judge(self, errors: dict[int, Exception], share: float) -> None:
         if len(errors) == len(self):
-            number = f"None of the {len(self)} images in {self.place} can be read"
-            raise DataError(f"{number}{self._examples(errors)}: check the files.") from next(iter(errors.values()))
+            raise DataError(f"{self._none()}{self._examples(errors)}: check the files.") from next(
+                iter(errors.values())
+            )
         accepted = allowed_unreadable(len(self), self.max_unreadable)
         expected = round(share * len(self))
         if max(expected, len(errors)) <= accepted:
@@ -235,6 +235,11 @@ class DecodedImages(ImageDataset):
             f"{many} of the {len(self)} images in {self.place} cannot be read, more than the {accepted} that are "
             f"accepted{self._examples(errors)}: remove or repair these files, or raise max_unreadable."
         )
+
+    def _none(self) -> str:
+        if len(self) == 1:
+            return f"The only image in {self.place} cannot be read"
+        return f"None of the {len(self)} images in {self.place} can be read"
 
     def _examples(self, rows: Sequence[int]) -> str:
         return f" ({'; '.join(f'{name}: {reason}' for name, reason in self._reasons(list(rows)[:NAMES_SHOWN]))})"

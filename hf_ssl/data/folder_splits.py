@@ -10,6 +10,7 @@ from .class_folders import TEST_NAMES, TRAIN_NAMES, Parts, split_level, without_
 from .classes import number_classes
 from .errors import DataError
 from .folder import ImageFolder
+from .listing import counted
 
 
 @dataclass
@@ -72,13 +73,13 @@ def split_folder(whole: ImageFolder, split: str | None, test_split: str | None) 
     used.check()
     train = used.subset(range(len(parts.train))).readable()
     left_out = list(whole.left_out) + [
-        f"not used for testing ({name}: {len(skipped)} images{'' if labelled(skipped) else ' without labels'})"
+        f"not used for testing ({name}: {counted(len(skipped))}{'' if labelled(skipped) else ' without labels'})"
         for name, skipped in parts.tests.items()
         if name != test_name
     ]
     outside = len(whole) - len(parts.train) - sum(map(len, parts.tests.values()))
     if outside:
-        left_out.append(f"outside of the splits ({outside} images)")
+        left_out.append(f"outside of the splits ({counted(outside)})")
     if test_name is None:
         return FolderSplits(train, None, None, left_out)
     held_out = used.subset(range(len(parts.train), len(rows))).readable()

@@ -17,7 +17,7 @@ from .class_folders import TEST_NAMES, TRAIN_NAMES
 from .classes import find_label_name, number_classes
 from .decoded import DecodedImages
 from .errors import DataError
-from .listing import printable
+from .listing import counted, printable
 from .tables import check_card, check_saved, check_tables
 
 # The splits as the datasets library calls them.
@@ -28,8 +28,8 @@ IMAGE_KEYS = ("image", "images", "img", "pixel_values", "jpg", "jpeg", "png", "w
 
 class HubImages(DecodedImages):
     """
-    The images of a `datasets.Dataset`. They are decoded by [`decode_image`], never by the datasets library, so a format
-    or transform set on the data set plays no role.
+    The images of a `datasets.Dataset`. They are decoded by [`decode_image`], never by the datasets library, so a
+    format or transform set on the data set plays no role.
 
     Args:
         dataset (`datasets.Dataset`).
@@ -283,6 +283,7 @@ def _labels(dataset: datasets.Dataset, column: str | None) -> tuple[torch.Tensor
     labels = torch.tensor([-1 if value is None else max(value, -1) for value in values])
     if labels.max() >= len(feature.names):
         raise DataError(
-            f"label_column={column!r} holds {labels.max()}, and only {len(feature.names)} classes have names: repair it."
+            f"label_column={column!r} holds {labels.max()}, beyond its {counted(len(feature.names), 'name')} of "
+            "classes, which are numbered from 0: repair it."
         )
     return (None, None) if labels.max() < 0 else (labels, feature.names)  # a test split may keep its labels secret

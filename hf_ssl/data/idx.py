@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from .errors import DataError
+from .opening import UnreadableError, open_regular
 from .tensors import TensorImages
 
 FASHION_MNIST = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"] + [
@@ -22,6 +23,8 @@ FASHION_MNIST = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"] + [
 ]
 FASHION_MNIST_VARIABLE = "HF_SSL_FASHION_MNIST"
 FASHION_MNIST_FOLDER = "/usr/share/datasets/fashion-mnist"  # where Debian's package dataset-fashion-mnist puts it
+
+_DEFLATE = 1032  # gzip packs no more bytes than this into one
 
 
 def is_idx_folder(folder: Path) -> bool:
@@ -81,14 +84,20 @@ def idx_split(folder: Path, split: str, label_names: list[str] | None = None) ->
 
 def read_idx(file: Path, dimensions: int) -> np.ndarray:
     """The uint8 array with `dimensions` axes in an idx file, plain or gzipped."""
-    try:
-        with gzip.open(file) if file.suffix == ".gz" else open(file, "rb") as opened:
-            data = opened.read()
-        # Big-endian: two zero bytes, the type (8 = unsigned byte), the number of axes, then their lengths.
-        zeros, kind, axes, *shape = struct.unpack_from(f">HBB{dimensions}I", data)
-    except (OSError, EOFError, struct.error, zlib.error) as error:
-        raise DataError(f"{file} cannot be read ({error}): download it again.") from error
     start = 4 + 4 * dimensions
-    if (zeros, kind, axes) != (0, 8, dimensions) or len(data) - start != math.prod(shape):
-        raise DataError(f"{file} is no complete idx file of {dimensions} axes of bytes: download it again.")
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape).copy()
+    damaged = DataError(f"{file} is no complete idx file of {dimensions} axes of bytes: download it again.")
+    try:
+        with open(open_regular(file), "rb") as stored:
+            size = os.fstat(stored.fileno()).st_size
+            opened = gzip.GzipFile(fileobj=stored) if file.suffix == ".gz" else stored
+            # Big-endian: two zero bytes, the type (8 = unsigned byte), the number of axes, then their lengths.
+            zeros, kind, axes, *shape = struct.unpack(f">HBB{dimensions}I", opened.read(start))
+            count = math.prod(shape)
+            if (zeros, kind, axes) != (0, 8, dimensions) or count > size * (_DEFLATE if opened is not stored else 1):
+                raise damaged
+            data = opened.read(count + 1)  # no more, whatever is packed behind it
+    except (OSError, EOFError, struct.error, zlib.error, UnreadableError) as error:
+        raise DataError(f"{file} cannot be read ({error}): download it again.") from error
+    if len(data) != count:
+        raise damaged
+    return np.frombuffer(data, np.uint8).reshape(shape).copy()

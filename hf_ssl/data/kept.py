@@ -42,5 +42,8 @@ class KeptImages(ImageDataset):
                 self.limit -= size
         return [found[index] if index in found else self._kept[index] for index in indices]
 
+    def keys(self) -> list[bytes]:
+        return self.source.keys()
+
     def subset(self, indices: Sequence[int]) -> ImageDataset:
         return self.source.subset(indices)

@@ -72,6 +72,11 @@ def describe(reason: str, counts: Counter) -> str:
     return f"{reason} ({names}{more})"
 
 
+def counted(number: int, noun: str = "image") -> str:
+    """`"1 image"`, `"2 images"`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 @cache
 def image_extensions() -> frozenset[str]:
     """The extensions, in lower case, of all formats that `decode_image` opens."""

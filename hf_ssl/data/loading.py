@@ -14,7 +14,7 @@ from .folder import ImageFolder, existing_folder
 from .folder_splits import split_folder
 from .hub import HubImages, is_saved, load_hub
 from .idx import FASHION_MNIST, fashion_mnist_folder, idx_split, is_idx_folder
-from .listing import list_images
+from .listing import counted, list_images
 from .photo_patches import DESCRIPTION, LICENCE, photo_patches
 from .splits import check_split, choose_test, few, hold_out
 from .stream import HubStream
@@ -212,7 +212,7 @@ def _folder(request: _Request) -> Data:
     if test is None:
         train, test, made_by = hold_out(train, *request.held_out)
     classes = f"{len(train.label_names)} classes ({train.labels_from})" if train.label_names else "no labels"
-    description = f"The {len(train) + len(test or ())} images of the folder {folder.resolve().name}, {classes}."
+    description = f"The {counted(len(train) + len(test or ()))} of the folder {folder.resolve().name}, {classes}."
     data = Data(folder.resolve().name, train, test, train.label_names, description, OWN_LICENCE, made_by)
     data.labels_from, data.left_out = train.labels_from, parts.left_out
     return data

@@ -3,16 +3,24 @@
 import csv
 import json
 import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import pyarrow
 import pyarrow.parquet
 
-from .classes import find_label_name
+from .cells import to_list
+from .classes import LABEL_NAMES, find_label_name
 from .errors import DataError
-from .listing import Listing
+from .listing import Listing, printable
+from .opening import open_regular
+from .tables import check_parquet
 
 FILE_NAME = "file_name"
+LONGEST_LINE = 2**22  # characters
+MOST_COLUMNS = 10_000
+NAMES_SHOWN = 20
 
 
 def metadata_labels(root: Path, listing: Listing, label_column: str | None) -> tuple[dict[str, object], str] | None:
@@ -31,22 +39,20 @@ def metadata_labels(root: Path, listing: Listing, label_column: str | None) -> t
         DataError: if a table cannot be read, has no column `file_name`, names a file outside of its folder, or if no
             table has the column asked for.
     """
-    values, used, columns = {}, None, []
+    values, used, columns = {}, None, {}
     files = {os.fsdecode(file) for file in listing.files}
     for table in listing.metadata:
-        rows = _read(root / table)
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        columns += [name for name in names if name not in columns]
+        names, column, rows = _read(root / table, label_column)
+        columns.update(dict.fromkeys(names))
         if rows and FILE_NAME not in names:
-            raise DataError(f"{root / table} has no column {FILE_NAME!r} (it has {', '.join(names)}): add it.")
-        column = label_column if label_column in names else None if label_column else find_label_name(names)
+            raise DataError(f"{root / table} has no column {FILE_NAME!r} (it has {_some(names)}): add it.")
         if column is None:
             continue
         used = used or column
-        for row in rows:
-            file = _within(root, table, row.get(FILE_NAME))
+        for name, value in rows:
+            file = _within(root, table, name)
             if file in files:
-                values[file] = row.get(column)
+                values[file] = value
             else:
                 listing.leave_out(f"named in {table}, but not there", os.path.basename(file))
     if label_column is not None and used is None:
@@ -55,7 +61,7 @@ def metadata_labels(root: Path, listing: Listing, label_column: str | None) -> t
                 f"label_column={label_column!r} means nothing for {root}: it holds no metadata.csv, metadata.jsonl or "
                 "metadata.parquet with a column file_name; class folders are chosen with label_level."
             )
-        known = ", ".join(name for name in columns if name != FILE_NAME) or "none"
+        known = _some([name for name in columns if name != FILE_NAME])
         raise DataError(
             f"label_column={label_column!r} does not exist in {', '.join(listing.metadata)} of {root}: the columns "
             f"are {known}."
@@ -63,20 +69,75 @@ def metadata_labels(root: Path, listing: Listing, label_column: str | None) -> t
     return None if used is None else (values, used)
 
 
-def _read(file: Path) -> list[dict]:
+def _some(names: list[str]) -> str:
+    return ", ".join(map(printable, names[:NAMES_SHOWN])) + (", …" if len(names) > NAMES_SHOWN else "") or "none"
+
+
+def _read(file: Path, label_column: str | None) -> tuple[list[str], str | None, list[tuple]]:
+    """The names of the columns, the one with the labels, and of every row the name of its file and the label."""
     try:
         if file.suffix.lower() == ".parquet":
-            return pyarrow.parquet.read_table(file).to_pylist()
-        with open(file, encoding="utf-8-sig", newline="") as opened:
-            if file.suffix.lower() == ".csv":
-                # Cells beyond the last column come under the key None.
-                return [{k: v for k, v in row.items() if k is not None} for row in csv.DictReader(opened)]
-            rows = [json.loads(line) for line in opened if line.strip()]
-    except (OSError, ValueError, csv.Error, pyarrow.ArrowException) as error:
-        raise DataError(f"{file} cannot be read ({str(error).splitlines()[0]}): repair or remove it.") from error
-    if not all(isinstance(row, dict) for row in rows):
-        raise DataError(f"{file} cannot be read: every line has to be one JSON object with {FILE_NAME!r}.")
-    return rows
+            return _read_parquet(file, label_column)
+        with open(open_regular(file), encoding="utf-8-sig", newline="") as opened:
+            read = _read_csv if file.suffix.lower() == ".csv" else _read_jsonl
+            return read(_lines(opened), label_column)
+    except (OSError, ValueError, RecursionError, csv.Error, pyarrow.ArrowException) as error:
+        if isinstance(error, DataError):
+            raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise DataError(f"{file} cannot be read ({reason}): repair or remove it.") from error
+
+
+def _column(names: Sequence[str], asked: str | None) -> str | None:
+    if len(names) > MOST_COLUMNS:
+        raise ValueError(f"it has more than {MOST_COLUMNS} columns")
+    if asked is None:
+        return find_label_name(names)
+    return asked if asked in names else None
+
+
+def _read_csv(lines: Iterable[str], label_column: str | None) -> tuple[list[str], str | None, list[tuple]]:
+    rows = csv.reader(lines)
+    names = next(filter(None, rows), [])
+    column = _column(names, label_column)
+    places = [names.index(name) if name in names else None for name in (FILE_NAME, column)]
+    # A row may be shorter or longer than the first one.
+    picked = [tuple(None if i is None or i >= len(row) else row[i] for i in places) for row in rows if row]
+    return names, column, picked
+
+
+def _read_jsonl(lines: Iterable[str], label_column: str | None) -> tuple[list[str], str | None, list[tuple]]:
+    names: dict[str, None] = {}
+    kept = []
+    wanted = {FILE_NAME, label_column}
+    for line in filter(str.strip, lines):
+        row = json.loads(line)
+        if not isinstance(row, dict):
+            raise ValueError(f"every line has to be one JSON object with {FILE_NAME!r}")
+        names.update(dict.fromkeys(row))
+        if len(names) > MOST_COLUMNS:
+            raise ValueError(f"it has more than {MOST_COLUMNS} columns")
+        kept.append({k: v for k, v in row.items() if k in wanted or k.lower() in LABEL_NAMES})
+    column = _column(list(names), label_column)
+    return list(names), column, [(row.get(FILE_NAME), row.get(column)) for row in kept]
+
+
+def _read_parquet(file: Path, label_column: str | None) -> tuple[list[str], str | None, list[tuple]]:
+    check_parquet(file)
+    with pyarrow.parquet.ParquetFile(file) as opened:
+        names = opened.schema_arrow.names
+        column = _column(names, label_column)
+        wanted = [name for name in (FILE_NAME, column) if name in names]
+        table = opened.read(columns=wanted)
+    values = [to_list(table[name]) if name in wanted else [None] * len(table) for name in (FILE_NAME, column)]
+    return names, column, list(zip(*values, strict=True))
+
+
+def _lines(opened: TextIO) -> Iterator[str]:
+    while line := opened.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise ValueError(f"it has a line of more than {LONGEST_LINE} characters")
+        yield line
 
 
 def _within(root: Path, table: str, name) -> str:

@@ -17,17 +17,18 @@ from PIL import Image
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF", "DIB")
 
 LONGEST_TO_SHORTEST = 200  # sides; a view resized by its shorter side would need gigabytes beyond
+LARGEST = 100  # million pixels; in JPEG files, of which only an eighth is decoded where that is enough, Pillow's limit
 # Formats whose decoders are slow, by pixels or by bytes: how many millions of each may be in a file.
-SLOW = {"JPEG2000": (64, 16), "WEBP": (100, 32), "AVIF": (100, 32)}
+SLOW = {"JPEG2000": (40, 12), "WEBP": (80, 32), "AVIF": (80, 32)}
 PYTHON_DECODERS = {"ppm": 4, "ppm_plain": 4, "bmp_rle": 32}  # million values that Pillow decodes without C
 SCANS, SCANNED_PIXELS = 100, 4_000_000_000  # of a progressive JPEG, which decodes all pixels again for each scan
 PROGRESSIVE_BYTES = 64_000_000
-TIFF_VALUES = 2**18  # numbers in one field, such as the places of its strips
+TIFF_VALUES = 2**17  # numbers in one field, such as the places of its strips
 
 # What a reader may spend: bytes, and for each call of `read` so many more.
 HEADER_BYTES, HEADER_CALL = 2**24, 2**10
 TIFF_HEADER_BYTES = 2**28  # image editors keep their layers there
-BODY_BYTES, BODY_CALL = 2**27, 2**7
+BODY_BYTES, BODY_CALL = 2**27, 2**9
 LARGEST_READ = 2**28  # bytes in one piece
 
 
@@ -74,7 +75,8 @@ def open_regular(path: str | os.PathLike) -> int:
     """
     if b"\0" in os.fsencode(path):
         raise UnreadableError("its name holds a zero byte")
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    # Opening a pipe would wait for its other end; Windows has no such pipes, and would translate line ends.
+    descriptor = os.open(path, os.O_RDONLY | (os.O_NONBLOCK if os.name == "posix" else os.O_BINARY))
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
         return descriptor
@@ -123,12 +125,16 @@ def _judge(image: Image.Image, size: int) -> None:
         raise UnreadableError(f"it claims a size of {width} x {height} pixels")
     if long > LONGEST_TO_SHORTEST * short:
         raise UnreadableError(f"it has {width} x {height} pixels, too narrow to be used (1 to {LONGEST_TO_SHORTEST})")
+    if image.format not in ("JPEG", "MPO") and width * height > LARGEST * 1e6:
+        raise UnreadableError(
+            f"it has {width} x {height} pixels, more than the {LARGEST} million that are read: cut it into pieces"
+        )
     if image.format in SLOW:
         pixels, count = SLOW[image.format]
         if width * height > pixels * 1e6 or size > count * 1e6:
             raise UnreadableError(
-                f"it has {width} x {height} pixels in {size / 1e6:.0f} MB, and {image.format} takes too long to decode "
-                f"beyond {pixels} million pixels or {count} MB: convert it to JPEG or PNG"
+                f"it has {width} x {height} pixels in {size / 1e6:.0f} MB, and {image.format} takes too long to "
+                f"decode beyond {pixels} million pixels or {count} MB: convert it to JPEG or PNG"
             )
     limit = PYTHON_DECODERS.get(image.tile[0][0]) if image.tile else None
     if limit is not None and width * height * len(image.getbands()) > limit * 1e6:
@@ -149,8 +155,10 @@ def _check_scans(image: Image.Image, file: _Metered) -> None:
     file.seek(0)
     scans = file.read().count(b"\xff\xda")
     file.seek(place)
-    if scans > SCANS or scans * image.size[0] * image.size[1] > SCANNED_PIXELS or (
-        image.format == "JPEG" and file.size > PROGRESSIVE_BYTES
+    if (
+        scans > SCANS
+        or scans * image.size[0] * image.size[1] > SCANNED_PIXELS
+        or (image.format == "JPEG" and file.size > PROGRESSIVE_BYTES)
     ):
         raise UnreadableError(
             f"it has {scans} scans of {image.size[0]} x {image.size[1]} pixels, which take too long to decode"

@@ -8,6 +8,7 @@ import torch
 
 from .base import ImageDataset, is_labelled
 from .errors import DataError
+from .listing import counted
 
 
 def check_split(test_fraction: float, seed: int) -> None:
@@ -79,7 +80,7 @@ def choose_test(
     labelled = is_labelled(train)
     usable = [name for name, test in tests.items() if asked or not labelled or test.labels is not None]
     left_out = [
-        f"not used for testing ({name}: {len(test)} images{'' if test.labels is not None else ' without labels'})"
+        f"not used for testing ({name}: {counted(len(test))}{'' if test.labels is not None else ' without labels'})"
         for name, test in tests.items()
         if name not in usable[:1]
     ]

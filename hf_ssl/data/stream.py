@@ -27,7 +27,8 @@ class ImageStream(IterableDataset):
     over the workers of a DataLoader. Unreadable images are skipped and counted. `labels` is always None: nobody has
     seen them all.
 
-    Subclasses give `_pairs`, an iterator of (what to decode, label or None) over this worker's share of an epoch.
+    Subclasses give `_items`, an iterator over this worker's share of an epoch, and `_pair`: from one item to what is
+    decoded, and the label or None.
 
     Args:
         channels (`int`, *optional*, defaults to 3): 3 turns every image into RGB, 1 into grey.
@@ -65,14 +66,16 @@ class ImageStream(IterableDataset):
         base = int(self._epoch) * EPOCH_STRIDE
         seen = bad = 0
         last = ""
-        for seen, (cell, label) in enumerate(self._pairs(), start=1):
-            sample = None
+        for seen, item in enumerate(self._items(), start=1):
+            sample = source = None
             try:
-                cell = self._image(cell)
-                image = decode_image(cell, self.channels, self.pixel_format, self._shortest_side)
+                source, label = self._pair(item)
+                image = decode_image(source, self.channels, self.pixel_format, self._shortest_side)
                 sample = {"image": image, "index": base + (seen - 1) * workers + number}
+            except DataError:  # a wrong argument, not a bad image
+                raise
             except Exception as error:  # as in DecodedImages: damaged files raise almost anything
-                bad, last = bad + 1, reason_of(error, cell)
+                bad, last = bad + 1, reason_of(error, source)
             self._counts[number % WORKER_SLOTS] += torch.tensor([1, int(sample is None)])
             if seen == JUDGED_AFTER or (seen == ALL_BAD_AFTER and bad == seen):
                 self._judge(bad, seen, last)
@@ -95,20 +98,21 @@ class ImageStream(IterableDataset):
                 f"accepted (the last: {last}): check the data set and image_column, or raise max_unreadable."
             )
 
-    def _pairs(self) -> Iterable[tuple]:
+    def _items(self) -> Iterable:
         raise NotImplementedError
 
-    def _image(self, cell):
-        """What `decode_image` takes."""
-        return cell
+    def _pair(self, item) -> tuple:
+        raise NotImplementedError
 
-    def _settle(self, pairs: Iterable[tuple]) -> None:
-        self.pixel_format = settle_pixel_format(self._images(islice(pairs, FIRST)), self.channels)
+    def _settle(self) -> None:
+        self.pixel_format = settle_pixel_format(self._first(), self.channels)
 
-    def _images(self, pairs: Iterable[tuple]) -> Iterator:
-        for cell, _ in pairs:
+    def _first(self) -> Iterator:
+        for item in islice(self._items(), FIRST):
             try:
-                yield self._image(cell)
+                yield self._pair(item)[0]
+            except DataError:
+                raise
             except Exception:  # reported when it is its turn
                 continue
 
@@ -153,7 +157,7 @@ class HubStream(ImageStream):
             dataset = dataset.decode(False)
         self._cell = Cells(dataset, folders)
         self._rows = dataset
-        self._settle(self._pairs())
+        self._settle()
         if limit is not None:
             dataset = dataset.take(limit)
         if shuffle_buffer:
@@ -164,21 +168,16 @@ class HubStream(ImageStream):
         super().set_epoch(epoch)
         self._rows.set_epoch(epoch)
 
-    def _image(self, cell):
-        return self._cell(cell)
+    def _pair(self, item: dict) -> tuple:
+        for column in (self.image_column, self.label_column):
+            if column is not None and column not in item and column.partition(".")[0] not in item:
+                raise DataError(f"The stream has no column {column!r}: its columns are {', '.join(item)}.")
+        label = None
+        if self.label_column is not None:
+            label = _whole_number(label_value(item, self.label_column), self.label_column)
+        return self._cell(item[self.image_column]), label
 
-    def _pairs(self) -> Iterator[tuple]:
-        for row in self._read():
-            columns = [c for c in (self.image_column, self.label_column) if c is not None]
-            for column in columns:
-                if column not in row and column.partition(".")[0] not in row:
-                    raise DataError(f"The stream has no column {column!r}: its columns are {', '.join(row)}.")
-            label = None
-            if self.label_column is not None:
-                label = _whole_number(label_value(row, self.label_column), self.label_column)
-            yield row[self.image_column], label
-
-    def _read(self) -> Iterator[dict]:
+    def _items(self) -> Iterator[dict]:
         rows = iter(self._rows)
         while True:
             try:
@@ -205,10 +204,13 @@ class AdaptedStream(ImageStream):
     def __init__(self, dataset: IterableDataset, split_item, **options):
         super().__init__(**options)
         self._dataset, self._split_item = dataset, split_item
-        self._settle(self._pairs())
+        self._settle()
 
-    def _pairs(self) -> Iterator[tuple]:
-        return map(self._split_item, iter(self._dataset))
+    def _items(self) -> Iterator:
+        return iter(self._dataset)
+
+    def _pair(self, item) -> tuple:
+        return self._split_item(item)
 
 
 def _whole_number(label, column: str) -> int:

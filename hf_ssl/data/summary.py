@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from .base import ImageDataset, is_labelled
 from .decoded import NAMES_SHOWN, DecodedImages
+from .listing import counted
 from .splits import fingerprint
 from .stream import ImageStream
 
@@ -82,7 +83,7 @@ class Data:
         train, test = len(self.train), len(self.test) if isinstance(self.test, ImageDataset) else 0
         if not test:
             why = f" ({self.split['made_by']})" if is_labelled(self.train) and self.split else ""
-            return f"{self.name}: {train} images, all to train on{why}."
+            return f"{self.name}: {counted(train)}, all to train on{why}."
         made_by = self.split.get("made_by", "as they came")
         return f"{self.name}: {train + test} images, {train} to train on, {test} to test on ({made_by})."
 
@@ -134,7 +135,7 @@ class Data:
         if not count:
             return None
         shown = [f"{name}: {reason}" for source in self._sources() for name, reason in source.unreadable(3)]
-        return f"Cannot be read: {count} images ({'; '.join(shown[:3])}{'; …' if count > 3 else ''})."
+        return f"Cannot be read: {counted(count)} ({'; '.join(shown[:3])}{'; …' if count > 3 else ''})."
 
     def _left_out(self) -> str | None:
         return f"Left out: {'; '.join(self.left_out)}." if self.left_out else None

@@ -30,7 +30,7 @@ def check_tables(folder: str, tables: Sequence[str]) -> None:
         kind = os.path.splitext(table)[1].lower()
         try:
             if kind == ".parquet":
-                _check_parquet(path)
+                check_parquet(path)
             elif kind == ".tar":
                 _check_tar(path)
         except (OSError, ValueError, EOFError, tarfile.TarError, pyarrow.ArrowException) as error:
@@ -40,10 +40,14 @@ def check_tables(folder: str, tables: Sequence[str]) -> None:
             raise DataError(f"{path} cannot be read ({reason}): make or download it again, or remove it.") from error
 
 
-def _check_parquet(path: str) -> None:
+def check_parquet(path: str | os.PathLike) -> None:
+    """
+    Raises:
+        DataError: if it claims to hold more rows than can be meant.
+    """
     rows, size = pyarrow.parquet.read_metadata(path).num_rows, os.path.getsize(path)
     if rows > MOST_ROWS + ROWS_PER_BYTE * size:
-        raise DataError(f"{path} claims to hold {rows} rows in {size} bytes, which cannot be images: remove it.")
+        raise DataError(f"{path} claims to hold {rows} rows in {size} bytes, which cannot be meant: remove it.")
 
 
 def _check_tar(path: str) -> None:
@@ -53,6 +57,9 @@ def _check_tar(path: str) -> None:
                 raise DataError(
                     f"{path} holds the sparse or compressed file {member.name!r}: pack its files as they are."
                 )
+        tar.fileobj.seek(tar.offset)
+        if any(tar.fileobj.read(tarfile.BLOCKSIZE)):  # else it ends there, and what follows would be lost unnoticed
+            raise ValueError(f"its part at byte {tar.offset} is damaged")
 
 
 def check_saved(folder: str) -> None:
@@ -69,7 +76,8 @@ def check_saved(folder: str) -> None:
     for part in parts:
         state = os.path.join(part, _STATE)
         entries = _json(state).get("_data_files")
-        files = [entry.get("filename") if isinstance(entry, dict) else None for entry in entries or ()]
+        entries = entries if isinstance(entries, list) else [entries]
+        files = [entry.get("filename") if isinstance(entry, dict) else None for entry in entries]
         for name in _names(state, files):
             path = os.path.join(part, name)
             try:

@@ -7,6 +7,7 @@ import torch
 from .base import ImageDataset
 from .errors import DataError
 from .images import SAMPLED, settle_pixel_format
+from .listing import counted
 from .pixels import PixelFormat
 
 
@@ -31,7 +32,7 @@ class TensorImages(ImageDataset):
             )
         if self._labels is not None and self._labels.shape != images.shape[:1]:
             raise DataError(
-                f"{len(images)} images came with labels of shape {tuple(self._labels.shape)}: give one each."
+                f"{counted(len(images))} came with labels of shape {tuple(self._labels.shape)}: give one each."
             )
         self.images = images
 

@@ -16,7 +16,7 @@ from ..registry import Method
 from . import card_sections as sections
 from .card_check import embedding_check
 from .card_text import hub_id, plain
-from .card_validation import END_NOTES, NOTES, front_matter, validate_card
+from .card_validation import END_NOTES, NOTES, front_matter, split_notes, validate_card
 from .export import PRETRAINING, native_encoder, native_image_processor
 from .loading_code import loading_code
 
@@ -137,8 +137,8 @@ def build_card(
 
 def _notes(existing: str | None) -> str:
     """What stands between the marks of an earlier card, with its line breaks."""
-    notes = re.findall(f"{NOTES}(.*?){END_NOTES}", existing or "", flags=re.DOTALL)
-    if not (existing or "").count(NOTES) == (existing or "").count(END_NOTES) == len(notes):
+    around, notes = split_notes(existing or "")
+    if (existing or "").count(END_NOTES) != len(notes) or any(END_NOTES in part for part in around):
         raise ValueError(f"The earlier card has {NOTES} without {END_NOTES}, or the reverse: pair them up first.")
     return "\n".join(notes) or "\n"
 

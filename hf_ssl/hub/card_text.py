@@ -6,12 +6,16 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from ..printing import printable
+from ..redaction import redacted
+
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 def plain(text: Any) -> str:
     """One line of Markdown that shows `text` and does nothing else: no tags, links, code or cells of a table."""
-    return re.sub(r"([\\`*\[\]|])", r"\\\1", html.escape(_one_line(text), quote=False))
+    shown = re.sub(r"([\\`*\[\]|])", r"\\\1", html.escape(_one_line(text), quote=False))
+    return re.sub(r"(?i)(?<=\w):(?=//)|(?<=\bwww)\.", lambda found: f"&#{ord(found[0])};", shown)  # else a link
 
 
 def label(text: Any) -> str:
@@ -21,6 +25,7 @@ def label(text: Any) -> str:
 
 def fenced(code: str, language: str) -> str:
     """A block of code that nothing inside of it can end. A tag would be one for some readers: it is spelt out."""
+    code = "\n".join(map(printable, redacted(code).splitlines()))
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", code))])
     return f"{fence}{language}\n{_TAG.sub('&lt;', code)}\n{fence}"
 
@@ -36,4 +41,4 @@ def is_number(value: Any) -> bool:
 
 
 def _one_line(text: Any) -> str:
-    return "".join(c for c in " ".join(str(text).split()) if c.isprintable())
+    return redacted(printable(" ".join(str(text).split())))

@@ -1,6 +1,7 @@
 """What is wrong with a card, as far as that can be found offline."""
 
 import html
+import json
 import re
 from pathlib import PurePosixPath
 from typing import Any
@@ -10,6 +11,9 @@ from huggingface_hub.repocard import REGEX_YAML_BLOCK
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
 from ..configuration_utils import closest
+from ..printing import printable
+from ..redaction import secret_in
+from .card_links import links, without_code
 from .card_text import is_number
 
 NOTES, END_NOTES = "<!-- notes -->", "<!-- /notes -->"
@@ -36,18 +40,15 @@ _LICENSES = set(
     "llama3.2 llama3.3 llama4 grok2-community gemma unknown other".split()
 )
 
-_FENCED = re.compile(r"^ {0,3}(`{3,})[^\n`]*\n.*?^ {0,3}\1`*[ \t]*$", re.M | re.S)
-_SCHEME = r"(?:javascript|vbscript|data\s*:\s*text/html)"
-_DANGERS = {
-    "a tag that runs or loads something": re.compile(
-        r"<\s*/?\s*(?:script|iframe|frame|object|embed|applet|form|meta|link|style|base|svg|math)\b", re.I
-    ),
-    "an attribute that runs code": re.compile(r"<[a-z][^>]*[\s/\"']on\w+\s*=", re.I),
-    # Of Markdown (inline, reference, in angle brackets) and of HTML; `\]` is no end of a link's text.
-    "a link that runs code": re.compile(
-        rf"(?:(?<!\\)(?:\\\\)*\]\s*[(:]\s*<?|<|(?:href|src|action|formaction)\s*=\s*[\"']?)\s*{_SCHEME}", re.I
-    ),
-}
+_LONGEST, _LONGEST_DATA = 200_000, 50_000  # characters of a card, and of its front matter
+_DANGEROUS_TAG = re.compile(
+    r"<\s*/?\s*(?:script|iframe|frame|object|embed|applet|form|meta|link|style|base|svg|math)\b", re.I
+)
+_HANDLER = re.compile(r"[\s/\"']on\w+\s*=", re.I)  # inside of a tag
+# Control characters, marks that turn the direction of writing, and tags that no reader sees.
+UNSEEN = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\U000e0000-\U000e007f]"
+)
 
 
 def front_matter(text: str) -> dict[str, Any]:
@@ -60,29 +61,49 @@ def front_matter(text: str) -> dict[str, Any]:
     block = REGEX_YAML_BLOCK.search(text)
     if block is None:
         raise ValueError("There is no YAML front matter between two lines of ---.")
+    if len(block.group(2)) > _LONGEST_DATA:
+        raise ValueError(f"The front matter has more than {_LONGEST_DATA} characters.")
     try:
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(block.group(2))):
+            raise ValueError("references to other places of it (*name) are not taken")
         data = yaml.safe_load(block.group(2))
-    except yaml.YAMLError as error:
-        raise ValueError(f"The front matter is not YAML: {' '.join(str(error).split())}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ValueError(f"The front matter is not YAML: {' '.join(str(error).split())[:300]}") from None
     if not isinstance(data, dict):
         raise ValueError(f"The front matter must be a mapping, not {type(data).__name__}.")
     return data
 
 
-def validate_card(text: str) -> list[str]:
+def split_notes(card: str) -> tuple[list[str], list[str]]:
+    """What stands around the marks of the notes, and between them."""
+    first, *parts = card.split(NOTES)
+    split = [part.partition(END_NOTES) for part in parts]
+    return [first, *(after for _, _, after in split)], [inside for inside, _, _ in split]
+
+
+def validate_card(text: str, allow_links: bool = False) -> list[str]:
     """
     Problems of a card that can be found offline, one sentence each; an empty list when there are none.
 
     Checked: the front matter is YAML and a mapping; `license` is one of the Hub's; `pipeline_tag` is a task of
     transformers or of the Hub; `library_name` is there; `model-index` survives reading and writing, with finite
-    numbers; the marks of the notes pair up; nothing runs code, and no picture lies outside of the repository.
+    numbers; the marks of the notes pair up; nothing runs code; there is no token and no character that is not seen;
+    links and pictures lead to files of the repository.
+
+    Args:
+        text (`str`): of `README.md`.
+        allow_links (`bool`, *optional*, defaults to `False`): whether they may lead to other places too.
     """
+    if len(text) > _LONGEST:
+        return [f"It has {len(text)} characters, more than {_LONGEST}."]
     problems = [] if text.count(NOTES) == text.count(END_NOTES) else [f"{NOTES} and {END_NOTES} do not pair up."]
-    problems += _dangers(text)
+    problems += _dangers(text, allow_links)
     try:
         data = front_matter(text)
     except ValueError as error:
         return [*problems, str(error)]
+    if found := UNSEEN.search(json.dumps(data, ensure_ascii=False, default=str)):
+        problems.append(f"There is the character {printable(found[0])} in the front matter: take it out.")
     for key in ("license", "library_name", "pipeline_tag"):
         if not isinstance(data.get(key), str):
             problems.append(f"{key} must be text, got {data.get(key)!r}.")
@@ -108,19 +129,30 @@ def is_inside(path: str) -> bool:
     return not (PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or re.search(r"[\\:]", path))
 
 
-def _dangers(text: str) -> list[str]:
-    # Links and pictures are none in the front matter and in a block of code.
-    shown = _FENCED.sub("", REGEX_YAML_BLOCK.sub("", text, count=1))
-    # In an address, browsers read character references and skip line breaks.
-    addresses = re.sub(r"[\x00-\x08\t\r\n]+", "", html.unescape(shown.replace("&lt;", "")))
+def _dangers(text: str, allow_links: bool) -> list[str]:
     problems = []
-    for what, pattern in _DANGERS.items():
-        found = pattern.search(addresses if "link" in what else text)
+    # Links and pictures are none in the front matter and in the code of a run; in notes nothing is taken for code.
+    around, notes = split_notes(REGEX_YAML_BLOCK.sub("", text, count=1))
+    shown = [without_code("\n".join(around)), *notes]
+    if found := UNSEEN.search("".join([text, *map(html.unescape, shown)])):
+        problems.append(f"There is the character {printable(found[0])}, which is not seen: take it out.")
+    if what := secret_in(text):
+        problems.append(f"There is {what}: take it out, and have it replaced where it was given out.")
+    handlers = (_HANDLER.search(tag[0]) for tag in re.finditer(r"<[a-z][^>]*", text, re.I))
+    for what, found in {
+        "a tag that runs or loads something": _DANGEROUS_TAG.search(text),
+        "an attribute that runs code": next(filter(None, handlers), None),
+    }.items():
         if found:
             problems.append(f"There is {what}: {' '.join(found[0].split())[:60]!r}.")
-    for path in re.findall(r"!\[[^\]]*\]\(\s*<?([^)\s>]+)", shown):
-        if not path.startswith(("https://", "http://")) and not is_inside(path):
-            problems.append(f"The picture {path!r} lies outside of the repository.")
+    running, outside, elsewhere = (sum(kinds, []) for kinds in zip(*map(links, shown), strict=True))
+    problems += [f"There is a link that runs code: {target[:60]!r}." for target in running[:1]]
+    problems += [f"The address {target[:60]!r} lies outside of the repository." for target in outside[:1]]
+    if elsewhere and not allow_links:
+        problems.append(
+            f"It leads to {elsewhere[0][:60]!r}, outside of the repository: take that out, or allow links with "
+            "--allow-links (allow_links=True)."
+        )
     return problems
 
 

@@ -5,8 +5,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from torch import nn
-from transformers import AutoConfig, AutoModel, BeitConfig, BeitModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel, BeitConfig, PreTrainedConfig, PreTrainedModel
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from ..files import sync_folder, sync_tree
@@ -28,6 +27,14 @@ def native_encoder(model: SSLPreTrainedModel) -> PreTrainedModel:
     Raises:
         RuntimeError: when a weight would be missing or left over.
     """
+    config, state = native_weights(model)
+    native = AutoModel.from_config(config)
+    native.load_state_dict(state, strict=True)
+    return native.to(dtype=next(model.backbone.parameters()).dtype).eval()
+
+
+def native_weights(model: SSLPreTrainedModel) -> tuple[PreTrainedConfig, dict[str, torch.Tensor]]:
+    """Configuration and state dict of `native_encoder`; draws no random numbers."""
     backbone = model.backbone
     if model.config.pooling == "mean":
         return _mean_pooled_beit(backbone)
@@ -39,10 +46,10 @@ def native_encoder(model: SSLPreTrainedModel) -> PreTrainedModel:
         width = template.config.hidden_size
         fields |= {"pooler_act": "linear", "pooler_output_size": width}
         state |= {"pooler.dense.weight": torch.eye(width), "pooler.dense.bias": torch.zeros(width)}
-    return _filled(AutoModel.from_config(AutoConfig.for_model(**fields)), state, backbone)
+    return AutoConfig.for_model(**fields), state
 
 
-def _mean_pooled_beit(vit: PreTrainedModel) -> PreTrainedModel:
+def _mean_pooled_beit(vit: PreTrainedModel) -> tuple[PreTrainedConfig, dict[str, torch.Tensor]]:
     shared = (
         "hidden_size num_hidden_layers num_attention_heads intermediate_size hidden_act initializer_range "
         "layer_norm_eps image_size patch_size num_channels"
@@ -63,12 +70,7 @@ def _mean_pooled_beit(vit: PreTrainedModel) -> PreTrainedModel:
         # A bias on the keys adds the same number to all logits of a query: softmax drops it, and so does BEiT.
         if not name.endswith("attention.k_proj.bias")
     }
-    return _filled(BeitModel(config), state, vit)
-
-
-def _filled(native: PreTrainedModel, state: dict[str, torch.Tensor], source: nn.Module) -> PreTrainedModel:
-    native.load_state_dict(state, strict=True)
-    return native.to(dtype=next(source.parameters()).dtype).eval()
+    return config, state
 
 
 def native_image_processor(processor: SSLImageProcessor) -> ViTImageProcessorPil:
@@ -117,9 +119,12 @@ def export_pretrained(
     return output_dir
 
 
-def sweep_exports(folder: Path) -> bool:
-    """Remove what a killed `export_pretrained` left; whether there was any. Nobody may be exporting to `folder`."""
-    left = [path for path in folder.iterdir() if path.name.startswith(_STAGING)] if folder.is_dir() else []
-    for path in left:
+def is_unfinished(name: str) -> bool:
+    """Whether a folder of this name is what a killed `export_pretrained` left."""
+    return name.startswith(_STAGING)
+
+
+def sweep_exports(folder: Path) -> None:
+    """Remove what a killed `export_pretrained` left; nobody may be exporting to `folder`."""
+    for path in [path for path in folder.iterdir() if is_unfinished(path.name)]:
         shutil.rmtree(path)
-    return bool(left)

@@ -1,6 +1,5 @@
 """From a folder, or a model, to a repository on the Hub: one commit, or none."""
 
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,20 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, ModelCard
-from huggingface_hub.hf_api import RepoFile
-from huggingface_hub.utils.sha import git_hash
 
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..registry import method_of
 from .card import build_card
-from .card_validation import END_NOTES, NOTES, front_matter, validate_card
+from .card_validation import END_NOTES, NOTES, front_matter, split_notes, validate_card
 from .export import export_pretrained
 from .hub_errors import clear_errors
 from .published_files import CARD, FIGURES, is_written_by_us, published_files
-from .repository import Repository, open_repository, require_ref_name
-
-_NOTES = re.compile(f"{NOTES}(.*?){END_NOTES}", re.DOTALL)
+from .repository import Repository, open_repository, remember_token, require_ref_name
+from .upload import commit_all, is_there
 
 
 @dataclass(frozen=True)
@@ -48,6 +44,7 @@ def push_folder(
     commit_description: str | None = None,
     create_pr: bool = False,
     overwrite: bool = False,
+    allow_links: bool = False,
 ) -> Publication:
     """
     Publish an exported repository in one commit: encoder, `pretraining/`, card, figures and results, nothing else.
@@ -66,18 +63,22 @@ def push_folder(
         commit_message, commit_description (`str`, *optional*)
         create_pr (`bool`, *optional*, defaults to `False`): propose the commit as a pull request.
         overwrite (`bool`, *optional*, defaults to `False`): replace all of a repository that hf_ssl did not publish.
+        allow_links (`bool`, *optional*, defaults to `False`): whether the card may lead to other places than this
+            repository, with links and pictures.
 
     Raises:
         ValueError: before anything is uploaded, see `published_files` and `open_repository`; also for a tag that is
             at another commit.
         OSError: when the Hub or the network fails, or somebody else pushes at the same time: then nothing was written.
     """
-    files = published_files(folder)
+    with clear_errors(repo_id):
+        remember_token(token)
+    files = published_files(folder, allow_links)
     _require_tag(tag, create_pr)
     repository = open_repository(
         repo_id, token=token, private=private, revision=revision, overwrite=overwrite, write=not create_pr
     )
-    return _commit(files, repository, tag, commit_message, commit_description, create_pr)
+    return _commit(files, repository, tag, commit_message, commit_description, create_pr, allow_links)
 
 
 def push_model(
@@ -97,6 +98,7 @@ def push_model(
     license: str | None = None,
     run: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    allow_links: bool = False,
 ) -> CommitInfo:
     """
     Publish a method: its encoder as a native model, the whole of it under `pretraining/`, and a card, in one commit.
@@ -110,7 +112,8 @@ def push_model(
         tag (`str`, *optional*): git tag of the commit.
         license (`str`, *optional*): of the weights; by default that of the card on the Hub, or "apache-2.0".
         run (`dict`, *optional*): facts for the card, see `build_card`.
-        commit_message, commit_description, private, token, revision, create_pr, overwrite: see `push_folder`.
+        commit_message, commit_description, private, token, revision, create_pr, overwrite, allow_links: see
+            `push_folder`.
 
     Returns:
         `CommitInfo`: of the new commit, or of the one that holds the same already.
@@ -138,8 +141,8 @@ def push_model(
             tags=tags,
             max_shard_size=max_shard_size,
         )
-        files = published_files(folder)
-        return _commit(files, repository, tag, commit_message, commit_description, create_pr).commit
+        files = published_files(folder, allow_links)
+        return _commit(files, repository, tag, commit_message, commit_description, create_pr, allow_links).commit
 
 
 def write_repository(
@@ -207,17 +210,18 @@ def _commit(
     message: str | None,
     description: str | None,
     create_pr: bool,
+    allow_links: bool,
 ) -> Publication:
     api = repository.api
     with clear_errors(repository.id):
-        additions, cards = _additions(files, repository)
+        additions, cards = _additions(files, repository, allow_links)
         new = [
-            addition for addition in additions if not _is_there(addition, repository.files.get(addition.path_in_repo))
+            addition for addition in additions if not is_there(addition, repository.files.get(addition.path_in_repo))
         ]
-        operations = [*new, *(CommitOperationDelete(path) for path in _stale(files, repository, *cards))]
+        gone = [CommitOperationDelete(path) for path in _stale(files, repository, *cards)]
         if tag in repository.branches or tag == repository.branch:
             raise ValueError(f"{tag!r} is a branch of {repository.id}: choose another name for the tag.")
-        if tag in repository.tags and (operations or repository.tags[tag] != repository.head):
+        if tag in repository.tags and (new or gone or repository.tags[tag] != repository.head):
             raise ValueError(
                 f"{repository.id} has the tag {tag!r} already, at commit {repository.tags[tag][:8]} with other "
                 "content: choose another name."
@@ -225,44 +229,28 @@ def _commit(
         if not (repository.branch_exists or create_pr):
             api.create_branch(repository.id, branch=repository.branch, revision=repository.head, exist_ok=True)
         message = message or "Upload encoder and pretraining model with hf_ssl"
-        if operations:
-            commit = api.create_commit(
-                repository.id,
-                operations,
-                commit_message=message,
-                commit_description=description,
-                revision=repository.branch if repository.branch_exists or not create_pr else None,
-                parent_commit=repository.head,
-                create_pr=create_pr,
-            )
+        if new or gone:
+            commit = commit_all(repository, new, gone, message=message, description=description, create_pr=create_pr)
         else:
             url = f"{api.endpoint}/{repository.id}/commit/{repository.head}"
             commit = CommitInfo(url, message, description or "", repository.head, _endpoint=api.endpoint)
         if tag is not None and tag not in repository.tags:
             api.create_tag(repository.id, tag=tag, revision=commit.oid)
-    return Publication(commit, changed=bool(operations))
+    return Publication(commit, changed=bool(new or gone))
 
 
-def _additions(files: dict[str, Path], repository: Repository) -> tuple[list[CommitOperationAdd], tuple[str, str]]:
+def _additions(
+    files: dict[str, Path], repository: Repository, allow_links: bool
+) -> tuple[list[CommitOperationAdd], tuple[str, str]]:
     """All files, the card with the notes of the one that is there; and the card that is there, and the new one."""
     old, new = repository.card or "", files[CARD].read_bytes().decode()
-    mine, theirs = _NOTES.search(new), _NOTES.search(old)
-    if repository.is_ours and mine and theirs and not mine[1].strip():
-        new = new[: mine.start(1)] + theirs[1] + new[mine.end(1) :]
-        problems = validate_card(new)
-        if problems:
+    mine, theirs = split_notes(new)[1], split_notes(old)[1]
+    if repository.is_ours and mine and theirs and not "".join(mine).strip():
+        new = new.replace(f"{NOTES}{mine[0]}{END_NOTES}", f"{NOTES}{theirs[0]}{END_NOTES}", 1)
+        if problems := validate_card(new, allow_links):
             raise ValueError(f"The notes in the card of {repository.id} are not sound: {' '.join(problems)}")
     contents = {path: str(file) for path, file in files.items()} | {CARD: new.encode()}
     return [CommitOperationAdd(path, content) for path, content in contents.items()], (old, new)
-
-
-def _is_there(addition: CommitOperationAdd, file: RepoFile | None) -> bool:
-    if file is None or file.size != addition.upload_info.size:
-        return False
-    if file.lfs is not None:
-        return file.lfs.sha256 == addition.upload_info.sha256.hex()
-    with addition.as_file() as content:
-        return file.blob_id == git_hash(content.read())
 
 
 def _stale(files: dict[str, Path], repository: Repository, old_card: str, new_card: str) -> list[str]:

@@ -1,16 +1,15 @@
 """Which files of a folder are published, and what must be true of them before anything is sent."""
 
-import json
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from transformers import AutoModel, AutoModelForPreTraining
 from transformers.utils import CONFIG_NAME, IMAGE_PROCESSOR_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
-from ..checkpoint_utils import listed, load_checked
+from ..checkpoint_utils import listed
 from ..weight_checks import shards_of
 from .card_validation import validate_card
 from .export import PRETRAINING
+from .push_checks import RESULTS, read_json, require_as_made, require_harmless
 
 CARD, FIGURES = "README.md", "figures"
 _MODEL = (
@@ -20,11 +19,26 @@ _MODEL = (
     SAFE_WEIGHTS_INDEX_NAME,
     "model-?????-of-?????.safetensors",
 )
-_WRITTEN = {"": (CARD, "results.json", *_MODEL), PRETRAINING: _MODEL, FIGURES: ("*.png",)}
+_WRITTEN = {"": (CARD, RESULTS, *_MODEL), PRETRAINING: _MODEL, FIGURES: ("*.png",)}
 _LICENSES = "LICENSE*"  # beside `license: other`; the owner's, so that it is never deleted
 # What the Trainer keeps to resume: not published, and no reason to refuse a folder.
 _TRAINER_STATE = ("optimizer*", "scheduler*", "scaler*", "rng_state*", "training_args.bin")
-_PICKLES = {".bin", ".ckpt", ".h5", ".joblib", ".msgpack", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}
+_RUN_CODE = {
+    ".py",
+    ".pyc",
+    ".so",
+    ".bin",
+    ".ckpt",
+    ".h5",
+    ".joblib",
+    ".msgpack",
+    ".npy",
+    ".npz",
+    ".pickle",
+    ".pkl",
+    ".pt",
+    ".pth",
+}
 
 
 def is_written_by_us(path: str) -> bool:
@@ -34,13 +48,19 @@ def is_written_by_us(path: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def published_files(folder: str | Path) -> dict[str, Path]:
+def published_files(folder: str | Path, allow_links: bool = False) -> dict[str, Path]:
     """
     The files of a repository that `export_pretrained` wrote, by their path on the Hub; other files stay at home.
 
+    Args:
+        folder (`str` or `Path`)
+        allow_links (`bool`, *optional*, defaults to `False`): whether the card may lead to other places.
+
     Raises:
-        ValueError: when something is missing (it is named), the card is not sound, weights are pickled or do not fit
-            their config, or a file is a link.
+        ValueError: when something is missing (it is named), the card is not sound, weights are pickled, not finite or
+            do not fit their config, the encoder at the root is not that of `pretraining/` or not the one that the run
+            in `results.json` exported, a file would run code, holds a token or characters that are not seen, or is a
+            link.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -55,11 +75,16 @@ def published_files(folder: str | Path) -> dict[str, Path]:
             f"{folder} is no repository of hf_ssl, it lacks {listed(missing)}: write one with hf-ssl pretrain, "
             "export or convert."
         )
-    problems = validate_card(found[CARD].read_text(encoding="utf-8"))
-    if problems:
+    try:
+        card = found[CARD].read_text(encoding="utf-8")
+    except ValueError:
+        raise ValueError(f"The card {found[CARD]} is no text in UTF-8: save it as that.") from None
+    if problems := validate_card(card, allow_links):
         raise ValueError(f"The card {found[CARD]} is not sound: {' '.join(problems)}")
-    _require_model(folder, AutoModel, "", native=True)
-    _require_model(folder, AutoModelForPreTraining, PRETRAINING, native=False)
+    require_harmless(found)
+    _require_kind(folder / CONFIG_NAME, native=True)
+    _require_kind(folder / PRETRAINING / CONFIG_NAME, native=False)
+    require_as_made(folder, found)
     return found
 
 
@@ -74,9 +99,9 @@ def _candidates(folder: Path) -> dict[str, Path]:
                 _require_no_link(folder, [path])
                 if path.is_file():
                     found[name] = path
-            elif path.suffix in _PICKLES and not any(fnmatchcase(path.name, state) for state in _TRAINER_STATE):
+            elif path.suffix in _RUN_CODE and not any(fnmatchcase(path.name, state) for state in _TRAINER_STATE):
                 raise ValueError(
-                    f"{path} could run code where it is loaded: only safetensors are published. Remove it."
+                    f"{path} could run code where it is loaded: weights are published as safetensors only. Remove it."
                 )
     return found
 
@@ -104,18 +129,13 @@ def _unused_weights(folder: Path, prefix: str, found: dict[str, Path]) -> list[s
     return sorted(needed - present)
 
 
-def _require_model(folder: Path, auto: type, subfolder: str, native: bool) -> None:
-    """Config and weights fit: every name and shape, read from the headers of the files alone."""
-    path = folder / subfolder / CONFIG_NAME
-    try:
-        kind = str(json.loads(path.read_text(encoding="utf-8"))["model_type"])
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{path} is no configuration of a model.") from None
+def _require_kind(path: Path, native: bool) -> None:
+    content = read_json(path)
+    kind = str(content["model_type"]) if isinstance(content, dict) and "model_type" in content else None
+    if kind is None:
+        raise ValueError(f"{path} is no configuration of a model.")
     if kind.startswith("ssl_") is native:
         raise ValueError(
             f"{path} is of model_type {kind!r}, where a {'native encoder' if native else 'method of hf_ssl'} belongs: "
             "export the checkpoint again."
         )
-    _, missing, left_over = load_checked(auto, folder, subfolder=subfolder, device_map="meta")
-    if wrong := missing + left_over:
-        raise ValueError(f"The weights beside {path} do not fit it, missing or left over are {listed(wrong)}.")

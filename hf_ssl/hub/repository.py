@@ -14,6 +14,7 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import validate_repo_id
 from transformers.utils import CONFIG_NAME
 
+from ..redaction import remember
 from .export import PRETRAINING
 from .hub_errors import clear_errors
 from .published_files import CARD
@@ -65,6 +66,10 @@ class Repository:
         """All that a push over foreign content takes away."""
         return sorted(self.files.keys() - {_ATTRIBUTES})
 
+    def files_at(self, revision: str) -> dict[str, RepoFile]:
+        found = self.api.list_repo_tree(self.id, recursive=True, revision=revision)
+        return {file.path: file for file in found if isinstance(file, RepoFile)}
+
     def _read(self, path: str) -> str:
         return Path(self.api.hf_hub_download(self.id, path, revision=self.head)).read_bytes().decode()
 
@@ -97,10 +102,12 @@ def open_repository(
     validate_repo_id(repo_id)
     revision = revision or "main"
     require_ref_name(revision)
-    if token is False or not (token if isinstance(token, str) else get_token()):
-        raise ValueError(f"There is no token to push to {repo_id} with: log in with `hf auth login`, or set HF_TOKEN.")
-    api = HfApi(token=token, library_name="hf_ssl")
     with clear_errors(repo_id):
+        if not remember_token(token):
+            raise ValueError(
+                f"There is no token to push to {repo_id} with: log in with `hf auth login`, or set HF_TOKEN."
+            )
+        api = HfApi(token=token, library_name="hf_ssl")
         if "/" not in repo_id:
             repo_id = api.get_full_repo_name(repo_id)
         try:
@@ -124,16 +131,21 @@ def open_repository(
             raise ValueError(f"{revision!r} is a tag of {repo_id}, and tags do not move: name a branch.")
         targets = branches | requests
         head = targets.get(revision, info.sha)
-        found = api.list_repo_tree(repo_id, recursive=True, revision=head) if info.siblings else ()
-        files = {file.path: file for file in found}
-        files = {path: file for path, file in files.items() if isinstance(file, RepoFile)}
-        repository = Repository(api, repo_id, head, revision, revision in targets, files, branches, tags)
+        repository = Repository(api, repo_id, head, revision, revision in targets, {}, branches, tags)
+        repository.files = repository.files_at(head) if info.siblings else {}
         if not (overwrite or repository.is_empty or repository.is_ours):
             raise ValueError(
                 f"{repo_id} holds something that hf_ssl did not publish: choose another name, or replace it all with "
                 "overwrite=True (hf-ssl push --overwrite)."
             )
     return repository
+
+
+def remember_token(token: str | bool | None) -> str | None:
+    """The token that is used, by default the one of `hf auth login` or HF_TOKEN; from now on no text shows it."""
+    found = token if isinstance(token, str) else None if token is False else get_token()
+    remember(found)
+    return found or None
 
 
 def _unless_unknown(question: Callable[[], Any]) -> Any:

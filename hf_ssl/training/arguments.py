@@ -82,6 +82,9 @@ class SSLTrainingArguments(HiddenToken):
     logging_steps: float = field(default=10, metadata={"help": "Log every so many steps."})
     log_level_replica: str = field(default="error", metadata={"help": "Of processes other than the first."})
     save_total_limit: int | None = field(default=2, metadata={"help": "Checkpoints to keep."})
+    restore_callback_states_from_checkpoint: bool = field(
+        default=True, metadata={"help": "Let callbacks that have a state, such as early stopping, go on from it."}
+    )
     report_to: None | str | list[str] = field(default="none", metadata={"help": "Integrations to report to."})
 
     base_learning_rate: float | None = field(default=None, metadata={"help": "Learning rate for a batch of 256."})

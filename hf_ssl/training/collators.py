@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Subset
 from ..data import collate_images
 from ..image_processing_utils import SSLImageProcessor
 from ..nn.distributed import rank, world_size
+from ..stopping import InWorker
 
 EVALUATION = -1  # in place of the epoch: the views of an evaluation are the same every time
 
@@ -103,6 +104,7 @@ class SequentialBatches:
             batch_size=self.batch_size,
             collate_fn=self.collator,
             num_workers=self.num_workers,
+            worker_init_fn=InWorker(None),
             generator=torch.Generator(),
         )
         return map(self.prepare, loader)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sized
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import TrainerCallback
@@ -66,6 +67,16 @@ class Doctor(TrainerCallback):
             return None
         embeddings = gather(torch.cat(self._embeddings)[-self.window :])
         return float(effective_rank(embeddings)) if embeddings.isfinite().all() else None
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it knows of the run."""
+        embeddings = [part.cpu() for part in self._embeddings]
+        return {"findings": self.findings, "seen": self._seen, "embeddings": embeddings, "teacher": self._teacher}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The opposite of `state_dict`."""
+        self.findings, self._seen = dict(state["findings"]), dict(state["seen"])
+        self._embeddings, self._teacher = list(state["embeddings"]), state["teacher"]
 
     def on_step_end(self, args, state, control, model=None, **kwargs):
         # Logs are rare: the weights can be lost before one says so.

@@ -64,6 +64,7 @@ class Interruptions(TrainerCallback):
         control.should_save = control.should_save and not self._deferred
 
     def on_epoch_end(self, args, state, control, **kwargs):
+        self.scheduled = self.scheduled or control.should_save
         control.should_save, self._deferred = control.should_save or self._deferred, False
         self._request(args, state, control)
 
@@ -77,7 +78,7 @@ class Interruptions(TrainerCallback):
     def _on_signal(self, number: int) -> None:
         name = signal.Signals(number).name
         if not self._has_trained:
-            raise Stopped(number, f"Stopped by {name} before the first step: there was nothing new to save.")
+            raise Stopped(number, f"Stopped by {name} before the first step.")
         if self._is_first:
             with suppress(OSError):  # no print: the signal may have come inside another
                 os.write(2, f"\n{name}: a checkpoint is saved after this step; once more ends at once.\n".encode())

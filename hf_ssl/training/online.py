@@ -8,6 +8,7 @@ from torch.utils.data import Subset
 from ..data import ImageDataset
 from ..evaluation import extract_features, knn_accuracy, labelled_part
 from ..modeling_utils import SSLPreTrainedModel
+from ..nn.distributed import from_first_rank
 
 _K = 20
 
@@ -73,7 +74,8 @@ def online_knn(
 ) -> float:
     """
     kNN accuracy in percent (k 20, temperature 0.07) of an encoder, on the labelled images of `test`, over at most
-    `images` labelled images of `train`.
+    `images` labelled images of `train`. In all processes it is that of the encoder of the first one, which is saved:
+    statistics of a BatchNorm may differ.
     """
     known = (train.labels >= 0).nonzero().flatten()
     chosen = known[torch.randperm(len(known), generator=torch.Generator().manual_seed(seed))[:images]]
@@ -81,4 +83,5 @@ def online_knn(
         extract_features(encoder, processor, dataset).labelled()
         for dataset in (Subset(train, chosen.tolist()), labelled_part(test, test.labels))
     )
-    return knn_accuracy(bank.embeddings, bank.labels, queries.embeddings, queries.labels, k=min(_K, len(bank)))
+    accuracy = knn_accuracy(bank.embeddings, bank.labels, queries.embeddings, queries.labels, k=min(_K, len(bank)))
+    return from_first_rank(torch.tensor(accuracy, dtype=torch.float64, device=encoder.device)).item()

@@ -23,21 +23,23 @@ def join_batches(model: SSLPreTrainedModel, args: SSLTrainingArguments, dataset)
         return
     if args.sync_batch_norm:
         synchronise_batch_norm_(model, args.device, model.local_batch_norm)
-    images = every_process(len(dataset) if isinstance(dataset, Sized) else None)
-    if len(set(images)) > 1:
-        held = ", ".join(map(str, images))
-        raise ValueError(
-            f"The {len(images)} processes hold different data, of {held} images: give every machine the same images."
-        )
+    require_same("number of images", len(dataset) if isinstance(dataset, Sized) else None)
 
 
-def every_process(value: Any) -> list[Any]:
-    """What each process has for `value`, in rank order."""
+def require_same(what: str, value: Any) -> None:
+    """
+    Raises:
+        ValueError: in every process, where `value` is not the same in all.
+    """
     if not is_distributed():
-        return [value]
+        return
     values: list[Any] = [None] * world_size()
     dist.all_gather_object(values, value)
-    return values
+    if any(other != value for other in values):
+        raise ValueError(
+            f"The processes do not see the same {what} ({', '.join(map(str, values))}): have the same images and the "
+            "same output folder on all machines."
+        )
 
 
 def mean_logs(values: Mapping[str, Sequence[torch.Tensor]]) -> dict[str, float]:

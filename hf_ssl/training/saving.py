@@ -3,6 +3,7 @@
 import shutil
 import signal
 from collections.abc import Callable, Sized
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from .agreement import Agreement
 from .checkpoints import aside_of, checkpoints_in, fault, finish, newest_whole, read_manifest, rotate, sweep
 from .effective import effective_values
 from .interruptions import Interruptions
+from .measured import load_measured, save_measured
 from .publishing import PublishingTrainer
+from .same_data import fingerprint
 from .writing import tensors_of, writing_to
 
 logger = logging.get_logger(__name__)
@@ -110,22 +113,38 @@ class SavingTrainer(PublishingTrainer):
                     f"{now[name]}, so that other images would follow: go on with the same, or start another run."
                 )
 
+        if before.get("data") not in (None, now["data"]):
+            raise ValueError(
+                f"{checkpoint} was saved with other training images, or other labels of them: go on with the same, or "
+                "start another run."
+            )
+
     def _facts(self) -> dict[str, Any]:
         """What the manifest says of the run."""
         return {
             "processes": self.args.world_size,
             "global_batch_size": self.args.global_batch_size,
             "images": len(self.train_dataset) if isinstance(self.train_dataset, Sized) else None,
+            "data": self._fingerprint,
         }
+
+    @cached_property
+    def _fingerprint(self) -> str | None:
+        return fingerprint(self.train_dataset)
 
     def _take_over(self, checkpoint: str, state: TrainerState) -> TrainOutput:
         """Be as after the last step."""
         self._load_from_checkpoint(checkpoint)
         self.state = state
+        load_measured(self, Path(checkpoint))
         best = state.best_model_checkpoint
         if self.args.load_best_model_at_end and best is not None and Path(best).is_dir():
             self._load_best_model()
         return TrainOutput(state.global_step, 0.0, {})
+
+    def _load_rng_state(self, checkpoint: str) -> None:
+        super()._load_rng_state(checkpoint)
+        load_measured(self, Path(checkpoint))
 
     # When to save.
 
@@ -151,19 +170,26 @@ class SavingTrainer(PublishingTrainer):
 
     def get_batch_samples(self, *args, **kwargs):
         try:
-            return super().get_batch_samples(*args, **kwargs)
-        except Exception:
+            batches = super().get_batch_samples(*args, **kwargs)
+            self._interruptions.signals.leave_workers_to_their_loader()
+            return batches
+        except Exception as error:
             # Between two steps: nothing of the next one has begun. Other processes would have to save with this one.
             state = self.state
             if self.args.world_size == 1 and state.global_step and not self._interruptions.is_saved(state):
                 self._save_off_schedule(None)
+            if isinstance(error, RuntimeError) and "DataLoader worker" in str(error):
+                raise OSError(
+                    "A worker of the data loader was killed, mostly for want of memory: lower dataloader_num_workers. "
+                    f"The run stands at step {state.global_step}."
+                ) from error
             raise
 
     def _stop(self) -> None:
         signum, state = self._interruptions.signum, self.state
-        saved = f"{self._newest} is saved, to go on from" if self._interruptions.is_saved(state) else "it is not saved"
+        saved = f"saved in {self._newest}" if self._interruptions.is_saved(state) else "which is not saved"
         step = f"step {state.global_step} of {state.max_steps}"
-        raise Stopped(signum, f"Stopped by {signal.Signals(signum).name} at {step}: {saved}.")
+        raise Stopped(signum, f"Stopped by {signal.Signals(signum).name} at {step}, {saved}.")
 
     def _save_off_schedule(self, trial) -> None:
         self._interruptions.scheduled = False
@@ -229,6 +255,7 @@ class SavingTrainer(PublishingTrainer):
             self._save_optimizer_and_scheduler(folder)
             self._save_scaler(folder)
             self._save_rng_state(folder)
+            save_measured(self, aside)
         if self.args.should_save:
             states: dict[str, list[dict]] = {}
             for part in (*self.callback_handler.callbacks, self.control):

@@ -5,13 +5,14 @@ from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import LambdaLR
-from transformers import ProgressCallback
+from transformers import PrinterCallback, ProgressCallback
 
 from ..data import ImageDataset, ImageStream, as_image_dataset
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..nn.chunks import set_chunk_size
 from ..packed_images import PackedImages
+from ..stopping import InWorker
 from .arguments import SSLTrainingArguments, refuse_optimizer_arguments
 from .batches import WholeBatches, settle_batch, steps_in_epoch
 from .callbacks import StepHooks, WeightDecaySchedule
@@ -22,7 +23,7 @@ from .memory import channels_last_pays, freed_memory_kept
 from .online import has_labels, images_with_loss, online_knn, require_best_metric, require_labels
 from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
 from .processes import join_batches, mean_logs
-from .progress import ProgressLine
+from .progress import LogPrinter, ProgressLine
 from .saving import SavingTrainer
 
 
@@ -102,6 +103,8 @@ class SSLTrainer(SavingTrainer):
         self._progress = ProgressLine()
         if self.pop_callback(ProgressCallback) is not None:
             self.add_callback(self._progress)
+        elif self.pop_callback(PrinterCallback) is not None:
+            self.add_callback(LogPrinter)
         self.own_optimizer = self.optimizer  # what the user gave, if anything
         if self.own_optimizer is not None:
             refuse_optimizer_arguments(args)
@@ -146,7 +149,11 @@ class SSLTrainer(SavingTrainer):
         if not is_training and isinstance(collator, ViewCollator):
             self.data_collator = collator.for_evaluation()
         try:
-            return super()._get_dataloader(dataset, description, batch_size, *args, is_training=is_training, **kwargs)
+            loader = super()._get_dataloader(
+                dataset, description, batch_size, *args, is_training=is_training, **kwargs
+            )
+            loader.worker_init_fn = InWorker(loader.worker_init_fn)
+            return loader
         finally:
             self.data_collator = collator
 

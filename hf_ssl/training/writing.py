@@ -40,9 +40,10 @@ def _what_fails(folder: Path, size: int) -> str | None:
     """Why a file of `size` bytes cannot be written into `folder`; `None` where it can."""
     path = folder / "probe"
     try:
-        with path.open("wb", buffering=0) as file:
+        with path.open("wb") as file:
             for _ in range(size // len(_BLOCK) + 1):
                 file.write(_BLOCK)
+            file.flush()
             os.fsync(file.fileno())
         path.unlink()
     except OSError as error:

@@ -2,13 +2,16 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from hf_ssl.cli.run_folder import RECORD, RESULTS, RunFolder
+from hf_ssl.cli.run_folder import RunFolder, held
+from hf_ssl.cli.run_state import OLD_PLAN, RECORD, RESULTS, STAGES, exported_hashes, read_state
 
 ASKED = {
     "method": "simclr",
@@ -38,11 +41,17 @@ def checkpoint(folder, step, planned=100):
     place.mkdir(parents=True)
     (place / "trainer_state.json").write_text(json.dumps({"global_step": step, "max_steps": planned}))
     save_file({"weight": torch.zeros(1)}, place / "model.safetensors")
-    torch.save({}, place / "optimizer.pt")
+    for name in ("optimizer.pt", "rng_state.pth"):
+        torch.save({}, place / name)
 
 
 def finish(folder, steps=100):
     (folder / RESULTS).write_text(json.dumps({"run": {"steps": steps}}))
+    (folder / "README.md").write_text("card")
+    state = read_state(folder)
+    for stage in STAGES[1:-1]:
+        state.did(stage, {})
+    state.write(folder)
 
 
 @pytest.fixture
@@ -60,7 +69,12 @@ def contents(folder):
 
 def test_what_was_asked_is_written_without_tokens(run):
     record = json.loads((run / RECORD).read_text())
-    assert record["version"] == 1 and record["method"] == "simclr" and record["config"] == {"temperature": "0.1"}
+    assert (
+        record["version"] == 2
+        and record["state"] == "training"
+        and record["method"] == "simclr"
+        and record["config"] == {"temperature": "0.1"}
+    )
     assert record["training"] == {"learning_rate": 0.001, "num_train_epochs": 10}
     assert "hf_secret" not in (run / RECORD).read_text()
 
@@ -209,7 +223,7 @@ def test_a_folder_without_a_checkpoint_is_taken_over(tmp_path):
     folder = tmp_path / "run"
     RunFolder(folder, asked()).begin(100)
     (folder / "checkpoints").mkdir()
-    (folder / "plan.json").write_text("{}")
+    (folder / OLD_PLAN).write_text("{}")
     (folder / ".DS_Store").write_bytes(b"")
     other = RunFolder(folder, asked(method="mae", training={"learning_rate": 0.1}))
     assert other.last_checkpoint is None and other.begin(7) is None
@@ -251,7 +265,6 @@ def test_overwriting_waits_for_the_run_to_begin_and_spares_other_files(run):
         (RECORD, '{"method": "simclr"}', "run.json is not what a run writes"),
         (RECORD, '{"version": 99, "method": "simclr", "training": {}}', "written by a newer hf_ssl"),
         (RESULTS, "{", "results.json is not what a run writes"),
-        ("checkpoints/checkpoint-40/trainer_state.json", "{", "checkpoint-40 is damaged: remove it"),
     ],
     ids=str,
 )
@@ -262,10 +275,162 @@ def test_damaged_files_are_named(name, text, said, run):
     assert said in str(raised.value) and "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "trainer_state.json"])
-@pytest.mark.parametrize("content", [None, b"", b"{"], ids=str)
-def test_a_damaged_checkpoint_is_named(name, content, run):
-    path = run / "checkpoints" / "checkpoint-40" / name
-    path.unlink() if content is None else path.write_bytes(content)
-    with pytest.raises(ValueError, match="checkpoint-40.* is damaged: remove it, and the run goes on from"):
-        RunFolder(run, asked()).begin(100)
+def test_a_damaged_checkpoint_is_passed_over(run):
+    checkpoint(run, 60)
+    (run / "checkpoints" / "checkpoint-60" / "optimizer.pt").write_bytes(b"")
+    folder = RunFolder(run, asked())
+    assert folder.last_checkpoint.name == "checkpoint-40" and folder.begin(100) is None
+    assert len(folder.passed_over) == 1 and "checkpoint-60 is passed over" in folder.passed_over[0]
+
+
+def test_a_run_of_version_1_is_known_by_its_results(tmp_path):
+    """Its plan lies in a file of its own, and its results were written last."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    record = {"version": 1, **{k: v for k, v in asked().items() if k not in ("output_dir", "overwrite")}}
+    plan = {"recipe": "photos", "costs": None, "wanted_steps": 9, "eval_strategy": "no", "evaluated_images": 0}
+    (folder / RECORD).write_text(json.dumps(record))
+    (folder / OLD_PLAN).write_text(json.dumps(plan))
+    checkpoint(folder, 100)
+    killed = RunFolder(folder, asked())
+    assert not killed.is_trained and killed.state.decided == plan
+    (folder / RESULTS).write_text(json.dumps({"run": {"steps": 100}}))
+    (folder / "README.md").write_text("card")
+    with pytest.raises(ValueError, match="holds this run, finished"):
+        RunFolder(folder, asked())
+    published = RunFolder(folder, asked(training={"push_to_hub": True, "hub_model_id": "me/mine"}))
+    assert published.is_trained and published.missing == ["pushed"]
+    published.go_on()
+    assert not (folder / OLD_PLAN).exists() and read_state(folder).decided == plan
+    (folder / RECORD).write_text(json.dumps(record | {"continued_from": 100}))
+    assert not RunFolder(folder, asked()).is_trained
+
+
+@pytest.mark.parametrize(
+    ("lost", "missing"),
+    [
+        ("model.safetensors", ["exported"]),
+        ("README.md", ["carded"]),
+        (RESULTS, ["trained", "evaluated", "carded"]),
+    ],
+)
+def test_what_is_gone_is_missing_again(lost, missing, run):
+    checkpoint(run, 100)
+    (run / "pretraining").mkdir()
+    (run / "model.safetensors").write_bytes(b"weights")
+    finish(run)
+    state = read_state(run)
+    state.done["exported"] = {"model.safetensors": "0" * 64}
+    state.write(run)
+    assert RunFolder(run, asked()).missing == ["exported"]  # another content
+    state.done["exported"] = exported_hashes(run)
+    state.write(run)
+    with pytest.raises(ValueError, match="finished"):
+        RunFolder(run, asked())
+    (run / lost).unlink()
+    folder = RunFolder(run, asked())
+    assert folder.missing == missing and folder.is_trained is ("trained" not in missing)
+
+
+def test_what_failed_is_missing(run):
+    checkpoint(run, 100)
+    finish(run)
+    state = read_state(run)
+    state.missing["pictures"] = "The disk was full."
+    state.write(run)
+    folder = RunFolder(run, asked())
+    assert folder.missing == ["carded"]
+    folder.lacks("evaluated", "The images are gone.")
+    assert read_state(run).missing == {"pictures": "The disk was full.", "evaluated": "The images are gone."}
+
+
+def test_an_earlier_stage_that_is_done_otherwise_undoes_the_later_ones(run):
+    finish(run)
+    state = read_state(run)
+    assert state.stage == "carded"
+    state.did("evaluated", {})
+    assert state.stage == "carded"
+    state.did("exported", {"model.safetensors": "another"})
+    assert state.stage == "exported" and "evaluated" not in state.done
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"recipe": "photos"},
+        {"training": {"seed": 42}},
+        {"training": {"weight_decay": 0.05}},
+        {"training": {"per_device_train_batch_size": 64}},
+        {"config": {"temperature": "0.10", "projection_sizes": "[8]"}},
+        {"processor": {"blur": "[0.5]"}},
+    ],
+    ids=str,
+)
+def test_what_was_the_default_may_be_named(changes, run):
+    plan = {"recipe": "photos", "image_size": 32, "training": {"weight_decay": 0.05, "base_learning_rate": 0.1}}
+    plan["training"]["per_device_train_batch_size"] = 64
+    last = run / "checkpoints" / "checkpoint-40"
+    (last / "config.json").write_text(json.dumps({"temperature": 0.1, "projection_sizes": [8]}))
+    (last / "preprocessor_config.json").write_text(json.dumps({"blur": [0.5]}))
+    RunFolder(run, asked()).begin(100, plan)
+    RunFolder(run, asked(**changes)).begin(100, plan)
+    RunFolder(run, asked())
+
+
+def test_another_name_for_a_quantity_of_the_recipe_is_another_run(tmp_path):
+    """Here the default of learning_rate is not what it was: the recipe has base_learning_rate."""
+    before = asked(training={"learning_rate": None})
+    RunFolder(tmp_path / "run", before).begin(100, {"training": {"base_learning_rate": 0.1}})
+    checkpoint(tmp_path / "run", 40)
+    RunFolder(tmp_path / "run", before)
+    with pytest.raises(ValueError, match="learning_rate was not set, now 5e-05"):
+        RunFolder(tmp_path / "run", asked(training={"learning_rate": 5e-5}))
+
+
+def test_what_a_killed_process_left_is_swept_up(run):
+    for name in (".export-x1", "checkpoints/.saving-60", "checkpoints/.removing-40"):
+        (run / name).mkdir()
+        (run / name / "model.safetensors").write_bytes(b"half")
+    for name in ("README.md.part", "run.json.part"):
+        (run / name).write_bytes(b"half")
+    RunFolder(run, asked()).begin(100)
+    assert sorted(os.listdir(run)) == ["checkpoints", RECORD]
+    assert os.listdir(run / "checkpoints") == ["checkpoint-40"]
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from hf_ssl.cli.run_folder import held
+with held(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_run_that_is_under_way_is_left_alone(run, monkeypatch):
+    before = contents(run)
+    with subprocess.Popen([sys.executable, "-c", HOLD, run], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(ValueError, match=f"is in use by process {process.pid} on "), held(run):
+            pass
+        monkeypatch.setenv("RANK", "1")
+        with held(run):  # another process of the same run
+            pass
+        monkeypatch.undo()
+        process.kill()
+    assert {name: value for name, value in contents(run).items() if name.name != ".hf_ssl.lock"} == before
+    with held(run):
+        RunFolder(run, asked())
+    assert contents(run) == before
+
+
+def test_a_lock_leaves_no_trace(tmp_path):
+    with pytest.raises(ZeroDivisionError), held(tmp_path / "a" / "b"):
+        assert (tmp_path / "a" / "b" / ".hf_ssl.lock").is_file()
+        raise ZeroDivisionError
+    assert os.listdir(tmp_path) == []
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(ValueError, match="holds something else"), held(tmp_path):
+        pass
+    assert os.listdir(tmp_path) == ["thesis.tex"]

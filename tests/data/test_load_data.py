@@ -1,6 +1,7 @@
 """The built-in sources, idx files, and what each wrong source says."""
 
 import gzip
+import os
 import struct
 import sys
 import time
@@ -108,6 +109,37 @@ def test_idx_folder_without_test_files_or_gzip(tmp_path):
     assert (len(data.train), len(data.test)) == (16, 4)
     assert data.left_out == ["not used for testing (the test files: 5 images without labels)"]
     assert data.split["seed"] == 0 and len(data.split["test_sha256"]) == 16
+
+
+def idx_header(count, height=4, width=4):
+    return struct.pack(">HBBIII", 0, 8, 3, count, height, width)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("", idx_header(2**32 - 1, 2**32 - 1, 2**32 - 1) + bytes(100)),
+        ("", idx_header(10) + bytes(159)),
+        ("", idx_header(10) + bytes(161)),
+        ("", b"\0\0\x08"),
+        ("", b""),
+        (".gz", gzip.compress(idx_header(2**32 - 1, 2**16, 1) + bytes(1000))),
+        (".gz", gzip.compress(idx_header(10) + bytes(50_000_000))),
+        (".gz", gzip.compress(idx_header(10) + bytes(160))[:-9]),
+        (".gz", gzip.compress(idx_header(10) + bytes(160))[:30]),
+        (".gz", b"no gzip"),
+    ],
+)
+def test_damaged_and_hostile_idx_files(tmp_path, name, content):
+    (tmp_path / f"train-images-idx3-ubyte{name}").write_bytes(content)
+    with pytest.raises(DataError, match=r"is no complete idx file|cannot be read"):
+        load_data(tmp_path)
+
+
+def test_an_idx_file_that_is_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "train-images-idx3-ubyte.gz")
+    with pytest.raises(DataError, match="it is a pipe, socket or device"):
+        load_data(tmp_path)
 
 
 def test_damaged_idx_files_are_named(idx_folder):

@@ -1,6 +1,7 @@
 """Tables beside the images."""
 
 import json
+from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
@@ -101,3 +102,41 @@ def test_damaged_tables(kind, pictures):
 def test_a_label_column_without_a_table(pictures):
     with pytest.raises(DataError, match="label_column='x' means nothing .*metadata.csv.*label_level"):
         load_data(pictures, label_column="x")
+
+
+HOSTILE = {
+    "nested.jsonl": "[" * 100_000,
+    "deep.jsonl": '{"file_name": "0.png", "label": ' + "[" * 100_000,
+    "number.jsonl": '{"file_name": "0.png", "label": ' + "9" * 10_000 + "}",
+    "list.jsonl": "[1]\n",
+    "keys.jsonl": "\n".join(f'{{"{i}": 1, "file_name": "0.png"}}' for i in range(11_000)),
+    "line.csv": "file_name,label\n0.png," + "x," * 3_000_000,
+    "columns.csv": "file_name,label," + "x," * 20_000,
+    "field.csv": 'file_name,label\n0.png,"' + "x" * 200_000,
+    "binary.csv": "\x00\x01\udcff\n",
+    "bytes.parquet": "PAR1 none",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_tables_are_one_sentence(tmp_path, name):
+    classes(tmp_path, {"a": 2, "b": 2})
+    file = tmp_path / f"metadata{Path(name).suffix}"
+    file.write_bytes(HOSTILE[name].encode("utf-8", "surrogateescape"))
+    with pytest.raises(DataError, match=r"cannot be read|has no column") as caught:
+        load_data(tmp_path)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("value", ["null", "NaN", '"\\ud800"', "1e400", "10" + "0" * 400, "-3", "true", '"\\u0000"'])
+def test_strange_labels(tmp_path, value):
+    for i in range(4):
+        write(tmp_path / f"{i}.png", i)
+    rows = [f'{{"file_name": "{i}.png", "label": {value if i == 3 else i % 2}}}\n' for i in range(4)]
+    (tmp_path / "metadata.jsonl").write_text("".join(rows))
+    if value == "1e400":
+        with pytest.raises(DataError, match="holds the number inf, which names no class"):
+            load_data(tmp_path)
+    else:
+        data = load_data(tmp_path, test_fraction=0)
+        assert len(data.train) == 4 and all(name.encode() for name in data.label_names)

@@ -94,8 +94,9 @@ class Killer:
             folder = self.folder / f"whole-{method}-{processes}"
             command = self.start(Case(0, method, processes, "", "", False, False), folder)
             seconds = watch(command, folder / "run")
-            if command.poll() != 0:
-                raise RuntimeError(f"An undisturbed run of {method} failed: {command.output('stderr')[-2000:]}")
+            if (code := command.wait(1.0)) != 0:
+                end = "hung" if code is None else f"ended with {code}: {command.output('stderr')[-1000:]}"
+                raise RuntimeError(f"An undisturbed run of {method} in {processes} processes {end}")
             self._whole[method, processes] = outcome(folder / "run"), seconds
         return self._whole[method, processes]
 

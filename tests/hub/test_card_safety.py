@@ -114,8 +114,37 @@ def test_validate_card_reports_what_runs(text, problem):
 def test_validate_card_lets_ordinary_notes_be():
     notes = (
         "<b>bold</b> <img src='figures/x.png' width=3> [a](https://x.org/javascript) once=1 <i>on x = 3</i>\n"
-        "![a](https://x.org/../y.png) ![b](figures/curve.png) the javascript: scheme, data: text, `<details>`\n"
+        "![a](https://x.org/y.png) ![b](figures/curve.png) the javascript: scheme, data: text, `<details>`\n"
         "| online=1 | 3 < 4, on = 5 |\n"
     )
     card = hostile_card("photos").replace("<!-- notes -->\n", f"<!-- notes -->\n{notes}")
-    assert validate_card(card) == []
+    assert validate_card(card, allow_links=True) == []
+    assert len(validate_card(card)) == 1 and "It leads to 'https://x.org/" in validate_card(card)[0]
+
+
+@pytest.mark.parametrize("character", ["\x1b[31m", "\x00", "\x9b", "\u202e", "\u2066", "\u200f", "&#x202e;"])
+def test_characters_that_are_not_seen(character):
+    assert validate_card(hostile_card(f"a{character}b")) == []
+    card = hostile_card("photos")
+    bad = card.replace("<!-- notes -->\n", f"<!-- notes -->\n{character}\n")
+    assert any("which is not seen" in problem for problem in validate_card(bad))
+    bad = card.replace("license: apache-2.0", 'license: apache-2.0\nlicense_name: "\\u202e"')
+    assert any("in the front matter" in problem for problem in validate_card(bad))
+
+
+@pytest.mark.parametrize("secret", ["hf_" + "a1B2" * 9, "https://me:pass@host/x", "ghp_" + "a1" * 18])
+def test_secrets_in_a_card(secret):
+    assert secret not in hostile_card(f"x {secret} y")
+    card = hostile_card("photos").replace("<!-- notes -->\n", f"<!-- notes -->\n{secret}\n")
+    assert any(problem.startswith("There is a ") and "take it out" in problem for problem in validate_card(card))
+
+
+def test_a_card_that_would_take_for_ever():
+    card = hostile_card("photos")
+    aliases = "a: &a [x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+    for addition in (aliases, "deep: " + "[" * 4000, "when: 2024-99-99"):
+        problems = validate_card(card.replace("license:", f"{addition}\nlicense:", 1))
+        assert len(problems) == 1 and problems[0].startswith("The front matter is not YAML")
+    assert "more than 200000" in validate_card(card + "x" * 200_000)[0]
+    for part in ("<a ", "](", "```\n", "\\", "aaaa", "[x]: ", "= ", "://", "<a =", "&#1", "<!-- notes -->"):
+        validate_card(card + part * (50_000 // len(part)))  # seconds would be felt here

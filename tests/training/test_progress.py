@@ -1,5 +1,8 @@
 """A run shows a bounded number of lines, and on a terminal one that is rewritten."""
 
+import errno
+import io
+
 import pytest
 
 from .test_resume import build_trainer, images
@@ -28,3 +31,23 @@ def test_an_error_takes_the_place_of_the_line(tmp_path, capsys, monkeypatch):
     with pytest.raises(ValueError, match="no"):
         trainer.train()
     assert "\n" not in capsys.readouterr().err
+
+
+class Gone(io.StringIO):
+    """A pipe that nobody reads, and that once was a terminal."""
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
+@pytest.mark.parametrize("disable_tqdm", [False, True])
+def test_nobody_reads_what_is_shown(disable_tqdm, tmp_path, monkeypatch):
+    trainer = build_trainer("simclr", "vit", tmp_path, disable_tqdm=disable_tqdm, max_steps=2)
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stderr", Gone())
+        patch.setattr("sys.stdout", Gone())
+        trainer.train()
+    assert trainer.state.global_step == 2

@@ -26,7 +26,7 @@ def images(count=IMAGES):
     return TensorImages(pixels, labels=[i % 2 for i in range(count)])
 
 
-def build_trainer(method, backbone, folder, callbacks=None, **arguments):
+def build_trainer(method, backbone, folder, callbacks=None, eval_dataset=None, **arguments):
     arguments = {
         "per_device_train_batch_size": 4,
         **({} if "max_steps" in arguments else {"num_train_epochs": 2}),
@@ -46,6 +46,7 @@ def build_trainer(method, backbone, folder, callbacks=None, **arguments):
         SSLTrainingArguments(output_dir=str(folder), **arguments),
         build_processor(method),
         train_dataset=images(),
+        eval_dataset=eval_dataset,
         callbacks=callbacks,
     )
 

@@ -41,13 +41,17 @@ def convert(checkpoint: dict[str, Any]) -> Conversion:
     theirs = "online_encoder.net.conv1.weight" in tensors
     prefixes, ignored = _LUCIDRAINS if theirs else _SOLO_LEARN
     backbone = resnet_config(tensors, prefixes["backbone"])
+    if theirs and "online_encoder.projector.6.weight" in tensors:
+        raise ValueError(
+            "it was trained with use_momentum=False of byol-pytorch, which is SimSiam with its projector, and no BYOL"
+        )
     return Conversion(
         source="lucidrains/byol-pytorch" if theirs else "vturrisi/solo-learn",
         tensors=tensors,
         config={
             "backbone_config": backbone,
-            "projection_sizes": layer_widths(tensors, prefixes["projector"]),
-            "prediction_sizes": layer_widths(tensors, prefixes["predictor"]),
+            "projection_sizes": layer_widths(tensors, prefixes["projector"], required=True),
+            "prediction_sizes": layer_widths(tensors, prefixes["predictor"], required=True),
             "last_bias": True,
         },
         names={

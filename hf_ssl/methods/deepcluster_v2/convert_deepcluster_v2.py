@@ -20,7 +20,7 @@ def convert(checkpoint: dict[str, Any]) -> Conversion:
         tensors=tensors | {"prototypes": torch.cat(prototypes)},
         config={
             "backbone_config": backbone,
-            "projection_sizes": layer_widths(tensors, "projection_head."),
+            "projection_sizes": layer_widths(tensors, "projection_head.", required=True),
             "num_prototypes": [len(x) for x in prototypes],
         },
         names={

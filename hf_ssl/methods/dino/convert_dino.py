@@ -37,7 +37,7 @@ def convert(checkpoint: dict[str, Any]) -> Conversion:
         tensors=tensors,
         config={
             "backbone_config": backbone,
-            "head_sizes": layer_widths(tensors, "teacher.head.mlp."),
+            "head_sizes": layer_widths(tensors, "teacher.head.mlp.", required=True),
             "num_prototypes": len(tensors["teacher.head.last_layer.weight_v"]),
             "norm_last_layer": unit,
             "head_batch_norm": "teacher.head.mlp.1.running_mean" in tensors,

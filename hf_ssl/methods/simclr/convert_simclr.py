@@ -46,7 +46,7 @@ def convert(checkpoint: dict[str, Any]) -> Conversion:
         tensors=tensors,
         config=config
         | {
-            "projection_sizes": layer_widths(tensors, head),
+            "projection_sizes": layer_widths(tensors, head, required=True),
             "projector_batch_norm": False,
             "projector_last_batch_norm": False,
         },

@@ -9,7 +9,10 @@ def convert(checkpoint: dict[str, Any]) -> Conversion:
     """A ResNet with `projection_head` and `prototypes`, bare or under `state_dict`; its queue is in other files."""
     tensors = state_dict(checkpoint, "state_dict")
     backbone = resnet_config(tensors)
-    config = {"backbone_config": backbone, "projection_sizes": layer_widths(tensors, "projection_head.")}
+    config = {
+        "backbone_config": backbone,
+        "projection_sizes": layer_widths(tensors, "projection_head.", required=True),
+    }
     if "prototypes.weight" in tensors:
         config["num_prototypes"] = len(tensors["prototypes.weight"])
     return Conversion(

@@ -1,0 +1,169 @@
+"""What is pushed is what was made: its weights are sound, belong together, and are those of the run that it shows."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoImageProcessor, AutoModel, AutoModelForPreTraining, PreTrainedConfig, PreTrainedModel
+from transformers.utils import CONFIG_NAME
+
+from ..checkpoint_utils import listed, load_checked
+from ..files import sha256
+from ..printing import printable
+from ..redaction import secret_in
+from .card_check import embedding_check, same_embedding
+from .card_validation import UNSEEN
+from .export import PRETRAINING, native_image_processor, native_weights
+
+RESULTS = "results.json"
+# Keys of a configuration that make a loader run code of a repository.
+_RUN_CODE = {"auto_map", "auto_mapping", "custom_code", "custom_pipelines", "custom_generate", "trust_remote_code"}
+_KERNELS = {"attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation"}
+# What a configuration says of the files and versions that it came from.
+_OF_FILES = ("_name_or_path", "_commit_hash", "architectures", "dtype", "torch_dtype", "transformers_version")
+_HEADER = 1 << 22  # bytes of a file of weights in which texts are looked for
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """What a run wrote of itself; empty where there is none. A `ValueError` for anything else."""
+    if not path.is_file():
+        return {}
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} is not what a run writes: mend or remove it.")
+    return found
+
+
+def read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is no JSON ({error}): mend or remove it.") from None
+
+
+def require_harmless(found: Mapping[str, Path]) -> None:
+    """
+    Args:
+        found (`dict[str, Path]`): files by their path in the repository.
+
+    Raises:
+        ValueError: for a configuration that would run code, a token or a password, or characters that are not seen.
+    """
+    for name, path in found.items():
+        if UNSEEN.search(name):
+            raise ValueError(f"{printable(str(path))} has a name with characters that are not seen: rename it.")
+        text = _text(path)
+        if name.endswith(".json"):
+            content = read_json(path)
+            if name != RESULTS and (key := _runs_code(content)):
+                raise ValueError(f"{path} has {key!r}, which makes a loader run code: take it out.")
+            if unseen := UNSEEN.search(path.read_text(encoding="utf-8")):
+                raise ValueError(f"{path} holds the character {printable(unseen[0])}, which is not seen: take it out.")
+            text += json.dumps(content, ensure_ascii=False)
+        if what := secret_in(text):
+            raise ValueError(f"{path} holds {what}: take it out, and have it replaced where it was given out.")
+
+
+def _text(path: Path) -> str:
+    """Of a file of weights, its header: the numbers are no text."""
+    with path.open("rb") as file:
+        return (file.read(_HEADER) if path.suffix == ".safetensors" else file.read()).decode("latin-1")
+
+
+def _runs_code(content: Any) -> str | None:
+    waiting = [content]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                if key in _RUN_CODE or (key in _KERNELS and "/" in str(inner)):
+                    return key
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return None
+
+
+def require_as_made(folder: Path, found: Mapping[str, Path]) -> None:
+    """
+    The encoder at the root is that of `pretraining/`, finite, and the one that the results are of.
+
+    Raises:
+        ValueError: where it is not; it names the first weight, field or file that differs.
+    """
+    results = read_results(folder / RESULTS) if RESULTS in found else {}
+    if "export" in results:
+        _require_hashes(folder, found, results["export"])
+    encoder, method = _load(folder, AutoModel, ""), _load(folder, AutoModelForPreTraining, PRETRAINING)
+    processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
+    own = AutoImageProcessor.from_pretrained(folder, subfolder=PRETRAINING, trust_remote_code=False)
+    config, weights = native_weights(method)
+    differing = [
+        *_differing(_fields(config), _fields(encoder.config)),
+        *_differing(native_image_processor(own).to_dict(), processor.to_dict()),
+        *_differing(weights, encoder.state_dict()),
+    ]
+    if differing:
+        raise ValueError(
+            f"The encoders at the root of {folder} and in {PRETRAINING}/ differ ({listed(differing, 3)}): "
+            "export it again."
+        )
+    if "export" in results:
+        return
+    of_another = results.get("evaluation")  # nothing ties them to these weights
+    if "embedding_check" in results:
+        of_another = not same_embedding(embedding_check(encoder, processor), results["embedding_check"])
+    if of_another:
+        raise ValueError(
+            f"Nothing shows that {folder / RESULTS} is of this encoder: put the one of its run there, or remove it "
+            "and write the card again with hf-ssl card."
+        )
+
+
+def _require_hashes(folder: Path, found: Mapping[str, Path], export: Any) -> None:
+    made = {name for name in found if name != RESULTS and name.endswith((".json", ".safetensors"))}
+    if not isinstance(export, dict):
+        raise ValueError(f"{folder / RESULTS} is not what a run writes: mend or remove it.")
+    for name in sorted(made | export.keys()):
+        if name not in made or name not in export or sha256(found[name]) != export[name]:
+            raise ValueError(
+                f"{folder / name} is not what the run wrote, by the hashes in its {RESULTS}: put that file back, or "
+                "write a repository of a checkpoint into a new folder with hf-ssl export."
+            )
+
+
+def _load(folder: Path, auto: type, subfolder: str) -> PreTrainedModel:
+    model, missing, left_over = load_checked(auto, folder, subfolder=subfolder)
+    place = folder / subfolder
+    if wrong := missing + left_over:
+        raise ValueError(
+            f"The weights beside {place / CONFIG_NAME} do not fit it, missing or left over are {listed(wrong)}."
+        )
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not tensor.float().isfinite().all():
+            raise ValueError(
+                f"The weights in {place} are not finite ({name}): the training has failed. Export an earlier "
+                "checkpoint with hf-ssl export, or train again with a lower learning rate."
+            )
+    return model
+
+
+def _fields(config: PreTrainedConfig) -> dict[str, Any]:
+    return {name: value for name, value in config.to_dict().items() if name not in _OF_FILES}
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Names whose values differ, or that only one of them has."""
+    return sorted(
+        name
+        for name in one.keys() | other.keys()
+        if name not in one or name not in other or not _equal(one[name], other[name])
+    )
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one.to(other.dtype), other)
+    return json.dumps(one, sort_keys=True, default=str) == json.dumps(other, sort_keys=True, default=str)
