@@ -47,8 +47,8 @@ def push(
 ) -> None:
     """Publish a repository on the Hub in one commit, or in none where it is there already.
 
-    Sent are the encoder, pretraining/, the card, figures and results.json; never checkpoints, pickles or links. Refused
-    is what the run did not make: other weights than in results.json, weights that are not finite, tokens, code.
+    Sent are the encoder, pretraining/, the card, figures and results.json; never checkpoints, pickles or links.
+    Refused are weights that the run in results.json did not make or that are not finite, tokens, and code.
     """
     require_path(folder, "The repository")
     from .push import run

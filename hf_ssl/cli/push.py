@@ -42,7 +42,7 @@ def run(
         switches = {"--private": private, "--overwrite": overwrite, "--allow-links": allow_links}
         words += [name for name, value in switches.items() if value]
         again = shlex.join(["hf-ssl", "push", str(folder), repo_id, *words])
-        raise type(error)(f"{error} Then: {again}") from error
+        raise (HubRefusal if isinstance(error, HubRefusal) else OSError)(f"{error} Then: {again}") from error
     finally:
         if lock is not None:
             lock.release()

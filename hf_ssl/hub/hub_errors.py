@@ -94,12 +94,10 @@ def _clear(error: Exception, repo_id: str) -> Exception | None:
     )
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__
 
 
 def _of_status(error: HfHubHTTPError, repo_id: str) -> Exception:

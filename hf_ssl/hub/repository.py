@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import HfApi, get_token
-from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import validate_repo_id
 from transformers.utils import CONFIG_NAME
@@ -110,11 +110,9 @@ def open_repository(
         api = HfApi(token=token, library_name="hf_ssl")
         if "/" not in repo_id:
             repo_id = api.get_full_repo_name(repo_id)
-        try:
-            info = api.model_info(repo_id)
-        except RepositoryNotFoundError:
+        if not api.repo_exists(repo_id):
             api.create_repo(repo_id, private=private, exist_ok=True)
-            info = api.model_info(repo_id)
+        info = api.model_info(repo_id)
         if private and not info.private:
             raise ValueError(f"{repo_id} is public, so that nothing private is pushed to it: change that on the Hub.")
         _unless_unknown(lambda: api.auth_check(repo_id, write=write))

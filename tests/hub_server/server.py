@@ -22,7 +22,7 @@ class Fault:
     pattern: str
     nth: int
     times: int
-    act: Callable[[], None]
+    act: Callable[[], Answer | None]
     after: bool
     seen: int = 0
 
@@ -77,6 +77,18 @@ class HubServer:
 
         self.faults.append(Fault(pattern, nth, times, act, after=False))
 
+    def say(self, pattern: str, answer: Answer, nth: int = 1, times: int = 1, after: bool = False) -> None:
+        """Give this answer to the `nth` request that matches, and to `times - 1` more; `after`: when all is done."""
+        self.faults.append(Fault(pattern, nth, times, lambda: answer, after))
+
+    def cut(self, pattern: str, nth: int = 1, times: int = 1, after: bool = False) -> None:
+        """Close the connection in place of an answer; `after`: when all that the request asks for is done."""
+
+        def act():
+            raise ConnectionAbortedError
+
+        self.faults.append(Fault(pattern, nth, times, act, after))
+
     def hang(self, pattern: str = "", nth: int = 1, after: bool = False) -> None:
         """Leave the `nth` request without an answer; `after`: when all that it asks for is done."""
 
@@ -118,15 +130,14 @@ class HubServer:
             self.requests.append(line)
             met = [fault for fault in self.faults if fault.meets(line)]
         for fault in met:
-            if not fault.after:
-                fault.act()
+            if not fault.after and (said := fault.act()):
+                return said
         try:
             with self._lock:
-                return self._route(request, routes)
+                answer = self._route(request, routes)
         finally:
-            for fault in met:
-                if fault.after:
-                    fault.act()
+            said = [fault.act() for fault in met if fault.after]
+        return next(filter(None, said), answer)
 
     def _route(self, request: Request, routes: dict) -> Answer:
         for (method, pattern), route in routes.items():
