@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler
 Send = Callable[[BaseHTTPRequestHandler], None]
 LONG = 100.0  # seconds, more than anybody waits
 STATUSES = (
-    "400 401 402 403 404 405 406 407 408 409 410 411 412 413 414 415 416 417 418 421 422 423 424 425 426 428 429 431 451 "
-    "500 501 502 503 504 505 506 507 508 510 511 520 599"
+    "400 401 402 403 404 405 406 407 408 409 410 411 412 413 414 415 416 417 418 421 422 423 424 425 426 428 429 431 "
+    "451 500 501 502 503 504 505 506 507 508 510 511 520 599"
 ).split()
-HTML = b"<!doctype html><html><head><title>Bad gateway</title></head><body>\n<h1>502</h1>\x1b[31m\xe2\x80\xae\n</body></html>"
+HTML = b"<!doctype html><html><head><title>Bad gateway</title></head>\n<h1>502</h1>\x1b[31m\xe2\x80\xae\n</html>"
 
 
 def _answer(

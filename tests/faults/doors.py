@@ -267,7 +267,11 @@ def _images(part: ImageDataset | Data) -> dict:
         return {f"item {i}": _pixels(sample) for i, sample in enumerate(part)}
     names = part.names(range(len(part))) if hasattr(part, "names") else [str(i) for i in range(len(part))]
     samples = [part[i] for i in range(len(part))]
-    return {name: _pixels(sample) for i, (name, sample) in enumerate(zip(names, samples)) if sample["index"] == i}
+    return {
+        name: _pixels(sample)
+        for i, (name, sample) in enumerate(zip(names, samples, strict=True))
+        if sample["index"] == i
+    }
 
 
 def _pixels(sample: dict) -> list:

@@ -96,7 +96,7 @@ def verdict_on(case: Case) -> tuple[str, str]:
 
 
 def look_up(functions: dict, home: Path) -> dict:
-    """What each function says of undamaged material; in this process, which has imported all they need from then on."""
+    """What each function says of undamaged material, in this process: what they import is there from then on."""
     known, present = {}, os.getcwd()
     for name, function in functions.items():
         folder = tempfile.mkdtemp(dir=home)
@@ -200,9 +200,10 @@ def is_wrong(result: dict) -> bool:
 
 TITLE = "Damaged inputs"
 WHAT = (
-    "Weights, configurations, image processors, images, tables, archives and public checkpoints were damaged and opened "
-    "by the commands and by the functions of Python. Right: one sentence; the same as before the damage; of data, the "
-    "damaged image named and the others used. Wrong: a traceback, more than 10 seconds or 2 GiB, or a silent acceptance."
+    "Weights, configurations, image processors, images, tables, archives and public checkpoints were damaged, and "
+    "opened by the commands and by the functions of Python. Right: one sentence; the same as before the damage; of "
+    "data, the damaged image named and the others used. Wrong: a traceback, more than 10 seconds or 2 GiB, or a "
+    "silent acceptance, of what cannot be meant."
 )
 
 

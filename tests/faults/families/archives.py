@@ -300,7 +300,7 @@ def metadata(rng: random.Random, home: Path, known: dict) -> Case:
     rows = _rows(folder)
     name = rng.choice(["metadata.csv", "metadata.jsonl", "metadata.parquet"])
     way = rng.choice(["file name", "file name", "file name", "bytes", "bytes", "label", "columns", "text", "no file"])
-    meant, detail = "equal", ""
+    detail = ""
     if way == "file name":
         paths = hostile_paths(home, folder)
         kind = rng.choice([k for k in sorted(paths) if k not in ("empty", "line break", "zero byte")])

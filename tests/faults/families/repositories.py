@@ -93,13 +93,16 @@ def controls(home: Path) -> dict[str, Callable[[], dict]]:
         for part in ("root", "pretraining", "checkpoint"):
             for group, table in (("weights", open_doors), ("processor", processor_doors)):
                 for door, opened in table(method, part, str(home / "photos")).items():
-
-                    def run(place=source(home, method, part), opened=opened):
-                        shutil.copytree(place, "repository")
-                        return opened()
-
-                    found[f"{group} {method} {part} {door}"] = run
+                    found[f"{group} {method} {part} {door}"] = _on_a_copy(source(home, method, part), opened)
     return found
+
+
+def _on_a_copy(place: Path, opened: Callable[[], dict]) -> Callable[[], dict]:
+    def run() -> dict:
+        shutil.copytree(place, "repository")
+        return opened()
+
+    return run
 
 
 def _pick(rng: random.Random, table: dict[str, Callable]) -> tuple[str, Callable]:
