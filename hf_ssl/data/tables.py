@@ -117,7 +117,8 @@ def check_card(folder: str) -> None:
     try:
         configurations = DatasetCard.load(card, ignore_metadata_errors=True).data.to_dict().get("configs")
     except Exception as error:  # YAML, encodings, nesting: the parsers raise unrelated types
-        raise DataError(f"The data set card {card} cannot be read ({error}): repair or remove it.") from error
+        reason = " ".join(str(error).split())
+        raise DataError(f"The data set card {card} cannot be read ({reason}): repair or remove it.") from error
     for text in _texts(configurations):
         if "://" in text or "::" in text or os.path.isabs(text) or os.pardir in text.split("/"):
             raise DataError(f"{card} names {text!r}, which is no file of its folder: remove that from the card.")

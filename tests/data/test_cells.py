@@ -273,6 +273,14 @@ def test_cards_that_name_other_files(tmp_path, name):
         load_data(tmp_path)
 
 
+@pytest.mark.parametrize("header", ["[: bad", "[" * 3000])
+def test_cards_that_are_no_yaml(tmp_path, header):
+    table(tmp_path, [])
+    (tmp_path / "README.md").write_text(f"---\n{header}\n---\n")
+    with pytest.raises(DataError, match=r"^The data set card .* cannot be read \(.*\): repair or remove it\.$"):
+        load_data(tmp_path)
+
+
 def tar(path: Path, *members):
     with tarfile.open(path, "w") as archive:
         for i in range(6):
