@@ -210,8 +210,7 @@ class SSLPreTrainedModel(PreTrainedModel):
         dtype = kwargs.pop("dtype", torch.float32)
         if isinstance(backbone, str):
             native, missing, _ = load_checked(AutoModel, backbone, dtype=dtype, **kwargs)
-            gone = [name for name in missing if "pooler" not in name]
-            if gone:
+            if gone := [name for name in missing if "pooler" not in name]:
                 raise ValueError(f"{backbone} lacks {len(gone)} weights of its encoder, such as {gone[0]}.")
         else:
             native = backbone
