@@ -129,6 +129,7 @@ def idx_header(count, height=4, width=4):
         (".gz", gzip.compress(idx_header(10) + bytes(160))[:30]),
         (".gz", b"no gzip"),
     ],
+    ids="claims cut long magic empty gz-claims gz-bomb gz-without-end gz-cut no-gzip".split(),
 )
 def test_damaged_and_hostile_idx_files(tmp_path, name, content):
     (tmp_path / f"train-images-idx3-ubyte{name}").write_bytes(content)
