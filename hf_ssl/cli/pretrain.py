@@ -135,6 +135,8 @@ def train(request: Request, folder: RunFolder, began: float) -> Assembly | None:
         effective = trainer.effective()
         if trainer.doctor is not None:
             trainer.doctor.warns = False  # raised below, as the last word
+        if last:
+            trainer.require_same_run(last)
         if trainer.is_world_process_zero():
             longer = folder.begin(effective["steps"], run.decided() | {"minutes": request.minutes})
             say(announcement(method, data, run, effective))

@@ -88,10 +88,15 @@ class SavingTrainer(PublishingTrainer):
                 raise ValueError(f"Training cannot go on from {checkpoint}: {why}; {instead}.")
         if checkpoint is None:
             return None
-        self._refuse_another_run(checkpoint)
+        self.require_same_run(checkpoint)
         return str(checkpoint)
 
-    def _refuse_another_run(self, checkpoint: Path) -> None:
+    def require_same_run(self, checkpoint: Path) -> None:
+        """
+        Raises:
+            ValueError: when a checkpoint was saved by another number of processes, or with another batch or other
+                training images, so that training could not go on from it as if nothing had happened.
+        """
         saved_by = len(list(checkpoint.glob("rng_state*.pth")))
         if saved_by != self.args.world_size:
             raise ValueError(
@@ -107,7 +112,6 @@ class SavingTrainer(PublishingTrainer):
                     f"{checkpoint} was saved with {name.replace('_', ' ')} = {before[name]}, and now it would be "
                     f"{now[name]}, so that other images would follow: go on with the same, or start another run."
                 )
-
         if before.get("data") not in (None, now["data"]):
             raise ValueError(
                 f"{checkpoint} was saved with other training images, or other labels of them: go on with the same, or "
