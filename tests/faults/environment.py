@@ -302,6 +302,9 @@ def _removed() -> list[Case]:
             command = room.start()
             with room.held_at(command, phase):
                 shutil.rmtree(room.run / inner)
+            if (phase, inner) == ("exported", "checkpoints"):  # nobody needs them any more
+                kept = {name: value for name, value in room.whole.items() if not name.startswith("checkpoint-")}
+                room.whole = kept | {"last checkpoint": "none"}
             room.recovers(room.ends(command, None))
 
         return attempt
