@@ -373,8 +373,10 @@ def _encodings_and_names() -> list[Case]:
     def output(name: str):
         def attempt(room):
             room.run = room.folder / name
-            room.ends(room.start(output=name), True)
-            room.equals()
+            if room.ends(room.start(output=name), None) == 0:
+                room.equals()
+            else:
+                require_refused(room)
 
         return attempt
 
@@ -398,6 +400,13 @@ def _encodings_and_names() -> list[Case]:
             for title, name in (("accents", "Läufe 1"), ("no UTF-8", f"run{raw}"), ("a line break", "run\n1"))
         ),
     ]
+
+
+def require_refused(room) -> None:
+    """Before any training."""
+    from .room import require
+
+    require(not list(room.folder.glob("run*/*")), "It was refused after the training had begun.")
 
 
 def require_card(room, code: int) -> None:
