@@ -548,7 +548,7 @@ def _remains() -> list[Case]:
         return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
     def litter(run: Path) -> None:
-        for name in (".export-abc", "checkpoints/.saving-9", "checkpoints/.saving-x"):
+        for name in (".export-abc", "checkpoints/.saving-9", "checkpoints/.saving-4"):
             (run / name).mkdir(parents=True)
             (run / name / "model.safetensors").write_bytes(b"half")
         for name in ("run.json.part", "results.json.part", "README.md.part"):
