@@ -82,6 +82,11 @@ def finish(
     if "carded" in folder.missing:
         with during("while the pictures and the card were made"):
             write_card_and_pictures(folder, trained, results, native)
+    if folder.has_lost_the_export():
+        say("Files of the export were removed while the run was finished: they are written again.", err=True)
+        with during("while the encoder was written"):
+            export(folder, trained, results)
+            write_card_and_pictures(folder, trained, results, native)
     if report:
         say(f"\n{report.table()}\n{report.verdict()}")
     return report

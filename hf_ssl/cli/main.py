@@ -37,12 +37,16 @@ def main() -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     if before[signal.SIGTERM] != signal.SIG_IGN:
         signal.signal(signal.SIGTERM, _stop)
+    unraisable = sys.unraisablehook
+    if not os.environ.get(_DEBUG):
+        sys.unraisablehook = lambda error: None  # of what a library left half made when it failed
     try:
         with lasting_streams(output=argv[0] == "pretrain"):
             sys.exit(_exit_code(argv))
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        sys.unraisablehook = unraisable
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:

@@ -10,12 +10,16 @@ _ClickException = typer.BadParameter.mro()[2]  # typer has click inside, or take
 # What gloo, NCCL and the store of torchrun say of a process that is gone.
 _LOST = re.compile(r"gloo|NCCL|TCPStore|Connection (closed|reset) by peer|store->get|wait\(\) timed out")
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_OF_OPEN_FILES = (errno.EMFILE, errno.ENFILE)
+_OF_MEMORY = re.compile("out of memory|can't allocate memory|could not create a primitive")
 
 
 def mistake(error: Exception) -> str | None:
     """What the user did wrong and what to do, or `None` when it was not the user."""
     text = one_line(str(error))
     if isinstance(error, OSError) and error.strerror:
+        if error.errno in _OF_OPEN_FILES:
+            return f"{error.strerror}: raise the limit with ulimit -n, or lower --dataloader_num_workers."
         if error.filename is not None:
             return f"{os.fsdecode(error.filename)}: {error.strerror}. Check the path, its rights, and the free space."
         if error.errno in _OF_THE_DISK:
@@ -28,7 +32,7 @@ def mistake(error: Exception) -> str | None:
         return _wrong_type(text)
     if isinstance(error, _ClickException):
         return one_line(error.format_message())
-    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
+    if isinstance(error, MemoryError) or _OF_MEMORY.search(text):
         return (
             "There is not enough memory. Lower --per_device_train_batch_size, or set --cached_chunk_size, which keeps "
             "the batch and costs time."

@@ -40,8 +40,14 @@ def held(folder: Path) -> Iterator[None]:
     Have the output folder of a run for this process alone, and let nothing change in one that holds something else.
 
     Raises:
-        ValueError: when another process has it, or it holds something else.
+        ValueError: when another process has it, it holds something else, or safetensors cannot write to such a path.
     """
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"--output-dir {folder} is no UTF-8, and safetensors writes to no such path: choose another."
+        ) from None
     if not (folder / RECORD).is_file():
         _refuse_foreign_files(folder, is_a_run=False)
     if not is_first_process():
@@ -167,6 +173,10 @@ class RunFolder:
         self.state.did(stage, facts or {})
         self._gone.discard(stage)
         self.state.write(self.folder)
+
+    def has_lost_the_export(self) -> bool:
+        """Whether somebody removed files of the export since it was written."""
+        return not all((self.folder / name).is_file() for name in self.state.done["exported"])
 
     def lacks(self, what: str, reason: str) -> None:
         """Note, as far as the disk takes it, that something could not be done, and why."""

@@ -1,5 +1,6 @@
 """Images that are decoded when they are asked for: how bad ones are found, replaced and reported."""
 
+import errno
 import warnings
 from collections.abc import Iterator, Sequence
 
@@ -24,6 +25,7 @@ from .unreadable import (
 )
 
 READABLE, UNREADABLE = 0, 1  # as far as it is known
+_OF_THE_SYSTEM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # no fault of an image
 NAMES_SHOWN = 5
 LINES_SHOWN = 20
 
@@ -199,6 +201,7 @@ class DecodedImages(ImageDataset):
         except DataError:  # a wrong argument, not a bad image
             raise
         except Exception as error:  # damaged files make Pillow raise almost anything, SyntaxError included
+            _raise_if_of_the_system(error)
             self._state[row] = UNREADABLE
             errors[row] = error
 
@@ -211,7 +214,8 @@ class DecodedImages(ImageDataset):
                     image, label = self._decode(row, self._cells([row])[0] if cell is None else cell)
                 except DataError:
                     raise
-                except Exception:
+                except Exception as error:
+                    _raise_if_of_the_system(error)
                     state[row] = UNREADABLE
                 else:
                     if self._labels is not None:
@@ -256,3 +260,8 @@ class DecodedImages(ImageDataset):
             else:
                 found.append((self._name(row), "it could not be read during the run, but can be read now"))
         return found
+
+
+def _raise_if_of_the_system(error: Exception) -> None:
+    if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM:
+        raise error

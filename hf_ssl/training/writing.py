@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-_OF_TORCH = re.compile(r"PytorchStreamWriter|inline_container|Parent directory|open file failed|unexpected pos")
+_OF_TORCH = re.compile(
+    r"PytorchStreamWriter|inline_container|Parent directory|open file failed|unexpected pos|iostream"
+)
 _BLOCK = bytes(1 << 20)
 
 
