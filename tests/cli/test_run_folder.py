@@ -41,7 +41,7 @@ def checkpoint(folder, step, planned=100):
     place.mkdir(parents=True)
     (place / "trainer_state.json").write_text(json.dumps({"global_step": step, "max_steps": planned}))
     save_file({"weight": torch.zeros(1)}, place / "model.safetensors")
-    for name in ("optimizer.pt", "rng_state.pth"):
+    for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
         torch.save({}, place / name)
 
 
