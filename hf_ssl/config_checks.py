@@ -127,8 +127,7 @@ def _defaults(kind: str | None) -> dict[str, Any]:
     if kind not in CONFIG_MAPPING:
         return {}
     other_names = CONFIG_MAPPING[kind].attribute_map
-    found = {field.name: field.default for field in dataclasses.fields(CONFIG_MAPPING[kind])} | other_names
-    return {name.removeprefix("_"): default for name, default in found.items()}  # `_out_features` is a property
+    return {field.name: field.default for field in dataclasses.fields(CONFIG_MAPPING[kind])} | other_names
 
 
 def _with_inner(values: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -16,7 +16,7 @@ def find_slip(names: Iterable[str], known: Iterable[str]) -> tuple[str, str] | N
 
     A letter may be missing, too many, another one, or exchanged with the next one.
     """
-    names, known = set(names), set(known)
+    names, known = ({name.removeprefix("_") for name in each} for each in (names, known))
     absent = sorted(name for name in known - names if len(name) > 3)
     slips = ((name, meant) for name in sorted(names - known) for meant in absent if _is_slip(name, meant))
     return next(slips, None)

@@ -240,14 +240,15 @@ def pushed(repository: str) -> dict:
 
 
 def carded(repository: str) -> dict:
-    before = Path(repository, "README.md").read_bytes()
+    readme = Path(repository, "README.md")
+    before = readme.read_bytes() if readme.is_file() else None
     try:
         command("card", repository)
     except Refused:
-        if Path(repository, "README.md").read_bytes() != before:
+        if (readme.read_bytes() if readme.is_file() else None) != before:
             raise Fault("the card was changed all the same") from None
         raise
-    return {"card": digest(Path(repository, "README.md").read_bytes())}
+    return {"card": digest(readme.read_bytes())}
 
 
 def pretrained(*options: str) -> dict:

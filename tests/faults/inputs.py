@@ -205,9 +205,10 @@ WHAT = (
     "Weights, configurations, image processors, images, tables, archives and public checkpoints were damaged, and "
     "opened by the commands and by the functions of Python. Right: one sentence; the same as before the damage; of "
     "data, the damaged image named and the others used. Wrong: a traceback, more than 10 seconds or 2 GiB, or a "
-    'silent acceptance, of what cannot be meant. Neither right nor a failure of hf_ssl is "transformers alone": the Auto '
-    "classes read `config.json` and `preprocessor_config.json` before they know that a method of hf_ssl is meant, and "
-    "what they raise then, a RecursionError or a sentence of 2 900 characters, passes through no code of hf_ssl."
+    "silent acceptance, of what cannot be meant. Neither right nor a failure of hf_ssl is what transformers does "
+    "alone: its Auto classes read config.json and preprocessor_config.json before they know that a method of hf_ssl "
+    "is meant; what they raise then, a RecursionError or a sentence of 2 900 characters, passes through no code of "
+    "hf_ssl."
 )
 
 
