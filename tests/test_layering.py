@@ -20,6 +20,7 @@ BASE = {
     "stopping",
     "printing",
     "launchers",
+    "bounded_streams",
     "network",
 }
 # Importer -> what of hf_ssl it may import beside `BASE`. Methods are `methods.<name>`; anything may import itself.
