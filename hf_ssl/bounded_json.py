@@ -2,12 +2,14 @@
 
 import json
 import math
-import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-_MAX_BYTES = 8 * 2**20  # names of 100 000 classes are 3 MB
+from .regular_files import read_regular
+
+_MAX_MEGABYTES = 8  # names of 100 000 classes are 3 MB
+_MAX_LARGE_MEGABYTES = 256
 _MAX_DEPTH = 32
 _MAX_TEXT = 2**16  # characters of one text
 _MAX_NUMBER = 1e12
@@ -24,15 +26,24 @@ def read_json(path: str | Path) -> dict[str, Any]:
             65 536 characters, a list of more than 10 000 entries and a table of more than 200 000.
         OSError: where there is nothing, or nothing that may be read.
     """
-    path = Path(path)
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError(f"{path} is no file.")
-    with path.open("rb") as stream:
-        content = stream.read(_MAX_BYTES + 1)
-    if len(content) > _MAX_BYTES:
-        raise ValueError(f"{path} is larger than {_MAX_BYTES >> 20} MB: it is not read.")
+    return _object_in(path, _MAX_MEGABYTES, require_bounded)
+
+
+def read_large_json(path: str | Path) -> dict[str, Any]:
+    """
+    The JSON object in a file that grows with a run: up to 256 MB, with any numbers.
+
+    Raises:
+        ValueError: for what is no file, no UTF-8, no JSON, no object, larger, or nested deeper than 32 levels.
+        OSError: where there is nothing, or nothing that may be read.
+    """
+    return _object_in(path, _MAX_LARGE_MEGABYTES, _require_shallow)
+
+
+def _object_in(path: str | Path, megabytes: int, check: Callable[[Any], None]) -> dict[str, Any]:
+    content = read_regular(path, megabytes)
     try:
-        values = parse_json(content.decode("utf-8"))
+        values = _parse(content.decode("utf-8"), check)
     except UnicodeDecodeError:
         raise ValueError(f"{path} is no JSON: it is not in UTF-8.") from None
     except json.JSONDecodeError as error:
@@ -52,12 +63,25 @@ def parse_json(text: str) -> Any:
         json.JSONDecodeError: for what is no JSON.
         ValueError: for the rest; what it says follows the name of the source.
     """
+    return _parse(text, require_bounded)
+
+
+def _parse(text: str, check: Callable[[Any], None]) -> Any:
     try:
         values = json.loads(text, object_pairs_hook=_without_doubles, parse_int=_integer)
     except RecursionError:
         raise ValueError(f"is nested deeper than {_MAX_DEPTH} levels") from None
-    require_bounded(values)
+    check(values)
     return values
+
+
+def _require_shallow(values: Any) -> None:
+    level = [values]
+    for _ in range(_MAX_DEPTH + 2):
+        inner = [value for value in level if isinstance(value, list | Mapping)]
+        level = [x for value in inner for x in (value.values() if isinstance(value, Mapping) else value)]
+    if level:
+        raise ValueError(f"is nested deeper than {_MAX_DEPTH} levels")
 
 
 def require_bounded(values: Any) -> None:
@@ -70,8 +94,9 @@ def require_bounded(values: Any) -> None:
         place = f" as {name}" if name else ""
         if isinstance(value, str) and len(value) > _MAX_TEXT:
             raise ValueError(f"holds a text of {len(value)} characters{place}, more than {_MAX_TEXT}")
-        if isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= _MAX_NUMBER):
-            raise ValueError(f"holds {value}{place}, which is no number that can be meant")
+        if isinstance(value, int | float) and not abs(value) <= _MAX_NUMBER:  # nor NaN
+            number = value if isinstance(value, float) or abs(value) < 2**64 else "a number of too many digits"
+            raise ValueError(f"holds {number}{place}, which is no number that can be meant")
         if isinstance(value, list | tuple | Mapping):
             most = _MAX_TABLE if isinstance(value, Mapping) else _MAX_LIST
             if len(value) > most:

@@ -1,6 +1,7 @@
 """Checkpoint files from anywhere, read without trust."""
 
 import argparse
+import os
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
 
 from .config_checks import checked_config
+from .regular_files import UnreadableError, open_regular
 from .repository_files import Where, pinned
 from .weight_checks import require_fitting, require_names, weight_files
 
@@ -43,10 +45,12 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
             arguments of a script, or unpacks to much more than its size.
     """
     path = Path(path)
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder, not a checkpoint file.")
-    path.open("rb").close()  # a file that is missing or locked is an `OSError`; any later one is damage
-    size = path.stat().st_size
+    try:
+        descriptor = open_regular(path)  # a file that is missing or locked is an `OSError`; any later one is damage
+    except UnreadableError as error:
+        raise ValueError(f"{path} is no checkpoint file: {error}.") from None
+    size = os.fstat(descriptor).st_size
+    os.close(descriptor)
     try:
         if path.suffix == ".safetensors":
             checkpoint = load_file(path)
@@ -68,8 +72,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         ) from None
     if not isinstance(checkpoint, Mapping):
         raise ValueError(f"{path} holds no state dict but an object of type {type(checkpoint).__name__}.")
+    tensors = list(_tensors_in(checkpoint))
+    if any(tensor.is_nested for tensor in tensors):
+        raise ValueError(f"{path} holds nested tensors, which no model is made of: it is not loaded.")
     # A tensor can be a view of one number that claims to be a million.
-    _require_no_bomb(path, sum(t.numel() * t.element_size() for t in _tensors_in(checkpoint)), size)
+    _require_no_bomb(path, sum(t.numel() * t.element_size() for t in tensors), size)
     return dict(checkpoint)
 
 

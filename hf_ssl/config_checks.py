@@ -10,10 +10,12 @@ from typing import Any
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig, PreTrainedModel, __version__
+from transformers.activations import ACT2FN
 from transformers.utils import CONFIG_NAME
 
 from .bounded_json import read_json, require_bounded
 from .repository_files import Where, find_file
+from .spelling import find_slip
 
 MAX_PARAMETERS = 20 * 10**9
 _MAX_LIST = 64  # stages, sizes, levels
@@ -34,12 +36,14 @@ _RANGES = (
     (r"vocab_size|max_position_embeddings|pooler_output_size|num_features", 1, 2**24, True),
     (r"chunk_size_feed_forward", 0, 2**13, True),
     (r"num_labels", 0, _MAX_LABELS, True),
-    (r"\w*(eps|epsilon)", 1e-30, 0.5, False),
+    (r"(\w+_)?num_\w+", 0, 2**31, True),
+    (r"(\w+_)?(eps|epsilon)", 1e-30, 0.5, False),
     (r"\w*(dropout|drop_rate|drop_path|drop_path_rate|dropout_prob|mask_ratio)", 0, 1, False),
     (r"initializer_(range|factor)|init_std", 0, 100, False),
     (r"mlp_ratios?|expand_ratio", 1e-3, 128, False),
     (r"layer_?scale_(init_)?value", -1000, 1000, False),
 )
+_ACTIVATIONS = ("hidden_act", "hidden_activation", "activation_function", "projection_hidden_act")
 # Keys with which transformers would read other files, run other code, or make other weights than those of the file.
 _NOT_FOLLOWED = (
     *("transformers_weights", "quantization_config", "compression_config", "fusion_config", "kernel_config"),
@@ -106,11 +110,25 @@ def require_config(values: Mapping[str, Any], place: str | Path) -> None:
     for name, fields in _with_inner(values):
         prefix = f"{name}." if name else ""
         _require_reserved(fields, prefix, place)
+        kind = fields.get("model_type")
+        usual = _defaults(kind)
+        if slip := usual and find_slip(fields, usual):
+            raise ValueError(f"{place} has {prefix}{slip[0]}, which is no field of {kind!r}: is {slip[1]} meant?")
         for field, value in fields.items():
-            _require_range(prefix, field, value, place)
+            if field not in usual or value != usual[field]:  # some architectures have a meaning of their own for -1
+                _require_range(prefix, field, value, place)
         heads, width = fields.get("num_attention_heads"), fields.get("hidden_size")
         if isinstance(heads, int) and isinstance(width, int) and "head_dim" not in fields and width % heads:
             raise ValueError(f"{place}: {prefix}hidden_size is {width}, no multiple of num_attention_heads, {heads}.")
+
+
+def _defaults(kind: str | None) -> dict[str, Any]:
+    """The fields of a kind of model that transformers knows, with their defaults."""
+    if kind not in CONFIG_MAPPING:
+        return {}
+    other_names = CONFIG_MAPPING[kind].attribute_map
+    found = {field.name: field.default for field in dataclasses.fields(CONFIG_MAPPING[kind])} | other_names
+    return {name.removeprefix("_"): default for name, default in found.items()}  # `_out_features` is a property
 
 
 def _with_inner(values: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -138,6 +156,9 @@ def _require_reserved(fields: Mapping[str, Any], prefix: str, place: str | Path)
     for name in ("dtype", "torch_dtype"):
         if fields.get(name) is not None and fields[name] not in _DTYPES:
             raise ValueError(f"{place}: {prefix}{name} is {fields[name]!r:.100}, none of {', '.join(_DTYPES)}.")
+    for name in _ACTIVATIONS:
+        if isinstance(fields.get(name), str) and fields[name] not in ACT2FN:
+            raise ValueError(f"{place}: {prefix}{name} is {fields[name]!r:.100}, no activation of transformers.")
     for name in ("attn_implementation", "_attn_implementation", "experts_implementation"):
         if fields.get(name) is not None and fields[name] not in _ATTENTION:
             raise ValueError(f"{place}: {prefix}{name} is {fields[name]!r:.100}, none of {', '.join(_ATTENTION)}.")

@@ -7,7 +7,9 @@ from huggingface_hub.dataclasses import strict
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
+from transformers.utils import CONFIG_NAME
 
+from .bounded_json import read_json
 from .config_checks import require_config
 from .spelling import closest
 
@@ -104,6 +106,17 @@ class SSLConfig(PreTrainedConfig):
         for name in names:
             if not 0 <= self.__dict__[name] <= 1:
                 raise ValueError(f"{type(self).__name__}.{name} must lie in [0, 1], got {self.__dict__[name]}.")
+
+    @classmethod
+    def get_config_dict(cls, pretrained_model_name_or_path, **kwargs):
+        found, kwargs = super().get_config_dict(pretrained_model_name_or_path, **kwargs)
+        if not found:  # transformers would go on with the defaults
+            raise OSError(f"{pretrained_model_name_or_path} holds no {CONFIG_NAME}, or an empty one.")
+        return found, kwargs
+
+    @classmethod
+    def _dict_from_json_file(cls, json_file):
+        return cls._decode_special_floats(read_json(json_file))
 
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs):

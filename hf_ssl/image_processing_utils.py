@@ -1,6 +1,7 @@
 """Base of the image processors: the plain call preprocesses for inference, `views` makes training views."""
 
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,11 @@ from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from .augment import ViewPolicy, make_view
 from .augment.finish import Finish
 from .augment.resize import one_by_one
+from .bounded_json import read_json
 from .configuration_utils import closest
 from .packed_images import PackedImages
-from .processor_checks import require_processor
+from .processor_checks import require_processor, require_processor_files
+from .repository_files import pinned
 
 # Written by transformers into every preprocessor_config.json.
 _SAVED_KEYS = {"image_processor_type", "processor_class", "feature_extractor_type", "auto_map", "_valid_kwargs_names"}
@@ -71,6 +74,15 @@ class SSLImageProcessor(PilBackend):
             raise ValueError(
                 f"{type(self).__name__} cannot draw views with these attributes ({type(error).__name__}: {error})."
             ) from None
+
+    @classmethod
+    def get_image_processor_dict(cls, pretrained_model_name_or_path, **kwargs):
+        repository = pretrained_model_name_or_path
+        if Path(repository).is_file():
+            require_processor(read_json(repository), repository)
+        else:
+            require_processor_files(repository, pinned(repository, kwargs))
+        return super().get_image_processor_dict(repository, **kwargs)
 
     def _require_complete(self, policy: dict[str, Any]) -> None:
         """Nothing is left out that a step needs, and views are squares."""

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
-from transformers import AutoImageProcessor
+from transformers import AutoImageProcessor, __version__
 from transformers.image_processing_utils import BaseImageProcessor
+from transformers.processing_utils import ImagesKwargs
 from transformers.utils import CONFIG_NAME, IMAGE_PROCESSOR_NAME, PROCESSOR_NAME
 
 from .bounded_json import read_json, require_bounded
 from .config_checks import require_config
 from .repository_files import Where, find_file
+from .spelling import find_slip
 
 MAX_SIDE = 4096  # pixels
 _MAX_VIEWS = 100
@@ -47,6 +49,30 @@ def checked_image_processor(repository: str | Path, where: Where) -> BaseImagePr
         OSError: where there is none.
     """
     place = Path(repository, where.get("subfolder") or "")
+    require_processor_files(repository, where)
+    config = find_file(repository, CONFIG_NAME, where)
+    if config is not None:  # transformers asks it for the kind of processor
+        require_config(read_json(config), place / CONFIG_NAME)
+    try:
+        return AutoImageProcessor.from_pretrained(repository, trust_remote_code=False, **where)
+    except OSError:
+        raise
+    except ValueError as error:
+        text = " ".join(str(error).split())
+        if "Unrecognized image processor" in text:  # and then all that there are
+            text = f"{place} has an image processor of a kind that transformers {__version__} does not know."
+        raise ValueError(text[:1000]) from None
+    except (StrictDataclassError, ArithmeticError, AssertionError, AttributeError, ImportError, LookupError) as error:
+        reason = error
+    except (MemoryError, NotImplementedError, RuntimeError, TypeError) as error:
+        reason = error
+    text = " ".join(str(reason).split())[:200]
+    raise ValueError(f"The image processor of {place} cannot be used ({type(reason).__name__}: {text}).")
+
+
+def require_processor_files(repository: str | Path, where: Where) -> None:
+    """As [`require_processor`], for the files of a repository that an image processor is read from."""
+    place = Path(repository, where.get("subfolder") or "")
     found = {name: find_file(repository, name, where) for name in (IMAGE_PROCESSOR_NAME, PROCESSOR_NAME)}
     for name, file in found.items():
         if file is not None:
@@ -55,19 +81,6 @@ def checked_image_processor(repository: str | Path, where: Where) -> BaseImagePr
             if not isinstance(inner, Mapping):
                 raise ValueError(f"{place / name} has an image_processor that is no JSON object.")
             require_processor(inner, place / name)
-    config = find_file(repository, CONFIG_NAME, where)
-    if config is not None:  # transformers asks it for the kind of processor
-        require_config(read_json(config), place / CONFIG_NAME)
-    try:
-        return AutoImageProcessor.from_pretrained(repository, trust_remote_code=False, **where)
-    except (OSError, ValueError):
-        raise
-    except (StrictDataclassError, ArithmeticError, AssertionError, AttributeError, ImportError, LookupError) as error:
-        reason = error
-    except (MemoryError, NotImplementedError, RuntimeError, TypeError) as error:
-        reason = error
-    text = " ".join(str(reason).split())[:200]
-    raise ValueError(f"The image processor of {place} cannot be used ({type(reason).__name__}: {text}).")
 
 
 def require_processor(values: Mapping[str, Any], place: str | Path) -> None:
@@ -80,6 +93,8 @@ def require_processor(values: Mapping[str, Any], place: str | Path) -> None:
         require_bounded(values)
     except ValueError as error:
         raise ValueError(f"{place} {error}.") from None
+    if slip := find_slip(values, ImagesKwargs.__annotations__):
+        raise ValueError(f"{place} has {slip[0]}, which is no attribute of an image processor: is {slip[1]} meant?")
     for name, value in values.items():
         if value is None:
             continue
@@ -127,7 +142,7 @@ def _problem(name: str, value: Any) -> str | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def _is_size(value: Any) -> bool:

@@ -22,6 +22,7 @@ BASE = {
     "launchers",
     "bounded_streams",
     "network",
+    "regular_files",
 }
 # Importer -> what of hf_ssl it may import beside `BASE`. Methods are `methods.<name>`; anything may import itself.
 ALLOWED = {
@@ -29,7 +30,7 @@ ALLOWED = {
     "": {"registry", "auto_classes", "modeling_utils", "methods", "training", "hub"},
     "__main__": {"cli"},
     "auto_classes": {"registry"},
-    "configuration_utils": {"config_checks"},
+    "configuration_utils": {"bounded_json", "config_checks"},
     "recipe_utils": set(),
     "bounded_json": set(),
     "repository_files": set(),
@@ -44,7 +45,7 @@ ALLOWED = {
     "evaluation": CHECKS | {"nn", "checkpoint_utils", "data"},
     "backbones": {"configuration_utils"},
     "modeling_utils": {"nn", "checkpoint_utils", "configuration_utils"},
-    "image_processing_utils": {"augment", "configuration_utils", "processor_checks"},
+    "image_processing_utils": CHECKS | {"augment", "configuration_utils"},
     "methods": UTILS | {"nn", "augment"},
     "training": UTILS | {"nn", "augment", "data", "evaluation", "hub"},
     "registry": UTILS | {"methods"},

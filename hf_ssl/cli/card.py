@@ -17,8 +17,9 @@ from ..hub import (
 from ..hub.card_check import same_embedding
 from ..hub.card_sections import CAPTIONS
 from ..hub.card_validation import front_matter
-from ..hub.push_checks import read_results
+from ..hub.run_results import RESULTS, not_written, read_results
 from ..printing import say
+from ..regular_files import read_text_if_any
 from .export import load_method
 from .paths import require_path
 
@@ -40,9 +41,9 @@ def write_again(folder: Path, license: str | None, repo_id: str | None, allow_li
             f"{folder} is no repository of hf_ssl: it needs a {CONFIG_NAME} at its root and one in {PRETRAINING}/."
         )
     readme = folder / "README.md"
-    existing = readme.read_bytes().decode() if readme.is_file() else None  # with the line ends that it has
+    existing = read_text_if_any(readme)
     license = license or licence_of(readme, existing)
-    found = read_results(folder / "results.json")
+    found = read_results(folder / RESULTS) or {}
     method, model, processor = load_method(str(folder))
     check = embedding_check(load_encoder(str(folder)), load_image_processor(str(folder)))
     whole = embedding_check(native_encoder(model), native_image_processor(processor))
@@ -50,7 +51,7 @@ def write_again(folder: Path, license: str | None, repo_id: str | None, allow_li
         raise ValueError(f"The encoders at the root of {folder} and in {PRETRAINING}/ differ: export it again.")
     try:
         if found.get("embedding_check") and not same_embedding(check, found["embedding_check"]):
-            raise ValueError(f"{folder / 'results.json'} is of another encoder than this one: mend or remove it.")
+            raise ValueError(f"{folder / RESULTS} is of another encoder than this one: mend or remove it.")
         card = build_card(
             method,
             model,
@@ -64,10 +65,7 @@ def write_again(folder: Path, license: str | None, repo_id: str | None, allow_li
             check=check,
         )
     except (ArithmeticError, AttributeError, KeyError, TypeError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise ValueError(
-            f"{folder / 'results.json'} is not what a run writes ({reason}): mend or remove it."
-        ) from None
+        raise not_written(folder / RESULTS, f"{type(error).__name__}: {error}") from None
     problems = validate_card(card, allow_links)
     if problems:
         raise ValueError(f"The card of {folder} would not be sound, and stays as it is: {' '.join(problems)}")

@@ -25,7 +25,7 @@ from .interruptions import during, same_command
 from .mistakes import mistake, one_line
 from .pictures import draw
 from .run_folder import RunFolder
-from .run_state import CARD, RESULTS, exported_hashes, read_results
+from .run_state import CARD, RESULTS, exported_hashes, run_results
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def finish(
         with during("while the trained method was read"):
             _, model, processor = load_method(str(folder.method_source))
             trained = Trained(model.eval(), processor, cache(images))
-    results, report = read_results(folder.folder), None
+    results, report = run_results(folder.folder), None
     if "exported" in folder.missing:
         with during("while the encoder was written"):
             export(folder, trained, results)

@@ -16,7 +16,7 @@ from ..hub.export import is_unfinished, sweep_exports
 from ..launchers import process_rank
 from ..training.checkpoints import fault, newest_whole, sweep
 from ..training.checkpoints import read_state as steps_of
-from .run_state import CARD, OLD_PLAN, RECORD, RESULTS, RunState, exported_hashes, read_results, read_state, recorded
+from .run_state import CARD, OLD_PLAN, RECORD, RESULTS, RunState, exported_hashes, read_state, recorded, run_results
 from .same_run import differences, length_differs, read_values, taken_over
 
 CHECKPOINTS = "checkpoints"
@@ -191,7 +191,7 @@ class RunFolder:
                     "no checkpoint to write them from: start again with --overwrite."
                 )
             self._gone.add("exported")
-        results = read_results(self.folder)
+        results = run_results(self.folder)
         is_there = results is not None
         if is_there and "trained" in done and "exported" in self.missing:
             is_last = self._planned[0] == results["run"]["steps"]

@@ -1,18 +1,21 @@
 """The record of a run, `run.json`: what was asked for, what was decided at its start, and what is done."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..bounded_json import read_large_json
 from ..files import sha256, write_json
 from ..hub import PRETRAINING
 from ..hub.published_files import is_written_by_us
+from ..hub.run_results import RESULTS, not_written, read_results
 from ..redaction import redacted
 
 VERSION = 2
-RECORD, RESULTS, CARD = "run.json", "results.json", "README.md"
+RECORD, CARD = "run.json", "README.md"
 OLD_PLAN = "plan.json"  # of versions before 2: what is `decided` now
 STAGES = ("training", "trained", "exported", "evaluated", "carded", "pushed")
 _DECIDED = {"recipe", "costs", "wanted_steps", "eval_strategy"}
@@ -65,15 +68,15 @@ def read_state(folder: Path) -> RunState | None:
         ValueError: when there is a record that cannot be read.
     """
     path = folder / RECORD
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
     remedy = "choose another --output-dir, or remove the folder."
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is no JSON ({error}): {remedy}") from None
+        record = read_large_json(path)
+    except (FileNotFoundError, ValueError) as error:
+        raise ValueError(f"{str(error).removesuffix('.')}: {remedy}") from None
     parts = ("training", "config", "processor", "decided", "done", "missing")
-    sound = isinstance(record, dict) and {"method", "training"} <= record.keys()
+    sound = {"method", "training"} <= record.keys()
     if not sound or not all(isinstance(record.get(part, {}), dict) for part in parts):
         raise ValueError(f"{path} is not what a run writes: {remedy}")
     version = record.pop("version", 0)
@@ -106,35 +109,30 @@ def exported_hashes(folder: Path) -> dict[str, str]:
     }
 
 
-def read_results(folder: Path) -> dict[str, Any] | None:
+def run_results(folder: Path) -> dict[str, Any] | None:
     """
     What `results.json` of a run holds; `None` without one.
 
     Raises:
         ValueError: when it is not what a run writes.
     """
-    path = folder / RESULTS
-    if not path.is_file():
-        return None
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-        results["run"]["steps"]  # noqa: B018 - what every run has
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise ValueError(f"{path} is not what a run writes: mend or remove it.") from None
+    results = read_results(folder / RESULTS)
+    if results is not None and "steps" not in results.get("run", {}):
+        raise not_written(folder / RESULTS, "run.steps is missing")
     return results
 
 
 def _read_old_plan(folder: Path) -> dict[str, Any]:
     try:
-        plan = json.loads((folder / OLD_PLAN).read_text(encoding="utf-8"))
+        plan = read_large_json(folder / OLD_PLAN)
     except (OSError, ValueError):
         return {}
-    return plan if isinstance(plan, dict) and plan.keys() >= _DECIDED else {}
+    return plan if plan.keys() >= _DECIDED else {}
 
 
 def _done_before_version_2(folder: Path, continued_from: int | None) -> dict[str, Any]:
     """A run was finished when its `results.json` was there, unless that was of the part before it went on."""
-    results = read_results(folder)
+    results = run_results(folder)
     if results is None or results["run"]["steps"] == continued_from:
         return {}
     return dict.fromkeys(STAGES[:-1], {}) | {"exported": exported_hashes(folder)}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..bounded_json import read_large_json
 from ..training import merge_arguments
 from ..training.arguments import default_arguments
 from .build import parse_values
@@ -99,10 +100,9 @@ def _flat(asked: Mapping[str, Any]) -> dict[str, Any]:
 def read_values(path: Path) -> dict[str, Any]:
     """A JSON object; an empty one where there is none."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        return read_large_json(path)
     except (OSError, ValueError):
         return {}
-    return values if isinstance(values, dict) else {}
 
 
 def _said(value: Any) -> str:

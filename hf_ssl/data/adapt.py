@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, IterableDataset
 
+from ..regular_files import UnreadableError
 from .base import ImageDataset
 from .classes import number_classes
 from .decoded import DecodedImages
@@ -15,7 +16,6 @@ from .errors import DataError
 from .folder import ImageFolder
 from .hub import IMAGE_KEYS, HubImages
 from .listing import counted
-from .opening import UnreadableError
 from .pixels import PixelFormat
 from .stream import AdaptedStream, HubStream, ImageStream
 from .unreadable import spread

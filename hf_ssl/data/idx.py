@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..regular_files import UnreadableError, open_regular
 from .errors import DataError
-from .opening import UnreadableError, open_regular
 from .tensors import TensorImages
 
 FASHION_MNIST = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"] + [

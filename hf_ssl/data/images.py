@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageFile
 
+from ..regular_files import UnreadableError
 from .errors import DataError
-from .opening import FORMATS, UnreadableError, open_image
+from .opening import FORMATS, open_image
 from .pixels import PixelFormat
 
 SAMPLED = 64  # images that settle the pixel format of a data set

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from ..printing import printable
-from .opening import FORMATS, open_regular
+from ..regular_files import open_regular
+from .opening import FORMATS
 
 SNIFFED = 1000  # files of an unknown extension are opened up to this number
 NAMES_SHOWN = 5

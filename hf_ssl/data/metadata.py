@@ -10,11 +10,11 @@ from typing import TextIO
 import pyarrow
 import pyarrow.parquet
 
+from ..regular_files import open_regular
 from .cells import to_list
 from .classes import LABEL_NAMES, find_label_name
 from .errors import DataError
 from .listing import Listing, printable
-from .opening import open_regular
 from .tables import check_parquet
 
 FILE_NAME = "file_name"
@@ -77,10 +77,14 @@ def _read(file: Path, label_column: str | None) -> tuple[list[str], str | None, 
     """The names of the columns, the one with the labels, and of every row the name of its file and the label."""
     try:
         if file.suffix.lower() == ".parquet":
-            return _read_parquet(file, label_column)
-        with open(open_regular(file), encoding="utf-8-sig", newline="") as opened:
-            read = _read_csv if file.suffix.lower() == ".csv" else _read_jsonl
-            return read(_lines(opened), label_column)
+            names, column, rows = _read_parquet(file, label_column)
+        else:
+            with open(open_regular(file), encoding="utf-8-sig", newline="") as opened:
+                read = _read_csv if file.suffix.lower() == ".csv" else _read_jsonl
+                names, column, rows = read(_lines(opened), label_column)
+        if any(isinstance(label, dict | list) for _, label in rows):
+            raise ValueError(f"{column!r} holds lists or tables, and no labels")
+        return names, column, rows
     except (OSError, ValueError, RecursionError, csv.Error, pyarrow.ArrowException) as error:
         if isinstance(error, DataError):
             raise

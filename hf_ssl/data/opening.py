@@ -6,12 +6,13 @@ Limits of time were measured on a slow core: what is let through is decoded with
 
 import io
 import os
-import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from PIL import Image
+
+from ..regular_files import UnreadableError, open_regular
 
 # The formats we open, whatever the file is called. Not "all that Pillow knows": its EPS reader starts Ghostscript.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF", "DIB")
@@ -30,10 +31,6 @@ HEADER_BYTES, HEADER_CALL = 2**24, 2**10
 TIFF_HEADER_BYTES = 2**28  # image editors keep their layers there
 BODY_BYTES, BODY_CALL = 2**27, 2**9
 LARGEST_READ = 2**28  # bytes in one piece
-
-
-class UnreadableError(ValueError):
-    """Why an image is not read, as a clause about it: "it is a pipe"."""
 
 
 class _Metered:
@@ -63,25 +60,6 @@ class _File(_Metered, io.BufferedReader):
 
 class _Bytes(_Metered, io.BytesIO):
     pass
-
-
-def open_regular(path: str | os.PathLike) -> int:
-    """
-    The descriptor of a regular file, opened to read. Links are followed.
-
-    Raises:
-        OSError: if it cannot be opened.
-        UnreadableError: if it is something else, which might keep the reader waiting for ever.
-    """
-    if b"\0" in os.fsencode(path):
-        raise UnreadableError("its name holds a zero byte")
-    # Opening a pipe would wait for its other end; Windows has no such pipes, and would translate line ends.
-    descriptor = os.open(path, os.O_RDONLY | (os.O_NONBLOCK if os.name == "posix" else os.O_BINARY))
-    mode = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(mode):
-        return descriptor
-    os.close(descriptor)
-    raise UnreadableError("it is a folder" if stat.S_ISDIR(mode) else "it is a pipe, socket or device")
 
 
 @contextmanager

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 
+from ..regular_files import UnreadableError, open_regular
 from .images import file_of, orientation_of
-from .opening import UnreadableError, open_image, open_regular
+from .opening import open_image
 
 HEADERS = 2000  # images whose header is read when a data set is judged
 DECODED = 64  # images that are decoded then, fewer if they are large, but at least

@@ -5,11 +5,13 @@ from pathlib import Path, PurePosixPath
 
 from transformers.utils import CONFIG_NAME, IMAGE_PROCESSOR_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
+from ..bounded_json import read_json
 from ..checkpoint_utils import listed
 from ..weight_checks import shards_of
 from .card_validation import validate_card
 from .export import PRETRAINING
-from .push_checks import CARD, RESULTS, read_json, require_as_made, require_harmless
+from .push_checks import CARD, require_as_made, require_harmless
+from .run_results import RESULTS
 
 FIGURES = "figures"
 _MODEL = (
@@ -99,6 +101,8 @@ def _candidates(folder: Path) -> dict[str, Path]:
                 _require_no_link(folder, [path])
                 if path.is_file():
                     found[name] = path
+                elif is_written_by_us(name) or not path.is_dir():  # LICENSES may be a folder
+                    raise ValueError(f"{path} is no file: put the one that belongs there in its place, or remove it.")
             elif path.suffix in _RUN_CODE and not any(fnmatchcase(path.name, state) for state in _TRAINER_STATE):
                 raise ValueError(
                     f"{path} could run code where it is loaded: weights are published as safetensors only. Remove it."
@@ -131,7 +135,7 @@ def _unused_weights(folder: Path, prefix: str, found: dict[str, Path]) -> list[s
 
 def _require_kind(path: Path, native: bool) -> None:
     content = read_json(path)
-    kind = str(content["model_type"]) if isinstance(content, dict) and "model_type" in content else None
+    kind = str(content["model_type"]) if "model_type" in content else None
     if kind is None:
         raise ValueError(f"{path} is no configuration of a model.")
     if kind.startswith("ssl_") is native:

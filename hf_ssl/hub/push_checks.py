@@ -10,6 +10,7 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 from transformers import AutoModel, AutoModelForPreTraining, PreTrainedConfig, PreTrainedModel
 from transformers.utils import CONFIG_NAME
 
+from ..bounded_json import read_json
 from ..checkpoint_utils import listed, load_checked
 from ..files import sha256
 from ..printing import printable
@@ -20,31 +21,15 @@ from .card_check import embedding_check, same_embedding
 from .card_sections import eval_results
 from .card_validation import UNSEEN, front_matter
 from .export import PRETRAINING, native_image_processor, native_weights
+from .run_results import RESULTS, read_results
 
-CARD, RESULTS = "README.md", "results.json"
+CARD = "README.md"
 # Keys of a configuration that make a loader run code of a repository.
 _RUN_CODE = {"auto_map", "auto_mapping", "custom_code", "custom_pipelines", "custom_generate", "trust_remote_code"}
 _KERNELS = {"attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation"}
 # What a configuration says of the files and versions that it came from.
 _OF_FILES = ("_name_or_path", "_commit_hash", "architectures", "dtype", "torch_dtype", "transformers_version")
 _HEADER = 1 << 22  # bytes of a file of weights in which texts are looked for
-
-
-def read_results(path: Path) -> dict[str, Any]:
-    """What a run wrote of itself; empty where there is none. A `ValueError` for anything else."""
-    if not path.is_file():
-        return {}
-    found = read_json(path)
-    if not isinstance(found, dict):
-        raise ValueError(f"{path} is not what a run writes: mend or remove it.")
-    return found
-
-
-def read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is no JSON ({error}): mend or remove it.") from None
 
 
 def require_harmless(found: Mapping[str, Path]) -> None:
@@ -60,7 +45,7 @@ def require_harmless(found: Mapping[str, Path]) -> None:
             raise ValueError(f"{printable(str(path))} has a name with characters that are not seen: rename it.")
         text = _text(path)
         if name.endswith(".json"):
-            content = read_json(path)
+            content = read_results(path) if name == RESULTS else read_json(path)
             if name != RESULTS and (key := _runs_code(content)):
                 raise ValueError(f"{path} has {key!r}, which makes a loader run code: take it out.")
             if unseen := UNSEEN.search(path.read_text(encoding="utf-8")):
@@ -97,7 +82,7 @@ def require_as_made(folder: Path, found: Mapping[str, Path]) -> None:
     Raises:
         ValueError: where it is not; it names the first weight, field or file that differs.
     """
-    results = read_results(folder / RESULTS) if RESULTS in found else {}
+    results = read_results(folder / RESULTS) or {}
     if "export" in results:
         _require_hashes(folder, found, results["export"])
     if results.get("evaluation"):
@@ -140,10 +125,8 @@ def _require_shown(card: Path, evaluation: Mapping[str, Any]) -> None:
             )
 
 
-def _require_hashes(folder: Path, found: Mapping[str, Path], export: Any) -> None:
+def _require_hashes(folder: Path, found: Mapping[str, Path], export: Mapping[str, str]) -> None:
     made = {name for name in found if name != RESULTS and name.endswith((".json", ".safetensors"))}
-    if not isinstance(export, dict):
-        raise ValueError(f"{folder / RESULTS} is not what a run writes: mend or remove it.")
     for name in sorted(made | export.keys()):
         if name not in made or name not in export or sha256(found[name]) != export[name]:
             raise ValueError(

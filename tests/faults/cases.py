@@ -7,6 +7,7 @@ from typing import Any
 
 from .damage import same
 
+FOREIGN = "transformers alone"
 RIGHT = ("refused", "equal", "named", "another picture")
 WRONG = ("traceback", "hang", "silent", "memory", "refused although valid", "harness")
 

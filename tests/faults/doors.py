@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import sys
+import traceback
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 from transformers import AutoImageProcessor, AutoModelForPreTraining, PreTrainedConfig
 
+import hf_ssl
 from hf_ssl.cli.main import main
 from hf_ssl.configuration_utils import SSLConfig
 from hf_ssl.data import Data, ImageDataset, load_data
@@ -21,6 +23,7 @@ from hf_ssl.image_processing_utils import SSLImageProcessor
 from ..conftest import build_views
 from .material import picture
 
+_PACKAGE = Path(hf_ssl.__file__).parent
 _BASE_FIELDS = {field.name for field in fields(PreTrainedConfig)} | {"transformers_version", "model_type"}
 
 
@@ -30,6 +33,10 @@ class Refused(Exception):
 
 class Fault(Exception):
     """What a user must never see."""
+
+
+class Foreign(Exception):
+    """A fault of transformers, which had read the damaged file before any code of hf_ssl was asked."""
 
 
 class Unsound(Exception):
@@ -54,17 +61,26 @@ def in_python():
     """A `ValueError` or an `OSError` of one line is a refusal, anything else a fault."""
     try:
         yield
-    except (Refused, Fault, Unsound):
+    except (Refused, Fault, Foreign, Unsound):
         raise
     except (ValueError, OSError) as error:
         if isinstance(error, (UnicodeError, json.JSONDecodeError)) or not isinstance(error.args, tuple):
-            raise Fault(f"{type(error).__name__}: {error}") from error
-        require_sentence(str(error))
+            kind = Fault if _is_ours(error) else Foreign
+            raise kind(f"{type(error).__name__}: {error}") from error
+        try:
+            require_sentence(str(error))
+        except Fault as fault:
+            raise fault if _is_ours(error) else Foreign(str(fault)) from error
         raise Refused(f"{type(error).__name__}: {error}") from error
-    except MemoryError as error:
-        raise Fault("MemoryError") from error
     except Exception as error:
-        raise Fault(f"{type(error).__name__}: {str(error)[:300]}") from error
+        kind = Fault if _is_ours(error) else Foreign
+        raise kind(f"{type(error).__name__}: {str(error)[:300]}") from error
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether any code of hf_ssl took part."""
+    files = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+    return any(file.is_relative_to(_PACKAGE) for file in files)
 
 
 def command(*arguments: Any) -> str:
@@ -165,10 +181,11 @@ def method_processor(repository: str, kind: type[SSLImageProcessor] | None, subf
 
 def _processor(processor: Any) -> dict:
     pixels = torch.as_tensor(processor(picture(3, (50, 44)), return_tensors="pt").pixel_values)
-    found = {"pixels": digest(pixels.numpy().tobytes()), "shape": list(pixels.shape), "type": type(processor).__name__}
+    found = {"pixels": digest(pixels.numpy().tobytes()), "shape": list(pixels.shape)}
     if not torch.isfinite(pixels).all():
         raise Unsound("pixels are not finite")
     if isinstance(processor, SSLImageProcessor):
+        found["type"] = type(processor).__name__
         images = torch.arange(2 * 3 * 40 * 40).remainder(251).to(torch.uint8).view(2, 3, 40, 40)
         views = processor.views(images, torch.Generator().manual_seed(0))
         for name, values in sorted(views.items()):

@@ -30,7 +30,7 @@ from huggingface_hub import constants
 from ..hub_server.client import settings
 from . import doors
 from .canary import Canary
-from .cases import RIGHT, Case, marks
+from .cases import FOREIGN, RIGHT, Case, marks
 from .children import GIGABYTE, begin, bounded, run_children
 from .families import archives, pictures, released, repositories, tables, written
 from .material import make_all
@@ -88,6 +88,8 @@ def verdict_on(case: Case) -> tuple[str, str]:
         judged = case.judge(case.open())
     except doors.Refused as refused:
         return ("refused although valid" if case.valid else "refused"), str(refused)
+    except doors.Foreign as foreign:
+        return FOREIGN, str(foreign)
     except doors.Unsound as unsound:
         return "silent", str(unsound)
     except (doors.Fault, MemoryError) as fault:
@@ -103,7 +105,7 @@ def look_up(functions: dict, home: Path) -> dict:
         os.chdir(folder)
         try:
             known[name] = function()
-        except (doors.Refused, doors.Fault, doors.Unsound) as error:
+        except (doors.Refused, doors.Fault, doors.Foreign, doors.Unsound) as error:
             raise RuntimeError(f"Undamaged material is refused, {name}: {error}") from error
         finally:
             os.chdir(present)
@@ -195,7 +197,7 @@ def _result(number: int, ended) -> dict[str, Any]:
 
 
 def is_wrong(result: dict) -> bool:
-    return result["verdict"] not in RIGHT
+    return result["verdict"] not in (*RIGHT, FOREIGN)
 
 
 TITLE = "Damaged inputs"
@@ -203,7 +205,9 @@ WHAT = (
     "Weights, configurations, image processors, images, tables, archives and public checkpoints were damaged, and "
     "opened by the commands and by the functions of Python. Right: one sentence; the same as before the damage; of "
     "data, the damaged image named and the others used. Wrong: a traceback, more than 10 seconds or 2 GiB, or a "
-    "silent acceptance, of what cannot be meant."
+    'silent acceptance, of what cannot be meant. Neither right nor a failure of hf_ssl is "transformers alone": the Auto '
+    "classes read `config.json` and `preprocessor_config.json` before they know that a method of hf_ssl is meant, and "
+    "what they raise then, a RecursionError or a sentence of 2 900 characters, passes through no code of hf_ssl."
 )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hf_ssl.files import write_json
 
+from .cases import FOREIGN, RIGHT
 from .report import machine
 
 
@@ -37,7 +38,7 @@ def partial(out: Path | None, seed: int) -> Iterator[tuple[list[dict], Callable[
 def _say(result: dict) -> None:
     if result["number"] % 100 == 0:
         print(f"... {result['number']}", flush=True)
-    if result["verdict"] not in ("right", "refused", "equal", "named", "another picture"):
+    if result["verdict"] not in (*RIGHT, FOREIGN, "right"):
         print(json.dumps(result), flush=True)
 
 
@@ -60,7 +61,7 @@ def finish(
     failures = [
         {"kind": r[kind], "case": f"{r['number']}: {r[detail]}", "sentence": r["said"][:300]}
         for r in results
-        if r["verdict"] not in right
+        if r["verdict"] not in (*right, FOREIGN)
     ]
     if args.out is not None:
         command = f"python -m tests.faults.{args.out.stem} --count {args.count} --seed {args.seed} --out {args.out}"

@@ -135,7 +135,7 @@ def _what_was_pushed(opened: Callable[[], dict], expected: dict) -> Callable[[di
     def judge(found: dict) -> str:
         try:
             return equal_to(expected)(opened())
-        except (doors.Refused, doors.Fault, doors.Unsound) as error:
+        except (doors.Refused, doors.Fault, doors.Foreign, doors.Unsound) as error:
             return f"accepted to be pushed, but: {error}"
 
     return judge
