@@ -1,4 +1,4 @@
-"""No request waits for ever: a server that is silent, or that asks for patience without end, ends in an error."""
+"""No request waits for ever: a server that is silent, slow or endless, or asks for patience, ends in an error."""
 
 import os
 import threading
@@ -10,7 +10,10 @@ from typing import Any
 from huggingface_hub import constants, set_client_factory
 from huggingface_hub.utils import _http
 
+from .bounded_streams import BoundedBackend, Patience
+
 _COMMIT = 60  # seconds that the Hub may take to write a commit, and that are not spent on sending it
+_TRIES = 4  # of six that may wait for a silent server
 _PATIENCE = 10  # seconds that a server may ask to be left alone before the next of six tries
 _lock, _users = threading.Lock(), 0
 
@@ -18,9 +21,17 @@ _lock, _users = threading.Lock(), 0
 @contextmanager
 def bounded_waiting() -> Iterator[None]:
     """
-    While active, no request of huggingface_hub waits longer than `HF_HUB_DOWNLOAD_TIMEOUT` or `HF_HUB_ETAG_TIMEOUT`
-    seconds (10 by default, the larger of them) for a connection, for the next bytes, or to get rid of its own; the
-    client tries six times and pauses in between, so that a silent server costs a minute and a half.
+    While active, every request of huggingface_hub ends in bounded time. With `limit`, the larger one of
+    `HF_HUB_DOWNLOAD_TIMEOUT` and `HF_HUB_ETAG_TIMEOUT` (10 seconds by default):
+
+    - a step (a connection, the next bytes, room for more bytes of its own) takes at most `limit` seconds; for the Hub
+      to begin its answer to a commit, a minute;
+    - an answer is whole after `4 * limit` seconds and has at most 64 MiB; a file that is sent or downloaded may be of
+      any size, but makes 256 KiB of progress in every `4 * limit` seconds;
+    - `4 * limit` seconds that tries of one request have lost are enough: the others fail at once.
+
+    So a server that is silent, or answers byte by byte, costs 63 seconds by default: 40, and the pauses of the client
+    between six tries.
     """
     _enter(1)
     try:
@@ -57,6 +68,9 @@ def _client() -> Any:
     hooks["request"].append(_limit)
     hooks["response"].append(_shorten)
     client.event_hooks = hooks
+    for transport in (client._transport, *client._mounts.values()):  # directly, and by each proxy
+        if transport is not None:
+            transport._pool._network_backend = BoundedBackend(transport._pool._network_backend)
     return client
 
 
@@ -67,6 +81,8 @@ def _limit(request: Any) -> None:
     if request.method == "POST" and "/commit/" in request.url.path:
         times["read"] = max(_COMMIT, limit)
     request.extensions["timeout"] = times
+    whole = max(_TRIES * limit, times["read"])
+    request.extensions["patience"] = Patience.begin(f"{request.method} {request.url}", whole)
 
 
 def _shorten(response: Any) -> None:
@@ -75,3 +91,7 @@ def _shorten(response: Any) -> None:
         response.headers.pop(header, None)
     if response.headers.get("retry-after") is not None:
         response.headers["retry-after"] = str(_PATIENCE)
+    path, patience = response.request.url.path, response.request.extensions["patience"]
+    is_file = path.startswith("/api/resolve-cache/") or not path.startswith("/api/")
+    if response.request.method == "GET" and response.status_code in (200, 206) and is_file:
+        patience.expect_file("content-length" in response.headers)

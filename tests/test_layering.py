@@ -20,6 +20,7 @@ BASE = {
     "stopping",
     "printing",
     "launchers",
+    "bounded_streams",
     "network",
     "regular_files",
 }

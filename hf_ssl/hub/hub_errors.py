@@ -43,6 +43,7 @@ _OF_USER = {413: _TOO_LARGE, 414: _TOO_LARGE, 416: _TOO_LARGE}
 _OTHER = "The Hub refuses this push to {repo} ({said}): mend what it names, and push again."
 _HINTS = {
     "TooManyRedirects": "it sends requests in a circle, so look at HF_ENDPOINT and the proxy",
+    "TooLong": "it answers without end, so look at HF_ENDPOINT and the proxy",
     "Timeout": "it did not answer in time, so try later",
     "CERTIFICATE": "its certificate is not trusted, so look at the proxy, the clock and SSL_CERT_FILE",
     "Name or service": "its name is not known, so look at the network and HF_ENDPOINT",

@@ -221,7 +221,7 @@ def _commit(
         gone = [CommitOperationDelete(path) for path in _stale(files, repository, *cards)]
         if tag in repository.branches or tag == repository.branch:
             raise ValueError(f"{tag!r} is a branch of {repository.id}: choose another name for the tag.")
-        if tag in repository.tags and (new or gone or repository.tags[tag] != repository.head):
+        if tag in repository.tags and (new or gone or not _is_at(repository.tags[tag], additions, repository)):
             raise ValueError(
                 f"{repository.id} has the tag {tag!r} already, at commit {repository.tags[tag][:8]} with other "
                 "content: choose another name."
@@ -237,6 +237,15 @@ def _commit(
         if tag is not None and tag not in repository.tags:
             api.create_tag(repository.id, tag=tag, revision=commit.oid)
     return Publication(commit, changed=bool(new or gone))
+
+
+def _is_at(commit: str, additions: list[CommitOperationAdd], repository: Repository) -> bool:
+    """Whether a commit, perhaps before one of somebody else's, has the content that the branch has, as far as ours."""
+    if commit == repository.head:
+        return True
+    files = repository.files_at(commit)
+    ours = all(is_there(addition, files.get(addition.path_in_repo)) for addition in additions)
+    return ours and all(path in repository.files for path in files if is_written_by_us(path))
 
 
 def _additions(

@@ -10,10 +10,10 @@ from ..checkpoint_utils import listed
 from ..weight_checks import shards_of
 from .card_validation import validate_card
 from .export import PRETRAINING
-from .push_checks import require_as_made, require_harmless
+from .push_checks import CARD, require_as_made, require_harmless
 from .run_results import RESULTS
 
-CARD, FIGURES = "README.md", "figures"
+FIGURES = "figures"
 _MODEL = (
     CONFIG_NAME,
     IMAGE_PROCESSOR_NAME,

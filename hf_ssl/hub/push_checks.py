@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.repocard_data import model_index_to_eval_results
 from transformers import AutoModel, AutoModelForPreTraining, PreTrainedConfig, PreTrainedModel
 from transformers.utils import CONFIG_NAME
 
@@ -17,10 +18,12 @@ from ..processor_checks import checked_image_processor
 from ..redaction import secret_in
 from ..repository_files import pinned
 from .card_check import embedding_check, same_embedding
-from .card_validation import UNSEEN
+from .card_sections import eval_results
+from .card_validation import UNSEEN, front_matter
 from .export import PRETRAINING, native_image_processor, native_weights
 from .run_results import RESULTS, read_results
 
+CARD = "README.md"
 # Keys of a configuration that make a loader run code of a repository.
 _RUN_CODE = {"auto_map", "auto_mapping", "custom_code", "custom_pipelines", "custom_generate", "trust_remote_code"}
 _KERNELS = {"attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation"}
@@ -82,6 +85,8 @@ def require_as_made(folder: Path, found: Mapping[str, Path]) -> None:
     results = read_results(folder / RESULTS) or {}
     if "export" in results:
         _require_hashes(folder, found, results["export"])
+    if results.get("evaluation"):
+        _require_shown(found[CARD], results["evaluation"])
     encoder, method = _load(folder, AutoModel, ""), _load(folder, AutoModelForPreTraining, PRETRAINING)
     processor = checked_image_processor(folder, pinned(folder, {}))
     own = checked_image_processor(folder, pinned(folder, {"subfolder": PRETRAINING}))
@@ -106,6 +111,18 @@ def require_as_made(folder: Path, found: Mapping[str, Path]) -> None:
             f"Nothing shows that {folder / RESULTS} is of this encoder: put the one of its run there, or remove it "
             "and write the card again with hf-ssl card."
         )
+
+
+def _require_shown(card: Path, evaluation: Mapping[str, Any]) -> None:
+    """A card with numbers, of which an owner may add others, has those of the results."""
+    index = front_matter(card.read_text(encoding="utf-8")).get("model-index")
+    shown = {(one.metric_name, one.metric_value) for one in model_index_to_eval_results(index)[1]} if index else None
+    for one in eval_results(evaluation, None) if shown is not None else ():
+        if (one.metric_name, one.metric_value) not in shown:
+            raise ValueError(
+                f"The {one.metric_name} of {card.parent / RESULTS} is {one.metric_value}, which {card} does not show: "
+                "put the results of the run there, or write the card again with hf-ssl card."
+            )
 
 
 def _require_hashes(folder: Path, found: Mapping[str, Path], export: Mapping[str, str]) -> None:

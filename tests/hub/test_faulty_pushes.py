@@ -107,6 +107,18 @@ def test_answers(hub, folders, pattern, answer, expected):
     assert push_folder(folders[1], "me/one").changed and files(hub) != old
 
 
+def test_a_tag_stays_right_when_somebody_else_pushes_after_it(hub, folders):
+    push_folder(folders[0], "me/one", tag="v1")
+    tagged = hub.repo("me/one").tags["v1"]
+    lines = [{"key": "file", "value": {"path": "somebody.txt", "content": "eA=="}}]
+    lines.insert(0, {"key": "header", "value": {"summary": "theirs"}})
+    hub.repo("me/one").commit("main", lines, hub.store.objects, "me", False)
+    assert not push_folder(folders[0], "me/one", tag="v1").changed
+    assert hub.repo("me/one").tags == {"v1": tagged}
+    with pytest.raises(ValueError, match="has the tag 'v1' already"):
+        push_folder(folders[1], "me/one", tag="v1")
+
+
 @pytest.mark.parametrize("after", [False, True])
 def test_a_connection_that_breaks(hub, folders, after):
     push_folder(folders[0], "me/one")

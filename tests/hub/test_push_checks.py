@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from hf_ssl.evaluation.report import ENCODER
 from hf_ssl.files import sha256
 from hf_ssl.hub import embedding_check, native_encoder, native_image_processor, published_files
 
@@ -135,3 +136,20 @@ def test_checks_draw_no_random_numbers(folder):
     before = torch.random.get_rng_state()
     published_files(folder)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_numbers_of_the_card_are_those_of_the_results(folder):
+    card = folder / "README.md"
+    index = {
+        "name": "x",
+        "results": [{"task": {"type": "image-classification"}, "dataset": {"type": "x", "name": "x"}}],
+    }
+    index["results"][0]["metrics"] = [{"type": "accuracy", "name": "kNN accuracy, %", "value": 71.5}]
+    card.write_text(card.read_text().replace("---\n", f"---\nmodel-index: {json.dumps([index])}\n", 1))
+    rows = [{"name": ENCODER, "knn": 71.5}, {"name": "pixels", "knn": 30.0}]
+    add_results(folder, export=hashes(folder), evaluation={"rows": rows})
+    published_files(folder)
+    rows[0]["knn"] = 99.9
+    add_results(folder, export=hashes(folder), evaluation={"rows": rows})
+    with pytest.raises(ValueError, match=r"kNN accuracy, % of .*results.json is 99.9, .*card"):
+        published_files(folder)
