@@ -207,7 +207,9 @@ def publish(folder: RunFolder, token: str | None) -> None:
         )
     except Exception as error:
         folder.lacks("pushed", reason_of(error))
-        again = shlex.join(["hf-ssl", "push", str(folder.folder), repo_id])
+        options = [] if revision is None else ["--revision", revision]
+        options += ["--private"] if training.get("hub_private_repo") else []
+        again = shlex.join(["hf-ssl", "push", str(folder.folder), repo_id, *options])
         raise OSError(f"The run is finished, but not published: {reason_of(error)} Then: {again}") from error
     to = {"repo_id": training["hub_model_id"], "revision": revision}
     folder.did("pushed", to | {"commit": done.commit.oid})

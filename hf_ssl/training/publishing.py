@@ -12,6 +12,7 @@ from transformers.utils import logging
 from transformers.utils.hub import PushInProgress
 
 from ..hub import open_repository, push_folder, write_card, write_repository
+from ..hub.hub_errors import clear_errors
 from ..modeling_utils import SSLPreTrainedModel
 
 logger = logging.get_logger(__name__)
@@ -142,14 +143,10 @@ class PublishingTrainer(Trainer):
             last = args.hub_strategy == HubStrategy.CHECKPOINT
             jobs.append(
                 self._hub.run_as_future(
-                    self._hub.upload_folder,
-                    repo_id=self.hub_model_id,
+                    self._upload,
                     folder_path=checkpoint_folder,
                     path_in_repo="last-checkpoint" if last else Path(checkpoint_folder).name,
                     commit_message=f"{message}, checkpoint",
-                    token=args.hub_token,
-                    ignore_patterns=["training_args.bin"],
-                    revision=args.hub_revision,
                 )
             )
         if self.push_in_progress is not None and not self.push_in_progress.is_done():
@@ -157,6 +154,17 @@ class PublishingTrainer(Trainer):
         else:
             self._finish_current_push()
             self.push_in_progress = PushInProgress(jobs)
+
+    def _upload(self, **what: str) -> None:
+        """What is needed to go on with this run, without the arguments that hold the token."""
+        with clear_errors(self.hub_model_id):
+            self._hub.upload_folder(
+                repo_id=self.hub_model_id,
+                token=self.args.hub_token,
+                ignore_patterns=["training_args.bin"],
+                revision=self.args.hub_revision,
+                **what,
+            )
 
     def _finish_current_push(self) -> None:
         if self._hub is None or self.push_in_progress is None:

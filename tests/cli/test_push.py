@@ -74,8 +74,9 @@ def test_pretrain_publishes_the_finished_repository(hub, photos, repository, tmp
     code, message = hf_ssl(monkeypatch, capsys, *arguments, "--hub_model_id", "other/one")
     assert code == 2 and "may not write to other/one" in message and not run.exists()  # before any training
     hub.fail("POST .*/commit/", 503, "down")
-    code, message = hf_ssl(monkeypatch, capsys, *arguments, "--hub_model_id", "me/one", "--hub_token", "hf_write")
-    assert code == 2 and "finished, but not published" in message and f"hf-ssl push {run} me/one" in message
+    options = ["--hub_model_id", "me/one", "--hub_token", "hf_write", "--hub_private_repo", True]
+    code, message = hf_ssl(monkeypatch, capsys, *arguments, *options)
+    assert code == 2 and "finished, but not published" in message and f"hf-ssl push {run} me/one --private" in message
     assert len(hub.repo("me/one").history("main")) == 1
     said = "".join(capsys.readouterr()) + message
     assert exit_code(monkeypatch, "push", run, "me/one") == 0

@@ -22,8 +22,9 @@ def partial(out: Path | None, seed: int) -> Iterator[tuple[list[dict], Callable[
         return
     file = out.with_suffix(".partial")
     if file.exists():
-        lines = [json.loads(line) for line in file.read_text().splitlines() if line.endswith("}")]
-        earlier = [line["result"] for line in lines if line["seed"] == seed]
+        whole = [line for line in file.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        file.write_text("".join(whole))  # the last one may have been cut off
+        earlier = [found["result"] for found in map(json.loads, whole) if found["seed"] == seed]
     file.parent.mkdir(parents=True, exist_ok=True)
     with open(file, "a") as opened:
 

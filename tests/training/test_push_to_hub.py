@@ -105,14 +105,18 @@ def test_strategies(hub, tmp_path, strategy, titles, folders):
     assert same(AutoModel.from_pretrained("me/one"), trainer.model)
 
 
-def test_a_push_that_fails_does_not_end_the_training(hub, tmp_path, caplog):
+@pytest.mark.parametrize(
+    ("strategy", "failing", "titles"),
+    [("every_save", 1, ["step 2"]), ("checkpoint", 2, ["step 2, checkpoint", "step 2", "step 1"])],
+)
+def test_a_push_that_fails_does_not_end_the_training(hub, tmp_path, caplog, strategy, failing, titles):
     saves = {"save_strategy": "steps", "save_steps": 1, "hub_always_push": True}
-    trainer = trainer_for(tmp_path, hub_strategy="every_save", **saves)
-    hub.fail("POST .*/commit/", 503, "down")
+    trainer = trainer_for(tmp_path, hub_strategy=strategy, **saves)
+    hub.fail("POST .*/commit/", 503, "down", nth=failing)
     with caplog.at_level(logging.WARNING):
         assert trainer.train().global_step == 2
     assert "A push during training failed: The Hub is busy or out of order" in caplog.text
-    assert [c.title for c in history(hub)] == ["Training in progress, step 2"]
+    assert [c.title.removeprefix("Training in progress, ") for c in history(hub)] == titles
 
 
 def test_what_cannot_be_pushed_is_said_before_training(hub, tmp_path):
