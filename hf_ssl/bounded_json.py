@@ -16,6 +16,10 @@ _MAX_NUMBER = 1e12
 _MAX_LIST, _MAX_TABLE = 10_000, 200_000  # entries
 
 
+class NoObjectError(ValueError):
+    """Of a file with JSON that is no object."""
+
+
 def read_json(path: str | Path) -> dict[str, Any]:
     """
     The JSON object in a file.
@@ -51,7 +55,7 @@ def _object_in(path: str | Path, megabytes: int, check: Callable[[Any], None]) -
     except ValueError as error:
         raise ValueError(f"{path} {error}.") from None
     if not isinstance(values, dict):
-        raise ValueError(f"{path} holds no JSON object, but a {type(values).__name__}.")
+        raise NoObjectError(f"{path} holds no JSON object, but a {type(values).__name__}.")
     return values
 
 

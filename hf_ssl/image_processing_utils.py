@@ -90,6 +90,8 @@ class SSLImageProcessor(PilBackend):
         for attribute, default in policy.items():
             if default is not None and vars(self)[attribute] is None:
                 raise ValueError(f"{name}.{attribute} must have a value, got None.")
+            if isinstance(vars(self)[attribute], dict):
+                raise ValueError(f"{name}.{attribute} must be a number or a list, got {vars(self)[attribute]!r:.100}.")
         if self.do_normalize and (self.image_mean is None or self.image_std is None):
             raise ValueError(f"{name} normalises (do_normalize), which needs image_mean and image_std.")
         side = self.crop_size if self.do_center_crop else self.size

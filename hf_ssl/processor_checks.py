@@ -26,14 +26,18 @@ _RANGES = (
     (r"\w+_jitter", 0, MAX_SIDE, True),
     (r"(global_crops|views_per_image)", 1, _MAX_VIEWS, True),
     (r"\w+_(crops|layers)", 0, _MAX_VIEWS, True),
-    (r"\w+_grid", 0, 64, True),
+    (r"(jigsaw|local)_grid", 0, 64, True),
     (r"\w+_probability", 0, 1, False),
     (r"\w+_magnitude", 0, 10, False),
     (r"\w+_magnitude_std", 0, 100, False),
     (r"crop_pct", 0.01, 1, False),
     (r"resample", 0, 5, True),
 )
-_PAIRS = ((r"(\w+_)?scale", 1), (r"\w+_ratio", 100), (r"\w+_sigma", 1000))  # increasing, above 0, at most
+_PAIRS = (
+    (r"(\w*crop|jigsaw|\w+_source)_scale", 1),
+    (r"crop_ratio", 100),
+    (r"blur_sigma", 1000),
+)  # increasing, above 0, at most
 
 
 def checked_image_processor(repository: str | Path, where: Where) -> BaseImageProcessor:
@@ -126,6 +130,8 @@ def _problem(name: str, value: Any) -> str | None:
         return None if _is_number(value) and 0 <= value < 1 else "a number in [0, 1)"
     if name in ("image_processor_type", "processor_class", "feature_extractor_type", "data_format"):
         return None if isinstance(value, str) else "a text"
+    if name.endswith("_size") and isinstance(value, Mapping):
+        return None if _is_size(value) else f"a size in pixels, each side in [1, {MAX_SIDE}]"
     for pattern, top in _PAIRS:
         if re.fullmatch(pattern, name):
             fits = isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value))

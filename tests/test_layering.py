@@ -41,7 +41,7 @@ ALLOWED = {
     "conversion_utils": {"nn", "checkpoint_utils"},
     "nn": set(),
     "augment": set(),
-    "data": set(),
+    "data": {"bounded_json"},
     "evaluation": CHECKS | {"nn", "checkpoint_utils", "data"},
     "backbones": {"configuration_utils"},
     "modeling_utils": {"nn", "checkpoint_utils", "configuration_utils"},

@@ -76,7 +76,22 @@ def test_the_defaults_of_architectures_are_within_bounds(kind):
 
 
 @pytest.mark.parametrize(
-    "kind", ["vit", "clip", "siglip", "convnext", "beit", "bit", "levit", "dpt", "deit", "efficientnet", "segformer"]
+    "kind",
+    [
+        "vit",
+        "clip",
+        "siglip",
+        "convnext",
+        "beit",
+        "bit",
+        "levit",
+        "dpt",
+        "sam",
+        "flava",
+        "deit",
+        "efficientnet",
+        "segformer",
+    ],
 )
 def test_image_processors_that_transformers_saves_are_loaded(kind, tmp_path):
     from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING

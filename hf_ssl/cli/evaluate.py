@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers.utils import cached_file
 
-from ..bounded_json import read_large_json
+from ..bounded_json import NoObjectError, read_large_json
 from ..configuration_utils import closest
 from ..data import Data, DecodedImages, ImageFolder, PixelFormat, load_data
 from ..evaluation import evaluate_encoder, find_image_processor, load_encoder, load_image_processor
@@ -189,7 +189,10 @@ def run_of(encoder: str, revision: str | None) -> Mapping[str, Any]:
         places = [Path(file) for file in [cached_file(encoder, "results.json", revision=revision, **quiet)] if file]
     for place in places:
         if place.is_file():
-            run = read_large_json(place).get("run")
+            try:
+                run = read_large_json(place).get("run")
+            except NoObjectError:  # of somebody else
+                return {}
             return run if isinstance(run, Mapping) else {}
     return {}
 

@@ -1,6 +1,5 @@
 """What is checked in the files of a local data set before the datasets library reads them."""
 
-import json
 import os
 import stat
 import tarfile
@@ -10,6 +9,7 @@ import pyarrow
 import pyarrow.parquet
 from huggingface_hub import DatasetCard
 
+from ..bounded_json import read_large_json
 from .errors import DataError
 
 ROWS_PER_BYTE, MOST_ROWS = 10, 10**6  # a table of more rows was made to fill a disk
@@ -90,13 +90,9 @@ def check_saved(folder: str) -> None:
 
 def _json(path: str) -> dict:
     try:
-        with open(path, encoding="utf-8") as opened:
-            found = json.load(opened)
-    except (OSError, ValueError, RecursionError) as error:
+        return read_large_json(path)
+    except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({error}): make or download it again.") from error
-    if not isinstance(found, dict):
-        raise DataError(f"{path} is none that save_to_disk wrote: make or download it again.")
-    return found
 
 
 def _names(path: str, names) -> list[str]:

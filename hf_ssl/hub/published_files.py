@@ -7,6 +7,7 @@ from transformers.utils import CONFIG_NAME, IMAGE_PROCESSOR_NAME, SAFE_WEIGHTS_I
 
 from ..bounded_json import read_json
 from ..checkpoint_utils import listed
+from ..regular_files import read_text_if_any
 from ..weight_checks import shards_of
 from .card_validation import validate_card
 from .export import PRETRAINING
@@ -77,10 +78,7 @@ def published_files(folder: str | Path, allow_links: bool = False) -> dict[str, 
             f"{folder} is no repository of hf_ssl, it lacks {listed(missing)}: write one with hf-ssl pretrain, "
             "export or convert."
         )
-    try:
-        card = found[CARD].read_text(encoding="utf-8")
-    except ValueError:
-        raise ValueError(f"The card {found[CARD]} is no text in UTF-8: save it as that.") from None
+    card = read_text_if_any(found[CARD])
     if problems := validate_card(card, allow_links):
         raise ValueError(f"The card {found[CARD]} is not sound: {' '.join(problems)}")
     require_harmless(found)

@@ -16,6 +16,7 @@ from ..files import sha256
 from ..printing import printable
 from ..processor_checks import checked_image_processor
 from ..redaction import secret_in
+from ..regular_files import read_regular
 from ..repository_files import pinned
 from .card_check import embedding_check, same_embedding
 from .card_sections import eval_results
@@ -29,6 +30,7 @@ _RUN_CODE = {"auto_map", "auto_mapping", "custom_code", "custom_pipelines", "cus
 _KERNELS = {"attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation"}
 # What a configuration says of the files and versions that it came from.
 _OF_FILES = ("_name_or_path", "_commit_hash", "architectures", "dtype", "torch_dtype", "transformers_version")
+_MEGABYTES = 256  # of any other file
 _HEADER = 1 << 22  # bytes of a file of weights in which texts are looked for
 
 
@@ -48,7 +50,7 @@ def require_harmless(found: Mapping[str, Path]) -> None:
             content = read_results(path) if name == RESULTS else read_json(path)
             if name != RESULTS and (key := _runs_code(content)):
                 raise ValueError(f"{path} has {key!r}, which makes a loader run code: take it out.")
-            if unseen := UNSEEN.search(path.read_text(encoding="utf-8")):
+            if unseen := UNSEEN.search(read_regular(path, _MEGABYTES).decode("utf-8")):
                 raise ValueError(f"{path} holds the character {printable(unseen[0])}, which is not seen: take it out.")
             text += json.dumps(content, ensure_ascii=False)
         if what := secret_in(text):
@@ -57,8 +59,10 @@ def require_harmless(found: Mapping[str, Path]) -> None:
 
 def _text(path: Path) -> str:
     """Of a file of weights, its header: the numbers are no text."""
+    if path.suffix != ".safetensors":
+        return read_regular(path, _MEGABYTES).decode("latin-1")
     with path.open("rb") as file:
-        return (file.read(_HEADER) if path.suffix == ".safetensors" else file.read()).decode("latin-1")
+        return file.read(_HEADER).decode("latin-1")
 
 
 def _runs_code(content: Any) -> str | None:

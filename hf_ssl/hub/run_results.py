@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+
+from transformers import TrainingArguments
 
 from ..bounded_json import read_large_json
 
@@ -86,11 +88,16 @@ _NUMBER = (_is_number, "a number, 0 or more")
 _FINITE = (lambda value: _is_number(value, 1e30, -1e30), "a number")
 _PERCENT = (lambda value: _is_number(value, 100), "a number in [0, 100]")
 _TEXT = (_is_text, "a text")
-_TABLE = (lambda value: isinstance(value, Mapping), "a JSON object")
 _TEXT_TABLE = (
     lambda value: isinstance(value, Mapping) and all(map(_is_text, value.values())),
     "a JSON object of texts",
 )
+_KINDS = {
+    bool: (lambda value: isinstance(value, bool), "true or false"),
+    int: (lambda value: _is_whole(value) or (value == -1 and not isinstance(value, float)), "a whole number"),
+    float: (lambda value: _is_number(value, 1e12, -1), "a number"),
+}
+_ARGUMENTS = {field.name: _KINDS[field.type] for field in fields(TrainingArguments) if field.type in _KINDS}
 _EVALUATION = {
     "rows": [{"name": _TEXT, "dim": _POSITIVE, "knn": _PERCENT, "linear": _OrNull(_PERCENT)}],
     **dict.fromkeys(("num_train", "num_test", "num_classes"), _POSITIVE),
@@ -111,7 +118,7 @@ _RUN = {
         **dict.fromkeys(("optimizer", "lr_scheduler_type"), _OrNull(_TEXT)),
         **dict.fromkeys(("learning_rate", "warmup_steps", "weight_decay"), _OrNull(_NUMBER)),
     },
-    "training_arguments": _TABLE,
+    "training_arguments": _ARGUMENTS,
     "doctor": _OrNull([_TEXT]),
 }
 _RESULTS = {

@@ -14,6 +14,7 @@ from transformers.utils.hub import PushInProgress
 from ..hub import open_repository, push_folder, write_card, write_repository
 from ..hub.hub_errors import clear_errors
 from ..modeling_utils import SSLPreTrainedModel
+from ..regular_files import read_text_if_any
 
 logger = logging.get_logger(__name__)
 
@@ -81,7 +82,7 @@ class PublishingTrainer(Trainer):
         if self.is_world_process_zero():
             readme = Path(self.args.output_dir, "README.md")
             readme.parent.mkdir(parents=True, exist_ok=True)
-            existing = readme.read_text(encoding="utf-8") if readme.is_file() else None
+            existing = read_text_if_any(readme)
             model = self.accelerator.unwrap_model(self.model)
             card = write_card(model, self.processing_class, repo_id=self.hub_model_id, existing=existing, **facts)
             readme.write_text(card, encoding="utf-8")

@@ -243,9 +243,9 @@ def without_layer(folder):
 
 SPOILT = {
     "no config": (drop("config.json"), "holds no config.json"),
-    "config is no JSON": (lambda folder: (folder / "config.json").write_text("{"), "not a valid JSON file"),
+    "config is no JSON": (lambda folder: (folder / "config.json").write_text("{"), "is no JSON"),
     "unknown type": (edit_config(model_type="vitt"), "vitt"),
-    "no weights": (drop("model.safetensors"), "no file named model.safetensors"),
+    "no weights": (drop("model.safetensors"), "holds no model.safetensors"),
     "damaged weights": (cut, "are damaged"),
     "empty weights": (lambda folder: (folder / "model.safetensors").write_bytes(b""), "are damaged"),
     "weights of less": (without_layer, "fc1.bias, layers.0.mlp.fc1.weight are missing, and would be random"),

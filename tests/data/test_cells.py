@@ -252,7 +252,7 @@ def test_damaged_saved_data_sets_are_one_sentence(tmp_path, part):
         ({"_data_files": [{"filename": "nowhere"}]}, "names the file 'nowhere', which is not there"),
         ({"_data_files": [5]}, "names None"),
         ({"_data_files": 5}, "state.json"),
-        ([], "none that save_to_disk wrote"),
+        ([], "holds no JSON object"),
         ("[" * 100_000, "state.json cannot be read"),
     ],
 )

@@ -85,10 +85,14 @@ BREAKS = {
     ),
     r"holds the character \\u202e": lambda f: (f / "results.json").write_text('{"x": "\u202e"}', encoding="utf-8"),
     r"\\u202e.png has a name": lambda f: (f / "figures" / "\u202e.png").write_bytes(b"x"),
-    "results.json is no JSON": lambda f: (f / "results.json").write_text("[" * 100_000),
+    r"results.json is not what a run writes \(is nested deeper": lambda f: (f / "results.json").write_text(
+        "[" * 100_000
+    ),
     "results.json is not what a run writes": lambda f: add_results(f, export=3),
     "is no text in UTF-8": lambda f: (f / "README.md").write_bytes(b"\xff\xfe"),
-    "Nothing shows that .*results.json is of this encoder": lambda f: add_results(f, evaluation={"rows": [1]}),
+    "Nothing shows that .*results.json is of this encoder": lambda f: add_results(
+        f, evaluation={"rows": [{"name": "this encoder", "knn": 50.0}]}
+    ),
 }
 
 
@@ -120,7 +124,7 @@ def test_results_of_another_run(folder, tmp_path):
     add_results(folder, embedding_check=other)  # of a run before there were hashes
     with pytest.raises(ValueError, match="Nothing shows"):
         published_files(folder)
-    add_results(folder, embedding_check=own, evaluation={"rows": [1]})
+    add_results(folder, embedding_check=own, evaluation={"rows": [{"name": "this encoder", "knn": 50.0}]})
     assert "results.json" in published_files(folder)
 
 

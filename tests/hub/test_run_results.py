@@ -60,6 +60,9 @@ def test_nothing_is_read_where_there_is_nothing(file):
         ("embedding_check", "shape", 32),
         ("run", "command", 5),
         ("run", "training_arguments", []),
+        ("run", "training_arguments.max_steps", float("inf")),
+        ("run", "training_arguments.learning_rate", "x"),
+        ("run", "training_arguments.use_cpu", 1),
     ],
 )
 def test_fields_of_other_types_are_refused(part, field, value, file):
