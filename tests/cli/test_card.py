@@ -131,7 +131,11 @@ MISTAKES = {
     ),
     "licence": (lambda folder: None, ["--license", "apache"], "none that the Hub knows. Did you mean 'apache-2.0'?"),
     "id": (lambda folder: None, ["--repo-id", "me/mine/x"], "me/mine/x"),
-    "no JSON": (lambda folder: (folder / "results.json").write_text("{"), [], "results.json is no JSON"),
+    "no JSON": (
+        lambda folder: (folder / "results.json").write_text("{"),
+        [],
+        "results.json is not what a run writes (is no JSON",
+    ),
     "JSON of a list": (lambda folder: (folder / "results.json").write_text("[]"), [], "is not what a run writes"),
     "results of text": (results(lambda x: x.update(evaluation="good")), [], "is not what a run writes"),
     "rows of numbers": (results(lambda x: x["evaluation"].update(rows=[1])), [], "is not what a run writes"),
