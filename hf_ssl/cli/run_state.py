@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..bounded_json import read_large_json
+from ..bounded_json import NoObjectError, read_large_json
 from ..files import sha256, write_json
 from ..hub import PRETRAINING
 from ..hub.published_files import is_written_by_us
@@ -73,6 +73,8 @@ def read_state(folder: Path) -> RunState | None:
     remedy = "choose another --output-dir, or remove the folder."
     try:
         record = read_large_json(path)
+    except NoObjectError:
+        record = {}
     except (FileNotFoundError, ValueError) as error:
         raise ValueError(f"{str(error).removesuffix('.')}: {remedy}") from None
     parts = ("training", "config", "processor", "decided", "done", "missing")
