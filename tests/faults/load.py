@@ -173,10 +173,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/reliability/load.json"))
     parser.add_argument("--only", choices=("start", "evaluation", "memory"), nargs="*")
+    parser.add_argument("--short", action="store_true", help="A tenth of it.")
     asked = parser.parse_args()
     from .report import Report
 
-    size = Size()
+    size = Size(10_000, 60.0, classes=500, steps=400) if asked.short else Size()
     report = Report(asked.out, TITLE, what(size), COMMAND)
     for found in try_them(size, tuple(asked.only or ("start", "evaluation", "memory"))):
         report.add(f"{found.kind}: {found.case}", found.case, found.wrong, measured=found.measured)
