@@ -148,7 +148,9 @@ def evaluate(
     image_processor: Annotated[
         str | None, typer.Option(help="Folder or Hub id to take the image processor from. [default: the encoder's]")
     ] = None,
-    linear: Annotated[bool, typer.Option(help="Linear probe too.")] = True,
+    linear: Annotated[
+        bool | None, typer.Option(help="Linear probe too. [default: unless it would take hours]", show_default=False)
+    ] = None,
     k: Annotated[
         int | None,
         typer.Option(help="Neighbours of the kNN classifier. [default: 20, or all where there are fewer images]"),

@@ -35,7 +35,7 @@ class Request:
     revision: str | None
     subfolder: str
     image_processor: str | None
-    linear: bool
+    linear: bool | None
     k: int | None
     temperature: float
     batch_size: int

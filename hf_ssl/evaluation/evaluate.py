@@ -20,6 +20,9 @@ DEFAULT_K = 20
 # Raw pixels of larger images are averaged down to this side: 224-px images would be 150 528 dimensions.
 RAW_PIXELS_SIDE = 32
 
+# Training images times classes up to which a linear probe is run unasked: it looks at all pairs hundreds of times.
+LARGEST_PROBE = {"cpu": 50_000_000, "accelerator": 5_000_000_000}
+
 
 def evaluate_encoder(
     model: PreTrainedModel,
@@ -31,7 +34,7 @@ def evaluate_encoder(
     seed: int = 0,
     k: int | None = None,
     temperature: float = 0.07,
-    linear: bool = True,
+    linear: bool | None = None,
     baselines: bool = True,
     batch_size: int = 256,
     device: torch.device | str | None = None,
@@ -53,7 +56,9 @@ def evaluate_encoder(
         seed (`int`): of the random initialisation and the validation split.
         k (`int`, *optional*): see `knn_predict`; by default 20, or all training images where there are fewer.
         temperature: see `knn_predict`.
-        linear (`bool`): whether to run the linear probe, the slower part.
+        linear (`bool`, *optional*): whether to run the linear probe, the slower part. By default where it takes
+            minutes and not hours: up to 50 million training images times classes, or 5 billion on a GPU. The report
+            says when it was left out.
         baselines (`bool`): whether to run the other two rows; without them there is no telling what was learnt.
         device (`torch.device` or `str`, *optional*): where to run the encoders, and the probes too when it is a GPU of
             the cuda type (others lack the decompositions); that of the model by default.
@@ -93,6 +98,15 @@ def evaluate_encoder(
     probe_device = target if target.type == "cuda" else torch.device("cpu")
     l2 = None if stratified_split(bank[ENCODER].labels, VALIDATION_FRACTION, seed).any() else 1.0
     strength = "45 L2 strengths on a held-out fifth" if l2 is None else f"L2 strength {l2:g}: too few to hold any out"
+    if linear is None:
+        linear = (
+            len(bank[ENCODER]) * len(classes) <= LARGEST_PROBE["cpu" if probe_device.type == "cpu" else "accelerator"]
+        )
+        if not linear:
+            notes.append(
+                f"The linear probe of {len(bank[ENCODER])} images and {len(classes)} classes would take hours and was "
+                "left out: --linear or linear=True asks for it."
+            )
     probe = partial(linear_probe, num_classes=len(classes), l2=l2, seed=seed, device=probe_device) if linear else None
     knn = partial(_knn, num_classes=len(classes), k=k, temperature=temperature, device=probe_device)
     rows = [_row(name, bank[name], queries[name], knn, probe) for name in embedders]

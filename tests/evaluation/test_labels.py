@@ -7,6 +7,7 @@ from transformers import AutoModel, ViTImageProcessorPil
 
 from hf_ssl.data import TensorImages
 from hf_ssl.evaluation import evaluate_encoder, extract_features, labelled_part
+from hf_ssl.evaluation.evaluate import LARGEST_PROBE
 from hf_ssl.evaluation.features import Features
 from hf_ssl.evaluation.labels import evaluable, labels_of
 
@@ -114,6 +115,15 @@ def test_numbers_are_those_of_the_labelled_images_alone(processor):
     all_of = evaluate_encoder(model, processor, *alone, baselines=False)
     assert some.rows == all_of.rows and some.chance == all_of.chance == pytest.approx(100 / 3)
     assert len(some.notes) == 2 and not all_of.notes
+
+
+@pytest.mark.parametrize(("linear", "probed"), [(None, False), (True, True), (False, False)])
+def test_a_probe_that_takes_hours_is_run_where_it_is_asked_for(linear, probed, processor, monkeypatch):
+    monkeypatch.setitem(LARGEST_PROBE, "cpu", 12)
+    model = AutoModel.from_config(CONFIGS["resnet"][0])
+    report = evaluate_encoder(model, processor, ours([0, 1] * 12), ours([0, 1]), linear=linear, baselines=False)
+    assert (report.rows[-1].linear is not None) == (report.protocol["linear"] is not None) == probed
+    assert any("would take hours" in note for note in report.notes) == (linear is None)
 
 
 def test_l2_is_fixed_where_nothing_can_be_held_out(processor):
