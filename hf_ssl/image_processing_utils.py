@@ -85,7 +85,7 @@ class SSLImageProcessor(PilBackend):
         return super().get_image_processor_dict(repository, **kwargs)
 
     def _require_complete(self, policy: dict[str, Any]) -> None:
-        """Nothing is left out that a step needs, and views are squares."""
+        """Nothing is left out that a step needs."""
         name = type(self).__name__
         for attribute, default in policy.items():
             if default is not None and vars(self)[attribute] is None:
@@ -95,9 +95,9 @@ class SSLImageProcessor(PilBackend):
         if self.do_normalize and (self.image_mean is None or self.image_std is None):
             raise ValueError(f"{name} normalises (do_normalize), which needs image_mean and image_std.")
         side = self.crop_size if self.do_center_crop else self.size
-        if side is None or side.get("height") is None or side.get("height") != side.get("width"):
+        if side is None or side.get("height") is None or side.get("width") is None:
             field = "crop_size" if self.do_center_crop else "size"
-            raise ValueError(f"{name}.{field} must be a square, with height and width, got {side}.")
+            raise ValueError(f"{name}.{field} must have a height and a width, got {side}.")
 
     @classmethod
     def view_attributes(cls) -> dict[str, Any]:

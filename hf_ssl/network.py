@@ -44,7 +44,7 @@ def _enter(step: int) -> None:
     global _users
     with _lock:
         before, _users = _users, _users + step
-        if not before or not _users:
+        if bool(before) != bool(_users):
             set_client_factory(_client if _users else _http.default_client_factory)
 
 

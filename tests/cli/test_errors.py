@@ -148,7 +148,7 @@ MISTAKES = {
     "push repository a/b/c": ("'a/b/c'", "must be in the form"),
     "convert simclr simclr.safetensors out": ("no file or folder 'simclr.safetensors'", "Check the path"),
     "convert simclr notes.txt out": ("notes.txt cannot be read as a checkpoint", "of another kind"),
-    "convert simclr photos out": ("photos is a folder", "not a checkpoint file"),
+    "convert simclr photos out": ("photos is no checkpoint file", "it is a folder"),
     "convert simclr other.pth out": ("other.pth", "no checkpoint of SimCLR"),
     "convert supervised other.pth out": ("other.pth", "no checkpoint of Supervised"),
     "evaluate photos": ("photos holds no config.json", "name the folder of a model"),
