@@ -38,3 +38,8 @@ def adopt_launcher() -> None:
 def process_rank() -> int:
     """The number of this process among those that were started together; 0 for the first, and for a single one."""
     return int(os.environ.get("RANK", "0"))
+
+
+def process_count() -> int:
+    """How many processes were started together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))

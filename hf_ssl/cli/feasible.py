@@ -12,6 +12,7 @@ from huggingface_hub import get_token
 from transformers import SchedulerType
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
+from ..launchers import process_count
 from ..spelling import closest
 
 # Name -> the least that makes sense, and whether that itself does.
@@ -124,7 +125,7 @@ def _require_packages(values: dict[str, Any]) -> None:
     ):
         if values.get(flag):
             _require_package(f"--{flag}", module, package)
-    if values.get("fsdp") and int(os.environ.get("WORLD_SIZE", "1")) < 2:
+    if values.get("fsdp") and process_count() < 2:
         raise ValueError(
             "--fsdp spreads the model over several processes, and this is one: leave it out, or start with "
             "accelerate launch --num_processes 2 -m hf_ssl pretrain …"

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..launchers import process_count
 from ..stopping import Stopped
 from .options import shown_command
 
@@ -22,5 +23,6 @@ def during(phase: str) -> Iterator[None]:
 
 
 def same_command() -> str:
-    """The command line that goes on with the run of this one."""
-    return shown_command([word for word in sys.argv[1:] if word != "--overwrite"])
+    """The command line that goes on with the run of this one, and by how many processes, where that is several."""
+    command = shown_command([word for word in sys.argv[1:] if word != "--overwrite"])
+    return command if process_count() == 1 else f"{command} (as {process_count()} processes, as before)"

@@ -47,10 +47,14 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
+def _count(number: float) -> str:
+    return f"{number:.3g}" if number < 100 else f"{number:.0f}"
+
+
 def _length(run: Assembly, epochs: float | None) -> str:
     if run.images is None:
         return f"{run.args.max_steps} steps over a stream"
-    text = f"{run.steps} step{'s' * (run.steps != 1)}, {epochs:.3g} epoch{'s' * (epochs != 1)}"
+    text = f"{run.steps} step{'s' * (run.steps != 1)}, {_count(epochs)} epoch{'s' * (epochs != 1)}"
     if run.costs:
         training = run.costs.training(run.steps, run.images_read_a_step, run.images)
         evaluation = run.evaluated_images * run.costs.evaluated_image
