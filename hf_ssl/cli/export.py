@@ -45,7 +45,8 @@ def load_method(checkpoint: str) -> tuple[Method, SSLPreTrainedModel, SSLImagePr
     The method in a repository's `pretraining/`, or in a checkpoint of the Trainer, where it is at the root.
 
     Raises:
-        ValueError: when there is a model of another kind, or weights are missing, left over, damaged or pickled.
+        ValueError: when there is a model or an image processor of another kind, or weights are missing, left over,
+            damaged or pickled.
         OSError: when there is nothing.
     """
     subfolder = PRETRAINING if _has_method(checkpoint) else ""
@@ -56,7 +57,13 @@ def load_method(checkpoint: str) -> tuple[Method, SSLPreTrainedModel, SSLImagePr
     model, missing, left_over = load_checked(AutoModelForPreTraining, checkpoint, **where)
     if wrong := missing + left_over:
         raise ValueError(f"The weights of {checkpoint} are missing, or left over: {listed(wrong)}.")
-    return method_of(config), model, checked_image_processor(checkpoint, where)
+    processor = checked_image_processor(checkpoint, where)
+    if not isinstance(processor, SSLImageProcessor):
+        raise ValueError(
+            f"The image processor of {checkpoint} is a {type(processor).__name__}, which draws no views: put back the "
+            f"one that was saved with the {method_of(config).title} model."
+        )
+    return method_of(config), model, processor
 
 
 def _has_method(repository: str) -> bool:

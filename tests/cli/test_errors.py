@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from hf_ssl.cli import main
 from hf_ssl.cli.card import run as write_card
@@ -55,6 +56,8 @@ def workplace(tmp_path_factory):
     (place / "taken" / "thesis.tex").write_text("mine")
     export_pretrained(build_model("simclr").eval(), build_processor("simclr"), place / "repository")
     write_card(place / "repository", license=None, repo_id=None)
+    build_model("simclr").save_pretrained(place / "checkpoint")
+    CLIPImageProcessorPil().save_pretrained(place / "checkpoint")
     build_model("simclr").backbone.save_pretrained(place / "native")
     build_model("simclr").backbone.save_pretrained(place / "damaged")
     weights = place / "damaged" / "model.safetensors"
@@ -140,6 +143,7 @@ MISTAKES = {
     "evaluate native --json-file nowhere/report.json": ("--json-file nowhere", "does not exist"),
     "export ./nowhere out": ("no file or folder 'nowhere'", "Check the path"),
     "export native out": ("'vit'", "no pretraining checkpoint of hf_ssl"),
+    "export checkpoint out": ("is a CLIPImageProcessorPil, which draws no views", "put back the one"),
     "export repository photos": ("photos is not an empty folder", "choose another place"),
     "card nowhere": ("no file or folder 'nowhere'", "Check the path"),
     "card photos": ("photos is no repository", "it needs a config.json"),
