@@ -269,3 +269,9 @@ def test_the_color_version_shows_the_same_patches():
     luminance = torch.tensor([0.299, 0.587, 0.114])
     seen = torch.einsum("nchw,c->nhw", color.train.images.float(), luminance)
     assert (seen - gray.train.images[:, 0].float()).abs().mean() < 1  # reduced before or after
+
+
+def test_what_a_library_says_is_made_printable():
+    assert str(DataError("a.parquet cannot be read (type \x0e\u202e): repair it.")) == (
+        "a.parquet cannot be read (type \\x0e\\u202e): repair it."
+    )
