@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
 
 from .config_checks import checked_config
+from .printing import printable
 from .regular_files import UnreadableError, open_regular
 from .repository_files import Where, pinned
 from .weight_checks import require_fitting, require_names, weight_files
@@ -199,7 +200,7 @@ def load_checked(auto: type, repository: str | Path, **arguments: Any) -> tuple[
 def listed(names: list[str], shown: int = 10) -> str:
     """The first names, and how many more there are."""
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
+    return printable(", ".join(names[:shown])) + more
 
 
 def _tensors_in(checkpoint: Mapping) -> Iterable[torch.Tensor]:

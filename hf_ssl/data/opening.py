@@ -19,6 +19,7 @@ FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF
 
 LONGEST_TO_SHORTEST = 200  # sides; a view resized by its shorter side would need gigabytes beyond
 LARGEST = 100  # million pixels; in JPEG files, of which only an eighth is decoded where that is enough, Pillow's limit
+LARGEST_FILE = 4 << 30  # bytes; 100 million pixels of four channels with 16 bits each are 0.8 GB
 # Formats whose decoders are slow, by pixels or by bytes: how many millions of each may be in a file.
 SLOW = {"JPEG2000": (40, 12), "WEBP": (80, 32), "AVIF": (80, 32)}
 PYTHON_DECODERS = {"ppm": 4, "ppm_plain": 4, "bmp_rle": 32}  # million values that Pillow decodes without C
@@ -99,6 +100,8 @@ def open_image(source: str | os.PathLike | bytes, decode: bool = True) -> Iterat
 def _judge(image: Image.Image, size: int) -> None:
     width, height = image.size
     short, long = sorted(image.size)
+    if size > LARGEST_FILE:
+        raise UnreadableError(f"its file has {size / 1e9:.0f} GB, more than a picture that can be read")
     if short < 1:
         raise UnreadableError(f"it claims a size of {width} x {height} pixels")
     if long > LONGEST_TO_SHORTEST * short:
