@@ -17,9 +17,9 @@ _OF_MEMORY = re.compile("out of memory|can't allocate memory|could not create a 
 def mistake(error: Exception) -> str | None:
     """What the user did wrong and what to do, or `None` when it was not the user."""
     text = one_line(str(error))
+    if (isinstance(error, OSError) and error.errno in _OF_OPEN_FILES) or "Too many open files" in text:
+        return "Too many files are open: raise the limit with ulimit -n, or lower --dataloader_num_workers."
     if isinstance(error, OSError) and error.strerror:
-        if error.errno in _OF_OPEN_FILES:
-            return f"{error.strerror}: raise the limit with ulimit -n, or lower --dataloader_num_workers."
         if error.filename is not None:
             return f"{os.fsdecode(error.filename)}: {error.strerror}. Check the path, its rights, and the free space."
         if error.errno in _OF_THE_DISK:

@@ -41,6 +41,14 @@ _LICENSES = set(
 )
 
 _LONGEST, _LONGEST_DATA = 200_000, 50_000  # characters of a card, and of its front matter
+_DEEPEST = 100  # levels of nesting in the front matter
+_OPENING = (
+    yaml.FlowSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.BlockMappingStartToken,
+)
+_CLOSING = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
 _DANGEROUS_TAG = re.compile(
     r"<\s*/?\s*(?:script|iframe|frame|object|embed|applet|form|meta|link|style|base|svg|math)\b", re.I
 )
@@ -64,14 +72,24 @@ def front_matter(text: str) -> dict[str, Any]:
     if len(block.group(2)) > _LONGEST_DATA:
         raise ValueError(f"The front matter has more than {_LONGEST_DATA} characters.")
     try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(block.group(2))):
-            raise ValueError("references to other places of it (*name) are not taken")
+        _require_simple(block.group(2))
         data = yaml.safe_load(block.group(2))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f"The front matter is not YAML: {' '.join(str(error).split())[:300]}") from None
     if not isinstance(data, dict):
         raise ValueError(f"The front matter must be a mapping, not {type(data).__name__}.")
     return data
+
+
+def _require_simple(text: str) -> None:
+    """A `ValueError` for YAML that would take very long to read, or grow very large, found without reading on."""
+    depth = 0
+    for token in yaml.scan(text):
+        if isinstance(token, yaml.AliasToken):
+            raise ValueError("references to other places of it (*name) are not taken")
+        depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+        if depth > _DEEPEST:
+            raise ValueError(f"it is nested deeper than {_DEEPEST} levels")
 
 
 def split_notes(card: str) -> tuple[list[str], list[str]]:

@@ -236,7 +236,7 @@ def _commit(
             commit = CommitInfo(url, message, description or "", repository.head, _endpoint=api.endpoint)
         if tag is not None and tag not in repository.tags:
             api.create_tag(repository.id, tag=tag, revision=commit.oid)
-            if tag not in {found.name for found in api.list_repo_refs(repository.id).tags}:
+            if repository.knows_refs and tag not in {ref.name for ref in api.list_repo_refs(repository.id).tags}:
                 raise OSError(f"{repository.id} does not have the tag {tag!r} that was made: push again.")
     return Publication(commit, changed=bool(new or gone))
 

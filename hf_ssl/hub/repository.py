@@ -31,6 +31,7 @@ class Repository:
         branch_exists (`bool`): a new branch starts at `head`.
         files (`dict[str, RepoFile]`): by path.
         branches, tags (`dict[str, str]`): name -> commit.
+        knows_refs (`bool`): whether the server lists them; some do not.
     """
 
     api: HfApi
@@ -41,6 +42,7 @@ class Repository:
     files: dict[str, RepoFile]
     branches: dict[str, str]
     tags: dict[str, str]
+    knows_refs: bool
 
     @cached_property
     def card(self) -> str | None:
@@ -129,7 +131,9 @@ def open_repository(
             raise ValueError(f"{revision!r} is a tag of {repo_id}, and tags do not move: name a branch.")
         targets = branches | requests
         head = targets.get(revision, info.sha)
-        repository = Repository(api, repo_id, head, revision, revision in targets, {}, branches, tags)
+        repository = Repository(
+            api, repo_id, head, revision, revision in targets, {}, branches, tags, refs is not None
+        )
         listed = {sibling.rfilename for sibling in info.siblings or ()}
         repository.files = repository.files_at(head) if listed else {}
         if head == info.sha and repository.files.keys() != listed:

@@ -18,6 +18,7 @@ from hf_ssl.data.decoded import DecodedImages
         (OSError(errno.EMFILE, "Too many open files", "a.png"), "raise the limit with ulimit -n"),
         (OSError(errno.ENOSPC, "No space left on device"), "make room"),
         (OSError(errno.EACCES, "Permission denied", "a.png"), "a.png: Permission denied"),
+        (RuntimeError("Too many open files. Communication with the workers is"), "raise the limit with ulimit -n"),
         (RuntimeError("could not create a primitive"), "not enough memory"),
         (RuntimeError("DataLoader worker (pid 3) is killed by signal: Killed."), "--dataloader_num_workers"),
         (RuntimeError("Connection closed by peer [127.0.0.1]:1"), "Another process of this run has ended"),
