@@ -13,7 +13,8 @@ HEAD = """# What was tried to break it
 
 Written by `python -m tests.faults.page` from the files in [reliability/](reliability/), which the commands below make.
 A try is *right* when nothing is lost, nothing wrong is taken for right, nothing is left over, no program hangs, and
-whatever is said is a sentence and no traceback; each part says what that means for its tries.
+whatever is said is a sentence and no traceback; each part says what that means for its tries. The numbers are those of
+the last whole run of a series; most of what a series found wrong was mended after it.
 """
 
 
