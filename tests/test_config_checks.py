@@ -200,5 +200,5 @@ def test_processors_of_methods_need_all_their_values(method):
         if default is not None:
             with pytest.raises(ValueError, match=name):
                 build_processor(method, **{name: None})
-    with pytest.raises(ValueError, match="square"):
-        build_processor(method, crop_size={"height": 32, "width": 16})
+    with pytest.raises(ValueError, match="size must have a height and a width"):
+        build_processor(method, do_center_crop=False, size={"shortest_edge": 32})

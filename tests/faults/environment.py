@@ -244,7 +244,7 @@ def _shared_memory_and_workers() -> list[Case]:
             )
         ),
         Case("no room for temporary files", "TMPDIR is full", _full_temporary(disk)),
-        Case("no room for temporary files", "TMPDIR is not there", _variables({"TMPDIR": "/nowhere"}), False),
+        Case("no room for temporary files", "TMPDIR is not there", _variables({"TMPDIR": "/proc/nowhere"}), False),
     ]
 
 
@@ -340,7 +340,7 @@ def _homes() -> list[Case]:
     nothing = dict.fromkeys(("HF_HOME", "XDG_CACHE_HOME", "HF_HUB_CACHE", "HF_DATASETS_CACHE"))
     return [
         Case("no HOME", "not set", _variables({**nothing, "HOME": None}), False),
-        Case("no HOME", "not there", _variables({**nothing, "HOME": "/nowhere"}), False),
+        Case("no HOME", "not there", _variables({**nothing, "HOME": "/proc/nowhere"}), False),
         Case("no HOME", "not for writing", _variables({**nothing, "HOME": "/proc"}), False),
         Case("no HOME", "HF_HOME not for writing", _variables({"HF_HOME": "/proc/hf"}), False),
         Case("no HOME", "nor a user's name", _variables({**nothing, "HOME": None, "USER": None}), False),
