@@ -51,7 +51,7 @@ _NOT_FOLLOWED = (
 )
 _COMMON = dataclasses.fields(PreTrainedConfig)
 # What a damaged or hostile file makes the constructors of transformers raise, beside `ValueError` and `OSError`.
-_BUILDING = (
+BUILDING_ERRORS = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError),
     *(StrictDataclassError, ImportError, MemoryError),
 )
@@ -211,7 +211,7 @@ def parameters_of(auto: type, config: PreTrainedConfig, place: str | Path) -> Pr
     try:
         with torch.device("meta"):
             model = auto(config) if issubclass(auto, PreTrainedModel) else auto.from_config(config)
-    except (ValueError, *_BUILDING) as error:
+    except (ValueError, *BUILDING_ERRORS) as error:
         text = " ".join(str(error).split())[:300]
         raise ValueError(f"{place} makes no model ({type(error).__name__}: {text}).") from None
     count = sum(tensor.numel() for tensor in model.state_dict().values())

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoImageProcessor, __version__
 from transformers.image_processing_utils import BaseImageProcessor
 from transformers.processing_utils import ImagesKwargs
 from transformers.utils import CONFIG_NAME, IMAGE_PROCESSOR_NAME, PROCESSOR_NAME
 
 from .bounded_json import read_json, require_bounded
-from .config_checks import require_config
+from .config_checks import BUILDING_ERRORS, require_config
 from .repository_files import Where, find_file
 from .spelling import find_slip
 
@@ -66,12 +65,9 @@ def checked_image_processor(repository: str | Path, where: Where) -> BaseImagePr
         if "Unrecognized image processor" in text:  # and then all that there are
             text = f"{place} has an image processor of a kind that transformers {__version__} does not know."
         raise ValueError(text[:1000]) from None
-    except (StrictDataclassError, ArithmeticError, AssertionError, AttributeError, ImportError, LookupError) as error:
-        reason = error
-    except (MemoryError, NotImplementedError, RuntimeError, TypeError) as error:
-        reason = error
-    text = " ".join(str(reason).split())[:200]
-    raise ValueError(f"The image processor of {place} cannot be used ({type(reason).__name__}: {text}).")
+    except BUILDING_ERRORS as error:
+        text = " ".join(str(error).split())[:200]
+        raise ValueError(f"The image processor of {place} cannot be used ({type(error).__name__}: {text}).") from None
 
 
 def require_processor_files(repository: str | Path, where: Where) -> None:

@@ -11,6 +11,7 @@ from huggingface_hub import constants
 from transformers import ConvNextConfig, Dinov2Config, ResNetConfig, SwinConfig, ViTConfig
 
 from hf_ssl.data import TensorImages
+from hf_ssl.hub import export_pretrained
 from hf_ssl.registry import METHODS
 
 from .hub_server import HubServer
@@ -87,6 +88,12 @@ def build_model(method: str, backbone: str = "vit", seed: int = 0, **fields):
 def build_processor(method: str, **attributes):
     size = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
     return METHODS[method].image_processor_class(**{**size, **SMALL_PROCESSORS.get(method, {}), **attributes})
+
+
+def export_tiny(method: str, folder):
+    """A repository of a small model, with the shortest card."""
+    card = "---\nlicense: mit\n---\n\n# card\n"
+    return export_pretrained(build_model(method).eval(), build_processor(method), folder, card=card)
 
 
 def build_views(method: str, batch: int = 4, seed: int = 0):

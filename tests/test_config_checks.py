@@ -12,19 +12,15 @@ from hf_ssl.bounded_json import parse_json, read_json
 from hf_ssl.cli.export import load_method
 from hf_ssl.config_checks import require_config
 from hf_ssl.evaluation import load_encoder, load_image_processor
-from hf_ssl.hub import export_pretrained
 from hf_ssl.processor_checks import require_processor
 from hf_ssl.registry import METHODS
 
-from .conftest import BACKBONES, SMALL_CONFIGS, build_model, build_processor
+from .conftest import BACKBONES, SMALL_CONFIGS, build_processor, export_tiny
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("configs") / "repository"
-    return export_pretrained(
-        build_model("dino").eval(), build_processor("dino"), folder, card="---\nlicense: mit\n---\n\n# card\n"
-    )
+    return export_tiny("dino", tmp_path_factory.mktemp("configs") / "repository")
 
 
 @pytest.fixture

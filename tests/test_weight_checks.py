@@ -12,10 +12,9 @@ from transformers import AutoModelForPreTraining
 
 from hf_ssl.cli.export import load_method
 from hf_ssl.evaluation import load_encoder
-from hf_ssl.hub import export_pretrained
 from hf_ssl.weight_checks import weight_files
 
-from .conftest import build_model, build_processor
+from .conftest import export_tiny
 
 INDEX, SHARDS = (
     "model.safetensors.index.json",
@@ -25,10 +24,7 @@ INDEX, SHARDS = (
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("weights") / "repository"
-    return export_pretrained(
-        build_model("simclr").eval(), build_processor("simclr"), folder, card="---\nlicense: mit\n---\n\n# card\n"
-    )
+    return export_tiny("simclr", tmp_path_factory.mktemp("weights") / "repository")
 
 
 @pytest.fixture

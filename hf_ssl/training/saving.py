@@ -245,7 +245,9 @@ class SavingTrainer(PublishingTrainer):
         Raises:
             OSError: one sentence.
         """
-        needed = sum(tensor.nbytes for tensor in tensors_of((self.model.state_dict(), self.optimizer.state_dict())))
+
+        def needed() -> int:
+            return sum(tensor.nbytes for tensor in tensors_of((self.model.state_dict(), self.optimizer.state_dict())))
 
         def translated() -> None:
             with writing_to(aside_of(checkpoint), needed):
@@ -257,7 +259,7 @@ class SavingTrainer(PublishingTrainer):
         older = [path for path in checkpoints_in(checkpoint.parent) if path != checkpoint]
         intact = f"{older[-1]} is intact, and the run goes on from there" if older else "The run starts again"
         raise OSError(
-            f"{checkpoint} could not be written: {failure}. It takes {max(needed, 10**6) / 1e6:.0f} MB. {intact} "
+            f"{checkpoint} could not be written: {failure}. It takes {max(needed(), 10**6) / 1e6:.0f} MB. {intact} "
             "when the same command is started again once it can be written."
         ) from failure
 

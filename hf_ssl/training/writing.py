@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,13 @@ _BLOCK = bytes(1 << 20)
 
 
 @contextmanager
-def writing_to(folder: Path, needed: int) -> Iterator[None]:
+def writing_to(folder: Path, needed: Callable[[], int]) -> Iterator[None]:
     """
     Turn what torch and safetensors raise when they cannot write into an `OSError` whose text is the reason.
 
     Args:
         folder (`Path`): that is written to.
-        needed (`int`): bytes of what is written: torch does not say why it failed, so that is tried out.
+        needed (callable): gives the bytes of what is written; torch does not say why it failed, so that is tried out.
     """
     try:
         yield
@@ -35,7 +35,7 @@ def writing_to(folder: Path, needed: int) -> Iterator[None]:
     except RuntimeError as error:
         if not _OF_TORCH.search(str(error)):
             raise
-        raise OSError(_what_fails(folder, needed) or str(error).splitlines()[0]) from error
+        raise OSError(_what_fails(folder, needed()) or str(error).splitlines()[0]) from error
 
 
 def _what_fails(folder: Path, size: int) -> str | None:

@@ -9,7 +9,6 @@ from .damage import same
 
 FOREIGN = "transformers alone"
 RIGHT = ("refused", "equal", "named", "another picture")
-WRONG = ("traceback", "hang", "silent", "memory", "refused although valid", "harness")
 
 
 @dataclass

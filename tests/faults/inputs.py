@@ -196,10 +196,6 @@ def _result(number: int, ended) -> dict[str, Any]:
     return facts | {"verdict": verdict, "said": f"{ended.problem} {ended.output[-600:]}", "seconds": ended.seconds}
 
 
-def is_wrong(result: dict) -> bool:
-    return result["verdict"] not in (*RIGHT, FOREIGN)
-
-
 TITLE = "Damaged inputs"
 WHAT = (
     "Weights, configurations, image processors, images, tables, archives and public checkpoints were damaged, and "
