@@ -220,7 +220,7 @@ def batch_of(method: str, processor, images, device: torch.device) -> dict:
     views = dict(processor.views(images, torch.Generator().manual_seed(0)))
     count = len(images)
     extras = {"labels": torch.arange(count) % 2, "sample_index": torch.arange(count)}
-    named = METHODS[method].pretraining_class.forward_extras
+    named = METHODS[method].pretraining_class.data_columns
     return {k: v.to(device) for k, v in (views | {name: extras[name] for name in named}).items()}
 
 

@@ -23,7 +23,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from hf_ssl.backbones import backbone_config
-from hf_ssl.nn.momentum import Twin
+from hf_ssl.nn.network_copy import NetworkCopy
 from hf_ssl.registry import METHODS
 from hf_ssl.training.memory import channels_last_pays, freed_memory_kept
 
@@ -52,7 +52,7 @@ class OurStep:
         self.parts: Counter = Counter()
         for module in self.model.children():
             # MAE calls the parts of its encoder by themselves.
-            inside = module.children() if isinstance(module, Twin) or row.batch == "masked" else [module]
+            inside = module.children() if isinstance(module, NetworkCopy) or row.batch == "masked" else [module]
             for part in inside:
                 for called in part if isinstance(part, nn.ModuleList) else [part]:
                     self._time(called)

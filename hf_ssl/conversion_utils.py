@@ -10,7 +10,7 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import PreTrainedConfig, PreTrainedModel, ResNetConfig, ViTConfig
 
 from .checkpoint_utils import listed
-from .nn.momentum import Twin
+from .nn.network_copy import NetworkCopy
 
 # Widths whose heads are not of 64 dimensions: ViT-H, -g and -G (arXiv:2106.04560, table 2) have 16 heads.
 _HEADS = {1280: 16, 1408: 16, 1664: 16}
@@ -281,7 +281,7 @@ def convert_checkpoint(
     model.load_state_dict({n: t.reshape(expected[n].shape) for n, t in state.items()}, strict=False)
     fresh = sorted({n.split(".")[0] for n in expected} - {n.split(".")[0] for n in state})
     for name, twin in model.named_children():
-        if isinstance(twin, Twin):
+        if isinstance(twin, NetworkCopy):
             for inside, tensor in twin.state_dict().items():
                 if f"{name}.{inside}" not in state:
                     tensor.copy_(model.state_dict()[inside])

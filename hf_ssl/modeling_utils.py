@@ -16,7 +16,7 @@ from .checkpoint_utils import load_checked, load_own
 from .configuration_utils import SSLConfig
 from .nn.chunks import encode_in_chunks
 from .nn.masking import encode_tokens
-from .nn.momentum import start_twins
+from .nn.network_copy import start_copies
 from .nn.residuals import start_as_identity
 
 
@@ -158,10 +158,10 @@ class SSLPreTrainedModel(PreTrainedModel):
     uses_mask_token = False  # True where `bool_masked_pos` goes into the native encoder
     batch_contrastive = False  # True where the loss compares the images of a batch with each other
     normalises_batch = False  # True where a head has batch norm of one view at a time, which takes two images
-    encodes_in_chunks = True  # False where `forward` runs the encoder by anything else than `encode`
-    forward_extras: tuple[str, ...] = ()  # of "labels" and "sample_index": what `forward` takes beside the views
+    supports_cached_chunks = True  # False where `forward` runs the encoder by anything else than `encode`
+    data_columns: tuple[str, ...] = ()  # of "labels" and "sample_index": what `forward` takes beside the views
     constant_lr_modules: tuple[str, ...] = ()  # children whose learning rate follows no schedule
-    same_on_every_rank: tuple[str, ...] = ()  # modules whose buffers are equal in all processes by construction
+    ddp_skip_broadcast: tuple[str, ...] = ()  # modules whose buffers are equal in all processes by construction
     local_batch_norm: tuple[str, ...] = ()  # children whose BatchNorms see the batch of their own process only
     zero_init_residual = False  # True where the blocks of a fresh ResNet start as the identity
 
@@ -170,7 +170,7 @@ class SSLPreTrainedModel(PreTrainedModel):
         super().initialize_weights()
         if self.zero_init_residual:
             start_as_identity(self.backbone)
-        start_twins(self)
+        start_copies(self)
         for name in self.frozen_modules:
             self.get_submodule(name).requires_grad_(False)
         if not self.uses_mask_token:  # a parameter without gradient would stop DDP
@@ -222,7 +222,7 @@ class SSLPreTrainedModel(PreTrainedModel):
         missing, unexpected = model.backbone.load_state_dict(state, strict=False)
         if missing or unexpected:
             raise ValueError(f"{backbone} does not fit {cls.__name__}: missing {missing}, unexpected {unexpected}.")
-        start_twins(model)
+        start_copies(model)
         if isinstance(dtype, str):
             dtype = native.dtype if dtype == "auto" else vars(torch)[dtype]
         return model.to(dtype)
@@ -237,7 +237,7 @@ class SSLPreTrainedModel(PreTrainedModel):
     @property
     def _ddp_params_and_buffers_to_ignore(self) -> list[str]:
         """DDP would send these buffers, which may be large, at every step."""
-        return [name for name, _ in self.named_buffers() if name.split(".")[0] in self.same_on_every_rank]
+        return [name for name, _ in self.named_buffers() if name.split(".")[0] in self.ddp_skip_broadcast]
 
     def on_data(self, num_samples: int) -> None:
         """Called by the Trainer before anything else: size what is kept for each image, or refuse the data."""

@@ -16,7 +16,7 @@ from transformers import (
 
 from hf_ssl.image_processing_utils import SSLImageProcessor
 from hf_ssl.modeling_utils import SSLOutput, SSLPreTrainedModel
-from hf_ssl.nn.momentum import Twin
+from hf_ssl.nn.network_copy import NetworkCopy
 from hf_ssl.registry import METHODS
 
 from .conftest import BACKBONES, CASES, build_model, build_processor, build_views
@@ -112,7 +112,7 @@ def test_warm_start_takes_every_weight_of_a_published_encoder(method, backbone, 
     for name, tensor in model.backbone.state_dict().items():
         assert torch.equal(tensor, expected[name]), name
     for child in model.children():
-        if isinstance(child, Twin):
+        if isinstance(child, NetworkCopy):
             for name, tensor in child.state_dict().items():
                 assert torch.equal(tensor, model.state_dict()[name]), name
 
@@ -139,7 +139,7 @@ def test_hooks_are_pure_functions_of_the_step(method):
 @methods
 def test_momentum_networks_move_only_by_their_hook(method):
     model = build_model(method)
-    twins = [child for child in model.children() if isinstance(child, Twin)]
+    twins = [child for child in model.children() if isinstance(child, NetworkCopy)]
     before = copy.deepcopy(model.backbone.state_dict())
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
     model.on_step_begin(5, 10)

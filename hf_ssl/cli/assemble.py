@@ -152,7 +152,7 @@ def assemble(
     if images is not None:
         model.on_data(images)
     settle_batch(model, args, data.train)
-    if "labels" in model.forward_extras:
+    if "labels" in model.data_columns:
         require_labels(model, data.train)
     processor = build_processor(method, recipe, request.processor, size.value, model, base_model)
     result = Assembly(data, data.train, images, recipe_name, recipe, model, processor, args, base_model, choices)

@@ -133,7 +133,7 @@ def build_model(
     for name in values:
         if name not in known:
             raise ValueError(f"{cls.__name__} has no field {name!r}.{closest(name, known)}")
-    if "labels" in method.pretraining_class.forward_extras and label_names:
+    if "labels" in method.pretraining_class.data_columns and label_names:
         values["id2label"] = dict(enumerate(label_names))
     backbone = backbone or recipe.backbone
     native = backbone_config(backbone, image_size)

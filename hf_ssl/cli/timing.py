@@ -30,7 +30,7 @@ def seconds_per_step(
     after a first one that does not count. The model, its buffers, and the random state are afterwards as they were.
     """
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    collator = ViewCollator(processor, args.seed, make_views=False, extras=model.forward_extras)
+    collator = ViewCollator(processor, args.seed, make_views=False, extras=model.data_columns)
     chosen = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(args.seed)).tolist()
     batch, model = args.per_device_train_batch_size, model.to(args.device).train()
     cuda = args.device.type == "cuda"

@@ -18,7 +18,7 @@ def set_chunk_size(model: PreTrainedModel, size: int | None) -> None:
     """
     if size is not None and size < 1:
         raise ValueError(f"cached_chunk_size must be at least 1, got {size}.")
-    if size is not None and not model.encodes_in_chunks:
+    if size is not None and not model.supports_cached_chunks:
         raise ValueError(
             f"cached_chunk_size does nothing for {type(model).__name__}, which does not encode in chunks: set "
             "gradient_accumulation_steps, which gives the same gradient where the loss compares no images."

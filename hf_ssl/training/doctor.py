@@ -11,7 +11,7 @@ from transformers.utils import logging
 
 from ..evaluation import effective_rank
 from ..nn.distributed import gather, max_over_ranks, world_size
-from ..nn.momentum import Twin
+from ..nn.network_copy import NetworkCopy
 from .checkpoints import newest_whole
 
 logger = logging.get_logger(__name__)
@@ -168,7 +168,7 @@ class Doctor(TrainerCallback):
     def _teacher_state(model) -> torch.Tensor | None:
         """A copy of some weights of the momentum network, or `None` when the method has none."""
         for name, child in model.named_children():
-            if isinstance(child, Twin):
+            if isinstance(child, NetworkCopy):
                 network = child if name in model.frozen_modules else model.backbone
                 return torch.stack([p.detach().double().sum() for p in network.parameters()]).cpu()
         return None

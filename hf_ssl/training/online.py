@@ -60,7 +60,7 @@ def images_with_loss(model: SSLPreTrainedModel, dataset, batch_size: int) -> Seq
         batch_size (`int`): images in a batch, of all processes together.
     """
     images: Sequence[int] = range(len(dataset))
-    if "labels" in model.forward_extras:
+    if "labels" in model.data_columns:
         labels = dataset.labels if has_labels(dataset) else torch.full((len(dataset),), -1)
         images = ((labels >= 0) & (labels < model.config.num_labels)).nonzero().flatten().tolist()
     if model.batch_contrastive:

@@ -73,7 +73,7 @@ class SSLTrainer(SavingTrainer):
         if isinstance(train_dataset, (ImageDataset, ImageStream)):
             pixels = train_dataset.pixel_format
             processing_class.pixel_format = None if pixels.is_plain else pixels.to_dict()
-        if "labels" in model.forward_extras:
+        if "labels" in model.data_columns:
             require_labels(model, train_dataset)
         # The first process of several reads a stream for all, and only hands tensors on.
         shared = args.world_size > 1 and not isinstance(train_dataset, Sized)
@@ -94,7 +94,7 @@ class SSLTrainer(SavingTrainer):
             model=model,
             args=args,
             data_collator=data_collator
-            or ViewCollator(processing_class, args.seed, not on_device, model.forward_extras),
+            or ViewCollator(processing_class, args.seed, not on_device, model.data_columns),
             train_dataset=train_dataset,
             eval_dataset=eval_dataset,
             processing_class=processing_class,

@@ -18,7 +18,7 @@ from hf_ssl.nn.masking import (
     unpatchify,
     visible_indices,
 )
-from hf_ssl.nn.momentum import Twin, ema_
+from hf_ssl.nn.network_copy import NetworkCopy, ema_
 from hf_ssl.nn.schedules import cosine, warmup
 
 
@@ -50,7 +50,7 @@ def test_ema_is_the_official_update():
 
 def test_twin_starts_equal_but_shares_nothing():
     root = nn.ModuleDict({"head": nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))})
-    twin = Twin(head=root["head"])
+    twin = NetworkCopy(head=root["head"])
     with torch.no_grad():
         root["head"][0].weight.add_(1)
         root["head"][1].running_mean.add_(1)

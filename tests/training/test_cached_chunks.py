@@ -22,7 +22,7 @@ from ..processes import each, in_processes
 from .test_distributed import prepare
 from .test_resume import StopAt, build_trainer
 
-ENCODING = [name for name, method in METHODS.items() if method.pretraining_class.encodes_in_chunks]
+ENCODING = [name for name, method in METHODS.items() if method.pretraining_class.supports_cached_chunks]
 GLOBAL = ["simclr", "barlow_twins", "vicreg", "swav"]
 BATCH = 8
 

@@ -17,7 +17,7 @@ from ...modeling_utils import (
 )
 from ...nn.heads import MLPHead
 from ...nn.losses import negative_cosine
-from ...nn.momentum import Twin, ema_
+from ...nn.network_copy import NetworkCopy, ema_
 from ...nn.schedules import cosine
 from .configuration_byol import BYOLConfig
 
@@ -43,7 +43,7 @@ class BYOLForPreTraining(SSLPreTrainedModel):
         biases = {"hidden_bias": True, "last_bias": config.last_bias}
         self.projector = MLPHead([embed_dim(config.backbone_config), *config.projection_sizes], **biases)
         self.predictor = MLPHead([config.projection_sizes[-1], *config.prediction_sizes], **biases)
-        self.target = Twin(backbone=self.backbone, projector=self.projector)
+        self.target = NetworkCopy(backbone=self.backbone, projector=self.projector)
         self.post_init()
 
     @can_return_tuple

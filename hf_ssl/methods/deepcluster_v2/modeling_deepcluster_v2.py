@@ -41,8 +41,8 @@ class DeepClusterV2ForPreTraining(SSLPreTrainedModel):
     """
 
     config: DeepClusterV2Config
-    forward_extras = ("sample_index",)
-    same_on_every_rank = ("memory",)
+    data_columns = ("sample_index",)
+    ddp_skip_broadcast = ("memory",)
     _keep_in_fp32_modules_strict = {"memory.embeddings", "memory.centroids"}
 
     def __init__(self, config: DeepClusterV2Config):

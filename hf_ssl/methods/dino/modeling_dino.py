@@ -19,7 +19,7 @@ from ...nn.distributed import mean_over_ranks
 from ...nn.drop_path import add_drop_path
 from ...nn.heads import PrototypeHead
 from ...nn.losses import cross_view_entropy
-from ...nn.momentum import Twin, ema_
+from ...nn.network_copy import NetworkCopy, ema_
 from ...nn.schedules import cosine, warmup
 from .configuration_dino import DinoConfig
 
@@ -50,7 +50,7 @@ class DinoForPreTraining(SSLPreTrainedModel):
         self.backbone = build_backbone(config.backbone_config)
         sizes = [embed_dim(config.backbone_config), *config.head_sizes]
         self.head = PrototypeHead(sizes, config.num_prototypes, config.norm_last_layer, config.head_batch_norm)
-        self.student = Twin(backbone=self.backbone, head=self.head)
+        self.student = NetworkCopy(backbone=self.backbone, head=self.head)
         if config.backbone_config.model_type == "vit" and config.student_drop_path_rate > 0:
             add_drop_path(self.student.backbone, config.student_drop_path_rate)
         self.register_buffer("center", torch.zeros(config.num_prototypes))

@@ -18,7 +18,7 @@ from ...modeling_utils import (
 )
 from ...nn.contrast import momentum_contrast
 from ...nn.heads import JigsawHead, MLPHead
-from ...nn.momentum import Twin, ema_
+from ...nn.network_copy import NetworkCopy, ema_
 from ...nn.queue import Queue
 from ...nn.shuffle import has_batch_norm
 from .configuration_infomin import InfoMinConfig
@@ -35,7 +35,7 @@ class InfoMinForImageClassification(SSLForImageClassification):
 class InfoMinForPreTraining(SSLPreTrainedModel):
     config: InfoMinConfig
     frozen_modules = ("target",)
-    same_on_every_rank = ("queue",)
+    ddp_skip_broadcast = ("queue",)
     local_batch_norm = ("backbone", "projector", "jigsaw_projector", "target")  # shuffled instead
 
     def __init__(self, config: InfoMinConfig):
@@ -45,7 +45,7 @@ class InfoMinForPreTraining(SSLPreTrainedModel):
         self.projector = MLPHead(sizes, batch_norm=False)
         # The patches are queries only: they look for the key of a view, so the twin has no such head.
         self.jigsaw_projector = JigsawHead(sizes, config.jigsaw_patches) if config.jigsaw_patches else None
-        self.target = Twin(backbone=self.backbone, projector=self.projector)
+        self.target = NetworkCopy(backbone=self.backbone, projector=self.projector)
         self.queue = Queue(config.queue_length, config.projection_sizes[-1])
         self.shuffles = config.shuffle_batch_norm and has_batch_norm(self.target)
         self.post_init()

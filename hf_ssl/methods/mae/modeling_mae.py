@@ -37,7 +37,7 @@ class MAEForImageClassification(SSLForImageClassification):
 
 class MAEForPreTraining(SSLPreTrainedModel):
     config: MAEConfig
-    encodes_in_chunks = False
+    supports_cached_chunks = False
 
     def __init__(self, config: MAEConfig):
         super().__init__(config)

@@ -17,7 +17,7 @@ from ...modeling_utils import (
 )
 from ...nn.contrast import momentum_contrast
 from ...nn.heads import MLPHead
-from ...nn.momentum import Twin, ema_
+from ...nn.network_copy import NetworkCopy, ema_
 from ...nn.queue import Queue
 from ...nn.shuffle import has_batch_norm
 from .configuration_moco_v2 import MoCoV2Config
@@ -34,14 +34,14 @@ class MoCoV2ForImageClassification(SSLForImageClassification):
 class MoCoV2ForPreTraining(SSLPreTrainedModel):
     config: MoCoV2Config
     frozen_modules = ("target",)
-    same_on_every_rank = ("queue",)
+    ddp_skip_broadcast = ("queue",)
     local_batch_norm = ("backbone", "projector", "target")  # shuffled instead
 
     def __init__(self, config: MoCoV2Config):
         super().__init__(config)
         self.backbone = build_backbone(config.backbone_config)
         self.projector = MLPHead([embed_dim(config.backbone_config), *config.projection_sizes], batch_norm=False)
-        self.target = Twin(backbone=self.backbone, projector=self.projector)
+        self.target = NetworkCopy(backbone=self.backbone, projector=self.projector)
         self.queue = Queue(config.queue_length, config.projection_sizes[-1])
         self.shuffles = config.shuffle_batch_norm and has_batch_norm(self.target)
         self.post_init()

@@ -19,7 +19,7 @@ from ...modeling_utils import (
 )
 from ...nn.feature_maps import feature_arguments, feature_levels, feature_maps, prepare_feature_maps
 from ...nn.losses import soft_cross_entropy
-from ...nn.momentum import Twin, ema_
+from ...nn.network_copy import NetworkCopy, ema_
 from ...nn.schedules import cosine
 from ...nn.visual_words import Vocabulary, WeightGenerator
 from .configuration_obow import OBoWConfig
@@ -45,14 +45,14 @@ class OBoWForImageClassification(SSLForImageClassification):
 class OBoWForPreTraining(SSLPreTrainedModel):
     config: OBoWConfig
     frozen_modules = ("teacher",)
-    same_on_every_rank = ("vocabularies",)
+    ddp_skip_broadcast = ("vocabularies",)
     local_batch_norm = ("generators",)  # which see the same words in every process
     _keep_in_fp32_modules_strict = {"vocabularies.*.rows", "vocabularies.*.min_distance"}
 
     def __init__(self, config: OBoWConfig):
         super().__init__(config)
         self.backbone = build_backbone(config.backbone_config)
-        self.teacher = Twin(backbone=self.backbone)
+        self.teacher = NetworkCopy(backbone=self.backbone)
         prepare_feature_maps(self.teacher.backbone)
         self.levels, widths = feature_levels(config.backbone_config, config.levels)
         width = embed_dim(config.backbone_config)

@@ -27,7 +27,7 @@ class SupervisedForImageClassification(SSLForImageClassification):
 
 class SupervisedForPreTraining(SSLPreTrainedModel):
     config: SupervisedConfig
-    forward_extras = ("labels",)
+    data_columns = ("labels",)
     local_batch_norm = ("backbone",)  # as in torchvision's own training
 
     def __init__(self, config: SupervisedConfig):

@@ -44,7 +44,7 @@ class SwAVForPreTraining(SSLPreTrainedModel):
 
     config: SwAVConfig
     batch_contrastive = True  # the images of a batch share the prototypes among them
-    same_on_every_rank = ("queue",)
+    ddp_skip_broadcast = ("queue",)
 
     def __init__(self, config: SwAVConfig):
         super().__init__(config)

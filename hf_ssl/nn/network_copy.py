@@ -7,7 +7,7 @@ from torch import nn
 from transformers import initialization as init
 
 
-class Twin(nn.Module):
+class NetworkCopy(nn.Module):
     """
     A deep copy of some of a model's modules, under the same names, so that parameter `x.y` of the twin is the
     counterpart of parameter `x.y` of the model.
@@ -29,10 +29,10 @@ class Twin(nn.Module):
             )
 
 
-def start_twins(model: nn.Module) -> None:
+def start_copies(model: nn.Module) -> None:
     """Let every twin among the children of `model` start from it."""
     for child in model.children():
-        if isinstance(child, Twin):
+        if isinstance(child, NetworkCopy):
             child.start_from(model)
 
 
