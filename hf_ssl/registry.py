@@ -97,6 +97,7 @@ METHODS = {
         Method("dino", "Dino", "DINO", "2104.14294", 2021, "self-distillation", "multi-crop", True),
         Method("obow", "OBoW", "OBoW", "2012.11552", 2020, "joint embedding", "multi-crop", True),
         Method("mae", "MAE", "MAE", "2111.06377", 2021, "masked images", "masked", True),
+        Method("clip", "SSLCLIP", "CLIP", "2103.00020", 2021, "image-text", "pairs"),
     )
 }
 
