@@ -82,7 +82,7 @@ class SSLCLIPForPreTraining(SSLPreTrainedModel):
 
     def encode_text(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Embeddings of captions (batch, tokens), of shape `(batch, width of the text encoder)`."""
-        size = getattr(self.text, "encode_chunk_size", None)
+        size = vars(self.text).get("encode_chunk_size")
         return encode_in_chunks(self.text, lambda ids: self.text(input_ids=ids).pooler_output, input_ids, size)
 
     @torch.no_grad()
