@@ -12,9 +12,10 @@ import datasets
 import pyarrow
 import torch
 
+from .captions import caption_of, find_caption_column
 from .cells import Cells, to_list
 from .class_folders import TEST_NAMES, TRAIN_NAMES
-from .classes import find_label_name, number_classes
+from .classes import find_name, number_classes
 from .decoded import DecodedImages
 from .errors import DataError
 from .listing import counted, printable
@@ -59,6 +60,7 @@ class HubImages(DecodedImages):
         self.label_column = find_label_column(dataset, label_column)
         if not len(dataset):
             raise DataError("The data set has no rows: give another split.")
+        self._dataset = dataset
         self._table = raw_column(dataset, self.image_column)
         self._cell = Cells(dataset, folders)
         labels, label_names = _labels(dataset, self.label_column)
@@ -68,6 +70,11 @@ class HubImages(DecodedImages):
         super().__init__(
             len(dataset), labels, label_names, channels=channels, max_unreadable=max_unreadable, place=place
         )
+
+    def read_captions(self, column: str | None) -> tuple[list[str | None], str]:
+        found = find_caption_column(self._dataset.column_names, column)
+        values = to_list(raw_column(self._dataset, found)[:].column(0))
+        return [caption_of(values[row]) for row in self._rows.tolist()], f"column {found!r}"
 
     def _cells(self, rows: list[int]) -> list:
         return to_list(self._table[rows].column(0))
@@ -121,7 +128,7 @@ def find_label_column(
     names = {
         column.rpartition(".")[2]: column for column, feature in features.items() if feature.dtype.startswith(kinds)
     }
-    return names.get(find_label_name(names))
+    return names.get(find_name(names))
 
 
 def label_value(row: dict, column: str):

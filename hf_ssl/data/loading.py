@@ -43,6 +43,7 @@ class _Request:
     streaming: bool
     limit: int | None
     channels: int | None
+    text_column: str | None
 
     @property
     def held_out(self) -> tuple[float, int]:
@@ -70,6 +71,8 @@ def load_data(
     streaming: bool = False,
     limit: int | None = None,
     channels: int | None = None,
+    text_column: str | None = None,
+    captions: bool = False,
 ) -> Data:
     """
     Images to train on and to test on.
@@ -93,6 +96,9 @@ def load_data(
         streaming (`bool`, *optional*, defaults to `False`): read a Hub data set as it arrives, without storing it.
         limit (`int`, *optional*): at most this many images of each split, the classes as even as they can be.
         channels (`int`, *optional*): 3 (RGB) or 1 (grey); by default 1 for the built-in sources and idx files, else 3.
+        text_column (`str`, *optional*): column of a Hub data set, or of the metadata of a folder, with the captions;
+            found by its name by default (text, caption, …).
+        captions (`bool`, *optional*, defaults to `False`): read captions, and leave out the images without one.
 
     Returns:
         [`Data`].
@@ -125,11 +131,16 @@ def load_data(
         streaming=streaming,
         limit=limit,
         channels=channels,
+        text_column=text_column,
     )
     loader = BUILT_IN.get(text) if isinstance(source, str) else None
     data = (loader or _loader(text, is_path=not isinstance(source, str)))(request)
     if isinstance(data.train, DecodedImages) and isinstance(data.test, DecodedImages):
         data.test.pixel_format = data.train.pixel_format
+    if captions:
+        data.take_captions(text_column)
+    elif text_column is not None:
+        raise DataError(f"text_column={text_column!r} means nothing here: the method does not read captions.")
     if isinstance(data.train, ImageDataset):
         if len(data.train) < 2:
             raise DataError(f"{data.name} holds a single image to train on: give at least two, better some hundreds.")
