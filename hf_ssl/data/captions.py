@@ -16,7 +16,7 @@ def caption_of(value) -> str | None:
 
 
 def find_caption_column(columns: Sequence[str], asked: str | None) -> str:
-    """The column that holds the captions: `asked`, or the first with a usual name; a `DataError` where there is none."""
+    """The column that holds the captions: `asked`, or the first with a usual name; else a `DataError`."""
     found = find_name(columns, CAPTION_NAMES) if asked is None else asked
     if found not in columns:
         missing = "There is no caption column" if asked is None else f"text_column={asked!r} does not exist"
