@@ -16,12 +16,17 @@ class ImageTextProcessor(SSLImageProcessor):
     An image processor with a tokenizer beside it, which is saved into the same folder and loaded from there. The plain
     call is that of the image processor.
 
-    Attributes:
+    Args:
         tokenizer (`CLIPTokenizer`, *optional*): of the captions; `learn_vocabulary` makes one from those of a data
-            set. `tokenizer.model_max_length` tokens are the length of every caption of a batch.
+            set.
+        vocab_size (`int`, *optional*): most tokens that it learns.
+        context_length (`int`, *optional*): tokens of every caption of a batch, its start and end included. Longer
+            captions are cut before their end, shorter ones are filled up.
     """
 
     sample_keys = ("image", "text")
+    vocab_size: int = 49408
+    context_length: int = 77
 
     def __init__(self, tokenizer: CLIPTokenizer | None = None, **kwargs):
         super().__init__(**kwargs)
@@ -52,22 +57,22 @@ class ImageTextProcessor(SSLImageProcessor):
             )
         return self.tokenizer
 
-    def learn_vocabulary(self, captions: Iterable[str], vocab_size: int = 49408, max_length: int = 77) -> None:
-        """Set `tokenizer` to one that is learnt from captions, see `train_tokenizer`. Defaults are CLIP's sizes."""
-        self.tokenizer = train_tokenizer(captions, vocab_size, max_length)
+    def learn_vocabulary(self, captions: Iterable[str]) -> None:
+        """Set `tokenizer` to one that is learnt from captions, see `train_tokenizer`."""
+        self.tokenizer = train_tokenizer(captions, self.vocab_size, self.context_length)
 
     def text_config(self) -> dict[str, int]:
         """What the configuration of a text encoder has to say about the tokens."""
         tokenizer = self.require_tokenizer()
         return {
             "vocab_size": len(tokenizer),
-            "max_position_embeddings": tokenizer.model_max_length,
+            "max_position_embeddings": self.context_length,
             "bos_token_id": tokenizer.bos_token_id,
             "eos_token_id": tokenizer.eos_token_id,
             "pad_token_id": tokenizer.pad_token_id,
         }
 
     def encode_samples(self, key: str, values: Sequence) -> dict[str, torch.Tensor]:
-        """Captions as `input_ids`, a LongTensor `(batch, tokenizer.model_max_length)`: cut, or filled up."""
-        tokens = self.require_tokenizer()(list(values), padding="max_length", truncation=True, return_tensors="pt")
-        return {"input_ids": tokens["input_ids"]}
+        """Captions as `input_ids`, a LongTensor `(batch, context_length)`."""
+        length = {"padding": "max_length", "truncation": True, "max_length": self.context_length}
+        return {"input_ids": self.require_tokenizer()(list(values), **length, return_tensors="pt")["input_ids"]}

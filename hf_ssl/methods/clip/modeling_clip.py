@@ -8,6 +8,7 @@ from transformers import CLIPTextModel
 from transformers import initialization as init
 from transformers.utils.generic import can_return_tuple
 
+from ...image_text_processing_utils import ImageTextProcessor
 from ...modeling_utils import (
     SSLForImageClassification,
     SSLModel,
@@ -18,7 +19,9 @@ from ...modeling_utils import (
 )
 from ...nn.chunks import encode_in_chunks
 from ...nn.losses import paired_info_nce
+from ...pretraining_utils import Published
 from .configuration_clip import SSLCLIPConfig
+from .export_clip import published_clip
 from .initialization_clip import start_image_encoder, start_text_encoder
 
 
@@ -35,6 +38,7 @@ class SSLCLIPForPreTraining(SSLPreTrainedModel):
 
     config: SSLCLIPConfig
     towers = {"backbone": "backbone_config", "text": "text_config"}
+    published_folders = ("vision", "text")
     input_modalities = ("image", "text")
     batch_contrastive = True
 
@@ -84,6 +88,10 @@ class SSLCLIPForPreTraining(SSLPreTrainedModel):
         """Embeddings of captions (batch, tokens), of shape `(batch, width of the text encoder)`."""
         size = vars(self.text).get("encode_chunk_size")
         return encode_in_chunks(self.text, lambda ids: self.text(input_ids=ids).pooler_output, input_ids, size)
+
+    def published(self, processor: ImageTextProcessor) -> dict[str, Published]:
+        """The pair at the root, each encoder in a folder of its own; see `published_clip`."""
+        return published_clip(self, processor)
 
     @torch.no_grad()
     def after_optimizer_step(self, step: int, total_steps: int) -> None:

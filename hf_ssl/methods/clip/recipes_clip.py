@@ -7,6 +7,7 @@ from ...recipe_utils import PHOTOS, SMALL, Recipe
 _SMALL = Recipe(
     description=SMALL,
     backbone="vit-nano",
+    encoder={"layer_norm_eps": 1e-5},
     config={
         "text_config": {
             "hidden_size": 96,
@@ -16,6 +17,7 @@ _SMALL = Recipe(
         },
         "projection_dim": 96,
     },
+    processor={"vocab_size": 4000, "context_length": 40},
     training={
         "learning_rate": 1e-3,
         "weight_decay": 0.2,
@@ -33,7 +35,7 @@ RECIPES = {
     "paper": Recipe(
         description="400 million pairs of the web, ViT-B/32, batch 32768 (arXiv:2103.00020, tables 18 to 20)",
         backbone="vit-base",
-        encoder={"patch_size": 32},
+        encoder={"patch_size": 32, "layer_norm_eps": 1e-5},
         training={
             "learning_rate": 5e-4,
             "weight_decay": 0.2,
