@@ -20,6 +20,7 @@ BASE = {
     "stopping",
     "printing",
     "launchers",
+    "modalities",
     "bounded_streams",
     "network",
     "regular_files",
