@@ -36,9 +36,9 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from hf_ssl import DinoImageProcessor, SimCLRImageProcessor, SSLTrainer, SSLTrainingArguments
 from hf_ssl.backbones import backbone_config
 from hf_ssl.data.adapt import as_image_dataset
-from hf_ssl.packed_images import PackedImages
 from hf_ssl.registry import METHODS
 from hf_ssl.training.memory import channels_last_pays
+from hf_ssl.utils.packed_images import PackedImages
 
 GPU = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if GPU else "cpu")

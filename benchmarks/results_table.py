@@ -28,7 +28,7 @@ from transformers import AutoImageProcessor, AutoModel, AutoModelForPreTraining
 from hf_ssl.data import Data, load_data
 from hf_ssl.evaluation import evaluate_encoder
 from hf_ssl.hub import PRETRAINING, build_card
-from hf_ssl.hub.card_sections import CAPTIONS
+from hf_ssl.hub.card.sections import CAPTIONS
 from hf_ssl.registry import METHODS, Method
 
 ROOT = Path(__file__).parents[1]

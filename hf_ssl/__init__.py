@@ -8,9 +8,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
-from .after_import import after_import
 from .auto_classes import announce_methods
 from .registry import METHODS, Method
+from .utils.after_import import after_import
 
 if TYPE_CHECKING:  # what `__getattr__` gives, for whoever reads without running
     from .hub import push_folder

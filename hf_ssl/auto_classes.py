@@ -4,8 +4,8 @@ import sys
 from functools import partial
 from types import ModuleType
 
-from .after_import import after_import, make_alias
 from .registry import METHODS, register_all
+from .utils.after_import import after_import, make_alias
 
 _AUTO = "transformers.models.auto"
 # Module of the Auto classes -> its tables from model types to names of classes.

@@ -9,9 +9,9 @@ from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 from transformers.utils import CONFIG_NAME
 
-from .bounded_json import read_json
-from .config_checks import require_config
-from .spelling import closest
+from .checks.bounded_json import read_json
+from .checks.configs import require_config
+from .utils.spelling import closest
 
 # Keywords that transformers itself passes to every config, or (`use_cache`, the Trainer) writes into it, although no
 # field has them.

@@ -9,7 +9,7 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from transformers import PreTrainedConfig, PreTrainedModel, ResNetConfig, ViTConfig
 
-from .checkpoint_utils import listed
+from .checks.checkpoints import listed
 from .nn.network_copy import NetworkCopy
 
 # Widths whose heads are not of 64 dimensions: ViT-H, -g and -G (arXiv:2106.04560, table 2) have 16 heads.

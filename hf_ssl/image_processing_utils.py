@@ -15,11 +15,11 @@ from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from .augment import ViewPolicy, make_view
 from .augment.finish import Finish
 from .augment.resize import one_by_one
-from .bounded_json import read_json
+from .checks.bounded_json import read_json
+from .checks.processors import require_processor, require_processor_files
+from .checks.repository_files import pinned
 from .configuration_utils import closest
-from .packed_images import PackedImages
-from .processor_checks import require_processor, require_processor_files
-from .repository_files import pinned
+from .utils.packed_images import PackedImages
 
 # Written by transformers into every preprocessor_config.json.
 _SAVED_KEYS = {"image_processor_type", "processor_class", "feature_extractor_type", "auto_map", "_valid_kwargs_names"}

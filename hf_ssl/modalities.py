@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from operator import attrgetter
 
-from .spelling import closest
+from .utils.spelling import closest
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling, ImageClass
 from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
-from .checkpoint_utils import load_checked, load_own
+from .checks.checkpoints import load_checked, load_own
 from .configuration_utils import SSLConfig
 from .nn.chunks import encode_in_chunks
 from .nn.masking import encode_tokens

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from .spelling import closest
+from .utils.spelling import closest
 
 if TYPE_CHECKING:  # the table itself must not wait for torch
     from .configuration_utils import SSLConfig

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from hf_ssl import MoCoV2ForPreTraining, SupervisedForPreTraining
-from hf_ssl.checkpoint_utils import read_checkpoint
+from hf_ssl.checks.checkpoints import read_checkpoint
 from hf_ssl.conversion_utils import convert_checkpoint, listed, native_config, state_dict, vit_config
 from hf_ssl.registry import METHODS
 

@@ -7,51 +7,31 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "hf_ssl"
 FILES = sorted(ROOT.rglob("*.py"))
-UTILS = {f"{kind}_utils" for kind in "checkpoint configuration conversion image_processing modeling recipe".split()}
-CHECKS = {"bounded_json", "repository_files", "config_checks", "processor_checks", "weight_checks"}
+UTILS = {f"{kind}_utils" for kind in "configuration conversion image_processing modeling recipe".split()}
 # What knows nothing of machine learning: anything may import it.
-BASE = {
-    "_version",
-    "after_import",
-    "spelling",
-    "packed_images",
-    "redaction",
-    "files",
-    "stopping",
-    "printing",
-    "launchers",
-    "modalities",
-    "bounded_streams",
-    "network",
-    "regular_files",
-}
+BASE = {"_version", "utils", "modalities"}
 # Importer -> what of hf_ssl it may import beside `BASE`. Methods are `methods.<name>`; anything may import itself.
 ALLOWED = {
     **dict.fromkeys(BASE, set()),
     "": {"registry", "auto_classes", "modeling_utils", "methods", "training", "hub"},
     "__main__": {"cli"},
     "auto_classes": {"registry"},
-    "configuration_utils": {"bounded_json", "config_checks"},
+    "checks": set(),
+    "configuration_utils": {"checks"},
     "recipe_utils": set(),
-    "bounded_json": set(),
-    "repository_files": set(),
-    "config_checks": {"bounded_json", "repository_files"},
-    "processor_checks": {"bounded_json", "repository_files", "config_checks"},
-    "weight_checks": {"bounded_json", "repository_files", "config_checks"},
-    "checkpoint_utils": CHECKS,
-    "conversion_utils": {"nn", "checkpoint_utils"},
+    "conversion_utils": {"nn", "checks"},
     "nn": set(),
     "augment": set(),
-    "data": {"bounded_json"},
-    "evaluation": CHECKS | {"nn", "checkpoint_utils", "data"},
+    "data": {"checks"},
+    "evaluation": {"checks", "nn", "data"},
     "backbones": {"configuration_utils"},
-    "modeling_utils": {"nn", "checkpoint_utils", "configuration_utils"},
-    "image_processing_utils": CHECKS | {"augment", "configuration_utils"},
+    "modeling_utils": {"nn", "checks", "configuration_utils"},
+    "image_processing_utils": {"checks", "augment", "configuration_utils"},
     "methods": UTILS | {"nn", "augment"},
-    "training": UTILS | {"nn", "augment", "data", "evaluation", "hub"},
+    "training": UTILS | {"checks", "nn", "augment", "data", "evaluation", "hub"},
     "registry": UTILS | {"methods"},
-    "hub": UTILS | CHECKS | {"evaluation", "registry"},
-    "cli": UTILS | CHECKS | {"nn", "backbones", "hub", "training", "evaluation", "data", "registry"},
+    "hub": UTILS | {"checks", "evaluation", "registry"},
+    "cli": UTILS | {"checks", "nn", "backbones", "hub", "training", "evaluation", "data", "registry"},
 }
 MAY_ASK_FOR_ATTRIBUTES = {"modeling_utils.py"}
 

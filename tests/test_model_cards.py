@@ -8,7 +8,7 @@ import alternating
 import pytest
 import results_table
 
-from hf_ssl.hub.card import validate_card
+from hf_ssl.hub.card.build import validate_card
 from hf_ssl.registry import METHODS
 
 ROOT = Path(__file__).parents[1]

@@ -9,7 +9,7 @@ import math
 import torch
 from triton import cdiv, next_power_of_2
 
-from ..packed_images import PackedImages
+from ..utils.packed_images import PackedImages
 from . import cuda_kernels as kernels
 from .finish import Finish
 

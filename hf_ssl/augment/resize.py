@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 
-from ..packed_images import PackedImages
+from ..utils.packed_images import PackedImages
 
 # Up to this many values an image is small: Python's overhead decides, so the batch goes through at once. A larger
 # image goes through alone on a CPU, in torch's kernels for one size, of which that for uint8 is the fastest.

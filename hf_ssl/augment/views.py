@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import torch
 
-from ..packed_images import PackedImages
+from ..utils.packed_images import PackedImages
 from .color import color_jitter_, grayscale_, hue_turns, on_samples_, solarize_
 from .finish import Finish
 from .ops import cutout_, gaussian_blur_, gaussian_noise_, rotate90_, sobel

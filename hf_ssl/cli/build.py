@@ -12,16 +12,16 @@ import torch
 from transformers import MODEL_MAPPING, PreTrainedConfig, PreTrainedModel, set_seed
 
 from ..backbones import backbone_config
-from ..bounded_json import parse_json
+from ..checks.bounded_json import parse_json
+from ..checks.processors import checked_image_processor
+from ..checks.repository_files import pinned
 from ..configuration_utils import closest
 from ..data import Data
 from ..evaluation.loading import load_encoder_config
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel, build_backbone, forward_backbone
-from ..processor_checks import checked_image_processor
 from ..recipe_utils import Recipe
 from ..registry import Method
-from ..repository_files import pinned
 from ..training import SSLTrainingArguments, merge_arguments
 
 # Encoders with a table of positions that can be interpolated to another size of image once and for all.

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from transformers.utils import CONFIG_NAME
 
+from ..checks.regular_files import read_text_if_any
 from ..evaluation import load_encoder, load_image_processor
-from ..files import locked, write_text
 from ..hub import (
     PRETRAINING,
     build_card,
@@ -14,12 +14,12 @@ from ..hub import (
     native_image_processor,
     validate_card,
 )
-from ..hub.card_check import same_embedding
-from ..hub.card_sections import CAPTIONS
-from ..hub.card_validation import front_matter
+from ..hub.card.fingerprint import same_embedding
+from ..hub.card.sections import CAPTIONS
+from ..hub.card.validation import front_matter
 from ..hub.run_results import RESULTS, not_written, read_results
-from ..printing import say
-from ..regular_files import read_text_if_any
+from ..utils.files import locked, write_text
+from ..utils.printing import say
 from .export import load_method
 from .paths import require_path
 

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ..checkpoint_utils import read_checkpoint
+from ..checks.checkpoints import read_checkpoint
 from ..conversion_utils import convert_checkpoint
-from ..files import sha256
 from ..hub import build_card, export_pretrained
-from ..hub.card import END_NOTES, NOTES
-from ..printing import say
+from ..hub.card.build import END_NOTES, NOTES
 from ..registry import METHODS, Method, get_method
+from ..utils.files import sha256
+from ..utils.printing import say
 from .assemble import build_processor
 from .export import empty_folder
 from .paths import require_path

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from transformers.utils import cached_file
 
-from ..bounded_json import NoObjectError, read_large_json
+from ..checks.bounded_json import NoObjectError, read_large_json
 from ..configuration_utils import closest
 from ..data import Data, DecodedImages, ImageFolder, PixelFormat, load_data
 from ..evaluation import evaluate_encoder, find_image_processor, load_encoder, load_image_processor
-from ..printing import say
+from ..utils.printing import say
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Arguments of `load_data` that decide which images are held out to test on, and their options.

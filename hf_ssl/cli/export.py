@@ -7,19 +7,19 @@ from pathlib import Path
 from transformers import AutoModelForPreTraining
 from transformers.utils import CONFIG_NAME, cached_file
 
-from ..checkpoint_utils import listed, load_checked
-from ..config_checks import checked_config
+from ..checks.checkpoints import listed, load_checked
+from ..checks.configs import checked_config
+from ..checks.processors import checked_image_processor
+from ..checks.repository_files import pinned
 from ..configuration_utils import SSLConfig
-from ..files import LOCK, locked
 from ..hub import PRETRAINING, build_card, export_pretrained
 from ..hub.export import is_unfinished, sweep_exports
 from ..hub.published_files import is_written_by_us
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
-from ..printing import say
-from ..processor_checks import checked_image_processor
 from ..registry import Method, method_of
-from ..repository_files import pinned
+from ..utils.files import LOCK, locked
+from ..utils.printing import say
 
 
 @contextmanager

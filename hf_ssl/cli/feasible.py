@@ -12,8 +12,8 @@ from huggingface_hub import get_token
 from transformers import SchedulerType
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
-from ..launchers import process_count
-from ..spelling import closest
+from ..utils.launchers import process_count
+from ..utils.spelling import closest
 
 # Name -> the least that makes sense, and whether that itself does.
 _LEAST = {

@@ -13,12 +13,12 @@ from transformers import AutoImageProcessor, AutoModel, BaseImageProcessor, PreT
 from ..data import Data
 from ..data.splits import few_indices
 from ..evaluation import EvaluationReport, evaluate_encoder, load_encoder
-from ..files import write_json, write_text
 from ..hub import build_card, embedding_check, export_pretrained, push_folder
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
-from ..printing import say
 from ..registry import get_method
+from ..utils.files import write_json, write_text
+from ..utils.printing import say
 from .card import write_again as write_card_again
 from .export import load_method
 from .interruptions import during, same_command

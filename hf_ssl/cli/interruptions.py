@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..launchers import process_count
-from ..stopping import Stopped
+from ..utils.launchers import process_count
+from ..utils.stopping import Stopped
 from .options import shown_command
 
 

@@ -10,11 +10,11 @@ from types import FrameType, ModuleType
 
 import typer
 
-from ..after_import import after_import
-from ..launchers import adopt_launcher, process_rank
-from ..printing import lasting_streams, say
-from ..redaction import command_line, redacted
-from ..stopping import Stopped
+from ..utils.after_import import after_import
+from ..utils.launchers import adopt_launcher, process_rank
+from ..utils.printing import lasting_streams, say
+from ..utils.redaction import command_line, redacted
+from ..utils.stopping import Stopped
 from .app import app
 from .interruptions import same_command
 from .mistakes import mistake, one_line
@@ -128,13 +128,13 @@ def _keep_quiet(logging: ModuleType) -> None:
 
 def _bound_waiting(_: ModuleType) -> None:
     """A server that is silent ends in a sentence."""
-    from ..network import bound_waiting_for_ever
+    from ..utils.network import bound_waiting_for_ever
 
     bound_waiting_for_ever()
 
 
 def _bound_streaming(config: ModuleType) -> None:
-    from ..network import bound_streaming
+    from ..utils.network import bound_streaming
 
     bound_streaming(config)
 

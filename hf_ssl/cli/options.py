@@ -12,9 +12,9 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from typer.models import ArgumentInfo, OptionInfo
 
-from ..redaction import redacted_words
 from ..registry import METHODS
-from ..spelling import closest
+from ..utils.redaction import redacted_words
+from ..utils.spelling import closest
 from .suggestions import unknown_command, unknown_option
 
 _YES, _NO = ("yes", "true", "t", "y", "1"), ("no", "false", "f", "n", "0")

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from ..spelling import closest
+from ..utils.spelling import closest
 
 # A path for sure: absolute, or from here, or from home, or deeper than the ids on the Hub, or the name of a file.
 _PATH = re.compile(

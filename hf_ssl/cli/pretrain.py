@@ -13,13 +13,13 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.utils import CONFIG_NAME
 
 from ..data import Data, load_data
-from ..files import write_json
 from ..hub import PRETRAINING
 from ..nn.distributed import leave_the_others
-from ..printing import say
 from ..registry import get_method
 from ..training import SSLTrainer, SSLTrainingArguments
 from ..training.checkpoints import step_of
+from ..utils.files import write_json
+from ..utils.printing import say
 from .assemble import Assembly, assemble
 from .env import hardware, version
 from .finish import Trained, finish, publish

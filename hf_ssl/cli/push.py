@@ -4,10 +4,10 @@ import os
 import shlex
 from pathlib import Path
 
-from ..files import LOCK, FolderLock
 from ..hub import push_folder
 from ..hub.hub_errors import HubRefusal
-from ..printing import say
+from ..utils.files import LOCK, FolderLock
+from ..utils.printing import say
 
 
 def run(

@@ -10,12 +10,12 @@ from typing import Any
 
 from transformers.utils import CONFIG_NAME, IMAGE_PROCESSOR_NAME
 
-from ..files import LOCK, locked
 from ..hub import PRETRAINING
 from ..hub.export import is_unfinished, sweep_exports
-from ..launchers import process_rank
 from ..training.checkpoints import fault, newest_whole, sweep
 from ..training.checkpoints import read_state as steps_of
+from ..utils.files import LOCK, locked
+from ..utils.launchers import process_rank
 from .run_state import CARD, OLD_PLAN, RECORD, RESULTS, RunState, exported_hashes, read_state, recorded, run_results
 from .same_run import differences, length_differs, read_values, taken_over
 

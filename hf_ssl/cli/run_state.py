@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..bounded_json import NoObjectError, read_large_json
-from ..files import sha256, write_json
+from ..checks.bounded_json import NoObjectError, read_large_json
 from ..hub import PRETRAINING
 from ..hub.published_files import is_written_by_us
 from ..hub.run_results import RESULTS, not_written, read_results
-from ..redaction import redacted
+from ..utils.files import sha256, write_json
+from ..utils.redaction import redacted
 
 VERSION = 2
 RECORD, CARD = "run.json", "README.md"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..bounded_json import read_large_json
+from ..checks.bounded_json import read_large_json
 from ..training import merge_arguments
 from ..training.arguments import default_arguments
 from .build import parse_values

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable
 
 from ..registry import METHODS
-from ..spelling import closest
+from ..utils.spelling import closest
 
 # What people call it elsewhere -> what it is called here.
 _MEANT = {

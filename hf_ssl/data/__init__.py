@@ -1,6 +1,6 @@
 """Images to train and test on: the embedded default, folders, idx files, Hub data sets, streams, and your own."""
 
-from ..packed_images import PackedImages
+from ..utils.packed_images import PackedImages
 from .adapt import as_image_dataset
 from .base import ImageDataset
 from .collate import collate_images

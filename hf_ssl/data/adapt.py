@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, IterableDataset
 
-from ..regular_files import UnreadableError
+from ..checks.regular_files import UnreadableError
 from .base import ImageDataset
 from .classes import number_classes
 from .decoded import DecodedImages

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import torch
 
-from ..regular_files import UnreadableError, open_regular
+from ..checks.regular_files import UnreadableError, open_regular
 
 SAMPLING_RATE = 16000  # Hz, of everything that is decoded: the filter bank's frames are 25 ms at this rate only
 LARGEST_FILE = 2**30  # bytes; nine hours of one channel

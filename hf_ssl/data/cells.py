@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow
 from huggingface_hub import constants
 
-from ..regular_files import UnreadableError
+from ..checks.regular_files import UnreadableError
 from .opening import LARGEST_READ
 
 # Builders whose cells hold names that the user gave: those of the files in his folder, or what his own function made.

@@ -2,7 +2,7 @@
 
 import torch
 
-from ..packed_images import PackedImages
+from ..utils.packed_images import PackedImages
 from .errors import DataError
 
 

@@ -1,6 +1,6 @@
 """The one error of the data layer."""
 
-from ..printing import printable
+from ..utils.printing import printable
 
 
 class DataError(ValueError):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..printing import printable
+from ..utils.printing import printable
 from .class_folders import Levels, Parts, class_of, count_images
 from .classes import number_classes
 from .decoded import DecodedImages

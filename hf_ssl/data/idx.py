@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..regular_files import UnreadableError, open_regular
+from ..checks.regular_files import UnreadableError, open_regular
 from .errors import DataError
 from .tensors import TensorImages
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageFile
 
-from ..regular_files import UnreadableError
+from ..checks.regular_files import UnreadableError
 from .errors import DataError
 from .opening import FORMATS, open_image
 from .pixels import PixelFormat

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..printing import printable
-from ..regular_files import open_regular
+from ..checks.regular_files import open_regular
+from ..utils.printing import printable
 from .opening import FORMATS
 
 SNIFFED = 1000  # files of an unknown extension are opened up to this number

@@ -10,7 +10,7 @@ from typing import TextIO
 import pyarrow
 import pyarrow.parquet
 
-from ..regular_files import open_regular
+from ..checks.regular_files import open_regular
 from .cells import to_list
 from .classes import LABEL_NAMES, find_label_name
 from .errors import DataError

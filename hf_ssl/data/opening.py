@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from PIL import Image
 
-from ..regular_files import UnreadableError, open_regular
+from ..checks.regular_files import UnreadableError, open_regular
 
 # The formats we open, whatever the file is called. Not "all that Pillow knows": its EPS reader starts Ghostscript.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF", "DIB")

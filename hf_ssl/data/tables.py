@@ -9,7 +9,7 @@ import pyarrow
 import pyarrow.parquet
 from huggingface_hub import DatasetCard
 
-from ..bounded_json import read_large_json
+from ..checks.bounded_json import read_large_json
 from .errors import DataError
 
 ROWS_PER_BYTE, MOST_ROWS = 10, 10**6  # a table of more rows was made to fill a disk

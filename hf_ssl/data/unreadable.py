@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 
-from ..regular_files import UnreadableError, open_regular
+from ..checks.regular_files import UnreadableError, open_regular
 from .images import file_of, orientation_of
 from .opening import open_image
 

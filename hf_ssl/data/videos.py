@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageSequence
 
-from ..regular_files import UnreadableError, open_regular
+from ..checks.regular_files import UnreadableError, open_regular
 from .images import decode_image, file_of
 from .listing import image_extensions, is_hidden
 from .opening import open_image

@@ -9,8 +9,8 @@ from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 from transformers.utils import IMAGE_PROCESSOR_NAME, PROCESSOR_NAME, cached_file
 
-from ..processor_checks import checked_image_processor
-from ..repository_files import pinned
+from ..checks.processors import checked_image_processor
+from ..checks.repository_files import pinned
 from .features import input_size_of, num_channels_of
 
 _PRETRAINING = "pretraining"

@@ -8,9 +8,9 @@ import torch
 from transformers import MODEL_MAPPING, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.utils import CONFIG_NAME, logging
 
-from ..checkpoint_utils import listed, load_checked
-from ..config_checks import checked_config
-from ..repository_files import pinned
+from ..checks.checkpoints import listed, load_checked
+from ..checks.configs import checked_config
+from ..checks.repository_files import pinned
 
 # Arguments of timm.create_model that read files; a config from outside must not name any.
 _TIMM_FILES = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}

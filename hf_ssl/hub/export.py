@@ -8,9 +8,9 @@ import torch
 from transformers import AutoConfig, AutoModel, BeitConfig, PreTrainedConfig, PreTrainedModel
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-from ..files import sync_folder, sync_tree
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel, has_learnt_pooler
+from ..utils.files import sync_folder, sync_tree
 
 PRETRAINING, _STAGING = "pretraining", ".export-"
 

@@ -20,9 +20,9 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from ..network import bounded_waiting
-from ..printing import printable
-from ..redaction import redacted
+from ..utils.network import bounded_waiting
+from ..utils.printing import printable
+from ..utils.redaction import redacted
 
 _CLIENT = os.path.dirname(huggingface_hub.__file__)
 _LONGEST = 300  # characters of what a server said

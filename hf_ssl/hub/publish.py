@@ -11,8 +11,8 @@ from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelet
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..registry import method_of
-from .card import build_card
-from .card_validation import END_NOTES, NOTES, front_matter, split_notes, validate_card
+from .card.build import build_card
+from .card.validation import END_NOTES, NOTES, front_matter, split_notes, validate_card
 from .export import export_pretrained
 from .hub_errors import clear_errors
 from .published_files import CARD, FIGURES, is_written_by_us, published_files

@@ -5,11 +5,11 @@ from pathlib import Path, PurePosixPath
 
 from transformers.utils import CONFIG_NAME, IMAGE_PROCESSOR_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
-from ..bounded_json import read_json
-from ..checkpoint_utils import listed
-from ..regular_files import read_text_if_any
-from ..weight_checks import shards_of
-from .card_validation import validate_card
+from ..checks.bounded_json import read_json
+from ..checks.checkpoints import listed
+from ..checks.regular_files import read_text_if_any
+from ..checks.weights import shards_of
+from .card.validation import validate_card
 from .export import PRETRAINING
 from .push_checks import CARD, require_as_made, require_harmless
 from .run_results import RESULTS

@@ -10,17 +10,17 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 from transformers import AutoModel, AutoModelForPreTraining, PreTrainedConfig, PreTrainedModel
 from transformers.utils import CONFIG_NAME
 
-from ..bounded_json import read_json
-from ..checkpoint_utils import listed, load_checked
-from ..files import sha256
-from ..printing import printable
-from ..processor_checks import checked_image_processor
-from ..redaction import secret_in
-from ..regular_files import read_regular
-from ..repository_files import pinned
-from .card_check import embedding_check, same_embedding
-from .card_sections import eval_results
-from .card_validation import UNSEEN, front_matter
+from ..checks.bounded_json import read_json
+from ..checks.checkpoints import listed, load_checked
+from ..checks.processors import checked_image_processor
+from ..checks.regular_files import read_regular
+from ..checks.repository_files import pinned
+from ..utils.files import sha256
+from ..utils.printing import printable
+from ..utils.redaction import secret_in
+from .card.fingerprint import embedding_check, same_embedding
+from .card.sections import eval_results
+from .card.validation import UNSEEN, front_matter
 from .export import PRETRAINING, native_image_processor, native_weights
 from .run_results import RESULTS, read_results
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import TrainingArguments
 
-from ..bounded_json import read_large_json
+from ..checks.bounded_json import read_large_json
 
 RESULTS = "results.json"
 

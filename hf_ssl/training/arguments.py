@@ -11,7 +11,7 @@ from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION, get_scheduler
 from transformers.utils import logging
 
 from ..configuration_utils import closest
-from ..launchers import adopt_launcher
+from ..utils.launchers import adopt_launcher
 from .hidden_token import HiddenToken
 from .quantities import COSINE, COSINE_WITH_MIN, merge, plain, refuse_two_names, refuse_without_effect
 

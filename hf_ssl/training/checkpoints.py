@@ -14,7 +14,7 @@ from transformers.trainer import TRAINER_STATE_NAME, TRAINING_ARGS_NAME
 from transformers.trainer_pt_utils import safe_globals
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from ..files import sha256, sync_folder, sync_tree, write_json
+from ..utils.files import sha256, sync_folder, sync_tree, write_json
 
 MANIFEST = "manifest.json"
 _VERSION = 1

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Subset
 from ..data import collate_images
 from ..image_processing_utils import SSLImageProcessor
 from ..nn.distributed import rank, world_size
-from ..stopping import InWorker
+from ..utils.stopping import InWorker
 
 EVALUATION = -1  # in place of the epoch: the views of an evaluation are the same every time
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from transformers import TrainerCallback
 from transformers.trainer_utils import IntervalStrategy
 
-from ..stopping import CaughtSignals, Stopped
+from ..utils.stopping import CaughtSignals, Stopped
 from .agreement import Agreement
 
 

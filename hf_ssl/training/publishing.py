@@ -11,10 +11,10 @@ from transformers.trainer_utils import HubStrategy, SaveStrategy
 from transformers.utils import logging
 from transformers.utils.hub import PushInProgress
 
+from ..checks.regular_files import read_text_if_any
 from ..hub import open_repository, push_folder, write_card, write_repository
 from ..hub.hub_errors import clear_errors
 from ..modeling_utils import SSLPreTrainedModel
-from ..regular_files import read_text_if_any
 
 logger = logging.get_logger(__name__)
 

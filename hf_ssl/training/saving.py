@@ -14,8 +14,8 @@ from transformers.trainer_callback import ExportableState
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, SaveStrategy, TrainOutput
 from transformers.utils import logging
 
-from ..files import locked
-from ..stopping import Stopped
+from ..utils.files import locked
+from ..utils.stopping import Stopped
 from .agreement import Agreement
 from .checkpoints import aside_of, checkpoints_in, fault, finish, newest_whole, read_manifest, rotate, sweep
 from .effective import effective_values

@@ -11,8 +11,8 @@ from ..data import ImageDataset, ImageStream, as_image_dataset
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..nn.chunks import set_chunk_size
-from ..packed_images import PackedImages
-from ..stopping import InWorker
+from ..utils.packed_images import PackedImages
+from ..utils.stopping import InWorker
 from .arguments import SSLTrainingArguments, refuse_optimizer_arguments
 from .batches import WholeBatches, settle_batch, steps_in_epoch
 from .callbacks import StepHooks, WeightDecaySchedule

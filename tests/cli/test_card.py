@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from hf_ssl.evaluation import EvaluationReport, EvaluationRow
 from hf_ssl.hub import build_card, embedding_check, export_pretrained, native_encoder, native_image_processor
-from hf_ssl.hub.card import validate_card
+from hf_ssl.hub.card.build import validate_card
 from hf_ssl.registry import METHODS
 
 from ..clean_process import check_of, run_checks

@@ -10,7 +10,7 @@ import pytest
 from hf_ssl.cli.app import app
 from hf_ssl.cli.options import read_command_line
 from hf_ssl.registry import METHODS
-from hf_ssl.stopping import Stopped
+from hf_ssl.utils.stopping import Stopped
 
 from .test_errors import exit_code
 

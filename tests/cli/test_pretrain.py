@@ -17,7 +17,7 @@ from transformers import AutoImageProcessor, AutoModel
 
 from hf_ssl.cli.card import run as write_card_again
 from hf_ssl.hub import export_pretrained
-from hf_ssl.hub.card import validate_card
+from hf_ssl.hub.card.build import validate_card
 
 from ..conftest import build_model, build_processor
 

@@ -12,9 +12,9 @@ import pyarrow.parquet
 import pytest
 from torch.utils.data import DataLoader
 
+from hf_ssl.checks.regular_files import UnreadableError
 from hf_ssl.data import DataError, HubStream, as_image_dataset, load_data
 from hf_ssl.data.cells import Cells
-from hf_ssl.regular_files import UnreadableError
 
 from .test_hub_and_own_data import png
 from .test_opening import EPS

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+from hf_ssl.checks.regular_files import UnreadableError
 from hf_ssl.data import as_image_dataset, load_data
 from hf_ssl.data.images import decode_image
 from hf_ssl.data.opening import SCANS, TIFF_VALUES, open_image
 from hf_ssl.data.unreadable import read_header, reason_of
-from hf_ssl.regular_files import UnreadableError
 
 from .pictures import classes
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hf_ssl.files import write_json
+from hf_ssl.utils.files import write_json
 
 from .cases import FOREIGN, RIGHT
 from .report import machine

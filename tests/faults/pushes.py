@@ -31,7 +31,7 @@ from huggingface_hub.utils import _http
 from safetensors.torch import load_file, save_file
 from transformers.utils import logging
 
-from hf_ssl import network
+from hf_ssl.utils import network
 
 from ..hub_server import HubServer
 from ..hub_server.client import settings

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from hf_ssl.files import write_json
+from hf_ssl.utils.files import write_json
 
 
 def machine() -> str:

@@ -9,7 +9,7 @@ from hf_ssl.augment import ViewPolicy
 from hf_ssl.augment import views as views_module
 from hf_ssl.augment.finish import Finish
 from hf_ssl.augment.views import make_view
-from hf_ssl.packed_images import PackedImages
+from hf_ssl.utils.packed_images import PackedImages
 
 from . import DEVICE
 

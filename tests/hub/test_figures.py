@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from hf_ssl.hub import drawing, figures
+from hf_ssl.hub import figures
+from hf_ssl.hub.figures import drawing
 
 GREY, COLOUR = (1, 32), (3, 64)  # channels, side
 kinds = pytest.mark.parametrize(("channels", "side"), [GREY, COLOUR])

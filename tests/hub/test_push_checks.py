@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from hf_ssl.evaluation.report import ENCODER
-from hf_ssl.files import sha256
 from hf_ssl.hub import embedding_check, native_encoder, native_image_processor, published_files
+from hf_ssl.utils.files import sha256
 
 from ..conftest import build_model, build_processor
 from .test_publish import write

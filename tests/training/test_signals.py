@@ -12,8 +12,8 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
-from hf_ssl.stopping import CaughtSignals, InWorker, Stopped
 from hf_ssl.training.checkpoints import newest_whole, read_manifest, step_of
+from hf_ssl.utils.stopping import CaughtSignals, InWorker, Stopped
 
 from ..processes import in_processes
 from .test_resume import build_trainer, images

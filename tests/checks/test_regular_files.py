@@ -5,8 +5,8 @@ import os
 import pytest
 import torch
 
-from hf_ssl.checkpoint_utils import read_checkpoint
-from hf_ssl.regular_files import UnreadableError, open_regular, read_text_if_any
+from hf_ssl.checks.checkpoints import read_checkpoint
+from hf_ssl.checks.regular_files import UnreadableError, open_regular, read_text_if_any
 
 KINDS = {
     "pipe": os.mkfifo,

@@ -7,7 +7,7 @@ from huggingface_hub import is_offline_mode
 from transformers.utils import cached_file
 from transformers.utils.hub import resolve_revision
 
-from .network import bounded_waiting
+from ..utils.network import bounded_waiting
 
 Where = dict[str, Any]
 # Arguments of `from_pretrained` that say which files of a repository are meant, and how they are fetched.

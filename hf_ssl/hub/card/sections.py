@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 from huggingface_hub import EvalResult
 
-from ..evaluation.report import BEFORE, BEFORE_MEANS, ENCODER, EvaluationReport
-from ..redaction import redacted_command
-from .card_check import check_code
-from .card_text import fenced, hub_id, is_number, label, plain
-from .card_validation import is_inside
+from ...evaluation.report import BEFORE, BEFORE_MEANS, ENCODER, EvaluationReport
+from ...utils.redaction import redacted_command
+from .fingerprint import check_code
+from .text import fenced, hub_id, is_number, label, plain
+from .validation import is_inside
 
 # In this order, best first.
 CAPTIONS = {

@@ -6,7 +6,7 @@ import yaml
 from hf_ssl.hub import build_card, validate_card
 from hf_ssl.registry import METHODS
 
-from ..conftest import build_model, build_processor
+from ...conftest import build_model, build_processor
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -14,11 +14,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
 
-from .config_checks import checked_config
-from .printing import printable
+from ..utils.printing import printable
+from .configs import checked_config
 from .regular_files import UnreadableError, open_regular
 from .repository_files import Where, pinned
-from .weight_checks import require_fitting, require_names, weight_files
+from .weights import require_fitting, require_names, weight_files
 
 _MAX_EXPANSION = 4  # what a file may unpack to, over its own size; torch stores uncompressed
 

@@ -8,14 +8,14 @@ import time
 import pytest
 from transformers import AutoImageProcessor, AutoModelForPreTraining
 
-from hf_ssl.bounded_json import parse_json, read_json
+from hf_ssl.checks.bounded_json import parse_json, read_json
+from hf_ssl.checks.configs import require_config
+from hf_ssl.checks.processors import require_processor
 from hf_ssl.cli.export import load_method
-from hf_ssl.config_checks import require_config
 from hf_ssl.evaluation import load_encoder, load_image_processor
-from hf_ssl.processor_checks import require_processor
 from hf_ssl.registry import METHODS
 
-from .conftest import BACKBONES, SMALL_CONFIGS, build_processor, export_tiny
+from ..conftest import BACKBONES, SMALL_CONFIGS, build_processor, export_tiny
 
 
 @pytest.fixture(scope="module")

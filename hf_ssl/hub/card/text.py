@@ -6,8 +6,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from ..printing import printable
-from ..redaction import redacted
+from ...utils.printing import printable
+from ...utils.redaction import redacted
 
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 

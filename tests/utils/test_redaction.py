@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from hf_ssl import redaction
-from hf_ssl.files import write_json
-from hf_ssl.redaction import redacted, redacted_command, redacted_words, remember, secret_in
 from hf_ssl.training import SSLTrainingArguments
+from hf_ssl.utils import redaction
+from hf_ssl.utils.files import write_json
+from hf_ssl.utils.redaction import redacted, redacted_command, redacted_words, remember, secret_in
 
 TOKEN = "hf_" + "aBcDeFgHiJ" * 3 + "klmn"
 
@@ -81,7 +81,8 @@ def test_command_lines(words, shown):
 
 def test_nobody_sees_the_command_line():
     code = (
-        "import sys; from pathlib import Path; from hf_ssl.redaction import command_line; words = command_line();"
+        "import sys; from pathlib import Path; from hf_ssl.utils.redaction import command_line;"
+        "words = command_line();"
         "print(words[1], sys.argv[2], Path('/proc/self/cmdline').read_text().count('secret' + '-one'))"
     )
     arguments = [sys.executable, "-c", code, "--token", "secret-one", "--data", "https://u:secret-one@h"]

@@ -10,15 +10,15 @@ from typing import Any
 from huggingface_hub import ModelCardData
 from huggingface_hub.utils import validate_repo_id
 
-from ..image_processing_utils import SSLImageProcessor
-from ..modeling_utils import SSLPreTrainedModel, embed_dim
-from ..registry import Method
-from . import card_sections as sections
-from .card_check import embedding_check
-from .card_text import hub_id, plain
-from .card_validation import END_NOTES, NOTES, front_matter, split_notes, validate_card
-from .export import PRETRAINING, native_encoder, native_image_processor
+from ...image_processing_utils import SSLImageProcessor
+from ...modeling_utils import SSLPreTrainedModel, embed_dim
+from ...registry import Method
+from ..export import PRETRAINING, native_encoder, native_image_processor
+from .build import sections
+from .fingerprint import embedding_check
 from .loading_code import loading_code
+from .text import hub_id, plain
+from .validation import END_NOTES, NOTES, front_matter, split_notes, validate_card
 
 __all__ = ["END_NOTES", "NOTES", "build_card", "validate_card"]
 
@@ -106,7 +106,7 @@ def build_card(
     if run.get("base_model"):
         origin += f"\n\nTraining started from the weights of {plain(run['base_model'])}."
     repository = repo_id or "path/to/this/folder"
-    text = Template(Path(__file__).with_name("card_template.md").read_text(encoding="utf-8")).substitute(
+    text = Template(Path(__file__).with_name("template.md").read_text(encoding="utf-8")).substitute(
         vars(method),
         front_matter=f"---\n{data.to_yaml().strip()}\n---",
         name=name,

@@ -5,11 +5,11 @@ import torch
 from transformers import AutoImageProcessor, AutoModel
 
 from hf_ssl.hub import build_card, embedding_check, export_pretrained, native_encoder, native_image_processor
-from hf_ssl.hub.card_check import same_embedding
+from hf_ssl.hub.card.fingerprint import same_embedding
 from hf_ssl.registry import METHODS
 
-from ..clean_process import check_of, run_checks
-from ..conftest import BACKBONES, build_model, build_processor
+from ...clean_process import check_of, run_checks
+from ...conftest import BACKBONES, build_model, build_processor
 
 
 def grey_model():

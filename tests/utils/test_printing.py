@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from hf_ssl.printing import lasting_streams, printable, say
+from hf_ssl.utils.printing import lasting_streams, printable, say
 
 
 @pytest.mark.parametrize(

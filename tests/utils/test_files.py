@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from hf_ssl.files import FolderLock, sha256, write_json, write_text
+from hf_ssl.utils.files import FolderLock, sha256, write_json, write_text
 
-HOLD = "import sys, time; from hf_ssl.files import FolderLock; from pathlib import Path\n"
+HOLD = "import sys, time; from hf_ssl.utils.files import FolderLock; from pathlib import Path\n"
 HOLD += "lock = FolderLock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
 
 

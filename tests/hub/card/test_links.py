@@ -2,8 +2,8 @@
 
 import pytest
 
-from hf_ssl.hub.card_links import links, without_code
-from hf_ssl.hub.card_text import plain
+from hf_ssl.hub.card.links import links, without_code
+from hf_ssl.hub.card.text import plain
 
 ELSEWHERE = [
     "[x](https://e.com)",

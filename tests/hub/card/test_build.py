@@ -12,11 +12,11 @@ from PIL import Image
 
 from hf_ssl.evaluation import EvaluationReport, EvaluationRow
 from hf_ssl.hub import export_pretrained, native_encoder
-from hf_ssl.hub.card import build_card, validate_card
-from hf_ssl.hub.card_sections import results_table
+from hf_ssl.hub.card.build import build_card, validate_card
+from hf_ssl.hub.card.sections import results_table
 from hf_ssl.registry import METHODS
 
-from ..conftest import CASES, build_model, build_processor
+from ...conftest import CASES, build_model, build_processor
 
 REPORT = EvaluationReport(
     rows=[

@@ -11,10 +11,10 @@ from transformers.image_processing_utils import BaseImageProcessor
 from transformers.processing_utils import ImagesKwargs
 from transformers.utils import CONFIG_NAME, IMAGE_PROCESSOR_NAME, PROCESSOR_NAME
 
+from ..utils.spelling import find_slip
 from .bounded_json import read_json, require_bounded
-from .config_checks import BUILDING_ERRORS, require_config
+from .configs import BUILDING_ERRORS, require_config
 from .repository_files import Where, find_file
-from .spelling import find_slip
 
 MAX_SIDE = 4096  # pixels
 _MAX_VIEWS = 100

@@ -13,9 +13,9 @@ from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig, PreTraine
 from transformers.activations import ACT2FN
 from transformers.utils import CONFIG_NAME
 
+from ..utils.spelling import find_slip
 from .bounded_json import read_json, require_bounded
 from .repository_files import Where, find_file
-from .spelling import find_slip
 
 MAX_PARAMETERS = 20 * 10**9
 _MAX_LIST = 64  # stages, sizes, levels

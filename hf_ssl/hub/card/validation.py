@@ -10,11 +10,11 @@ import yaml
 from huggingface_hub.repocard import REGEX_YAML_BLOCK
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
-from ..configuration_utils import closest
-from ..printing import printable
-from ..redaction import secret_in
-from .card_links import links, without_code
-from .card_text import is_number
+from ...configuration_utils import closest
+from ...utils.printing import printable
+from ...utils.redaction import secret_in
+from .links import links, without_code
+from .text import is_number
 
 NOTES, END_NOTES = "<!-- notes -->", "<!-- /notes -->"
 

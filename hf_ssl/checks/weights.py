@@ -12,7 +12,7 @@ from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME, WEIGH
 from transformers.utils.peft_utils import ADAPTER_CONFIG_NAME
 
 from .bounded_json import read_json
-from .config_checks import parameters_of
+from .configs import parameters_of
 from .repository_files import Where, find_file
 
 _FLOATS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}

@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForPreTraining
 
+from hf_ssl.checks.weights import weight_files
 from hf_ssl.cli.export import load_method
 from hf_ssl.evaluation import load_encoder
-from hf_ssl.weight_checks import weight_files
 
-from .conftest import export_tiny
+from ..conftest import export_tiny
 
 INDEX, SHARDS = (
     "model.safetensors.index.json",
@@ -157,7 +157,7 @@ def test_the_commit_that_is_checked_is_loaded(hub, repository, monkeypatch, tmp_
     """The branch moves to pickled weights between the check and the load: nothing of them is read."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
-    from hf_ssl import checkpoint_utils
+    from hf_ssl.checks import checkpoints as checkpoint_utils
 
     api = HfApi(token="hf_write")
     api.create_repo("me/moving")

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from hf_ssl.launchers import adopt_launcher, process_rank
+from hf_ssl.utils.launchers import adopt_launcher, process_rank
 
 OPEN_MPI = {"RANK": "1", "SIZE": "4", "LOCAL_RANK": "1", "LOCAL_SIZE": "4"}
 OPEN_MPI = {f"OMPI_COMM_WORLD_{name}": value for name, value in OPEN_MPI.items()}

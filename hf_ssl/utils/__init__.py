@@ -1,0 +1,1 @@
+"""What knows nothing of machine learning, and what anything may import."""
