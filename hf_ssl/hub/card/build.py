@@ -14,7 +14,7 @@ from ...image_processing_utils import SSLImageProcessor
 from ...modeling_utils import SSLPreTrainedModel, embed_dim
 from ...registry import Method
 from ..export import PRETRAINING, native_encoder, native_image_processor
-from .build import sections
+from . import sections
 from .fingerprint import embedding_check
 from .loading_code import loading_code
 from .text import hub_id, plain
