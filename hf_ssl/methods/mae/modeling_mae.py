@@ -42,13 +42,9 @@ class MAEForPreTraining(SSLPreTrainedModel):
     def __init__(self, config: MAEConfig):
         super().__init__(config)
         self.backbone = build_backbone(config.backbone_config)
-        self.decoder = MaskedPatchDecoder(
-            config.backbone_config,
-            config.decoder_hidden_size,
-            config.decoder_num_hidden_layers,
-            config.decoder_num_attention_heads,
-            config.decoder_intermediate_size,
-        )
+        vit = config.backbone_config
+        self.grid = vit.image_size // vit.patch_size
+        self.decoder = MaskedPatchDecoder(config, self.grid**2, vit.patch_size**2 * vit.num_channels)
         self.post_init()
 
     def initialize_weights(self):
@@ -59,10 +55,10 @@ class MAEForPreTraining(SSLPreTrainedModel):
                 init.xavier_uniform_(module.weight)
         patches = embeddings.patch_embeddings.projection.weight
         init.copy_(patches, nn.init.xavier_uniform_(torch.empty(len(patches), patches[0].numel())).view_as(patches))
-        grid, dim = self.decoder.grid, self.config.backbone_config.hidden_size
-        init.copy_(embeddings.position_embeddings, sincos_positions(dim, grid, grid))
+        dim, width = self.config.backbone_config.hidden_size, self.config.decoder_hidden_size
+        init.copy_(embeddings.position_embeddings, sincos_positions(dim, self.grid, self.grid))
         embeddings.position_embeddings.requires_grad_(not self.config.freeze_position_embeddings)
-        self.decoder.reset_positions()
+        self.decoder.set_positions(sincos_positions(width, self.grid, self.grid))
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module):
@@ -95,11 +91,11 @@ class MAEForPreTraining(SSLPreTrainedModel):
         """
         vit = self.config.backbone_config
         patches = (pixel_values.shape[-2] // vit.patch_size) * (pixel_values.shape[-1] // vit.patch_size)
-        if bool_masked_pos.shape != (len(pixel_values), patches) or patches != self.decoder.grid**2:
+        if bool_masked_pos.shape != (len(pixel_values), patches) or patches != self.grid**2:
             raise ValueError(
                 f"bool_masked_pos has shape {tuple(bool_masked_pos.shape)}, but {tuple(pixel_values.shape)} pixels "
-                f"under an encoder of {self.decoder.grid}x{self.decoder.grid} patches of {vit.patch_size} need "
-                f"{(len(pixel_values), self.decoder.grid**2)}: check patch_size and crop_size of the image processor."
+                f"under an encoder of {self.grid}x{self.grid} patches of {vit.patch_size} need "
+                f"{(len(pixel_values), self.grid**2)}: check patch_size and crop_size of the image processor."
             )
         if visible_patches is None:
             visible_patches = visible_indices(bool_masked_pos)
