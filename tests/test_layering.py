@@ -7,7 +7,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "hf_ssl"
 FILES = sorted(ROOT.rglob("*.py"))
-UTILS = {f"{kind}_utils" for kind in "configuration conversion image_processing modeling processing recipe".split()}
+UTILS = {
+    f"{kind}_utils"
+    for kind in "audio_processing configuration conversion image_processing modeling processing recipe video_processing".split()
+}
 # What knows nothing of machine learning: anything may import it.
 BASE = {"_version", "utils", "modalities"}
 # Importer -> what of hf_ssl it may import beside `BASE`. Methods are `methods.<name>`; anything may import itself.
@@ -28,6 +31,8 @@ ALLOWED = {
     "modeling_utils": {"nn", "checks", "configuration_utils"},
     "processing_utils": {"configuration_utils"},
     "image_processing_utils": {"checks", "augment", "processing_utils"},
+    "video_processing_utils": {"augment", "image_processing_utils"},
+    "audio_processing_utils": {"augment", "processing_utils"},
     "methods": UTILS | {"nn", "augment"},
     "training": UTILS | {"checks", "nn", "augment", "data", "evaluation", "hub"},
     "registry": UTILS | {"methods"},

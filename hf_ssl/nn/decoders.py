@@ -47,7 +47,7 @@ class MaskedPatchDecoder(nn.Module):
         self.predict = nn.Linear(size, output_size)
 
     def set_positions(self, positions: torch.Tensor) -> None:
-        """Fill the fixed positions (1, special_tokens + patches, hidden_size), unless a checkpoint did; freeze them."""
+        """Fill the fixed positions (1, special_tokens + patches, hidden) unless a checkpoint did, and freeze them."""
         init.copy_(self.position_embeddings, positions)
         self.position_embeddings.requires_grad_(False)
 

@@ -45,16 +45,3 @@ def normalise_tubelets(tubelets: torch.Tensor) -> tuple[torch.Tensor, torch.Tens
     variance, mean = torch.var_mean(tubelets, dim=2, keepdim=True)
     scale = variance.sqrt() + 1e-6
     return (tubelets - mean) / scale, mean, scale
-
-
-def sinusoid_positions(count: int, dim: int) -> torch.Tensor:
-    """
-    Fixed sine-cosine positions along one axis, sine and cosine in turn ("Attention is all you need",
-    arXiv:1706.03762, section 3.5), which VideoMAE counts over all tokens of a clip.
-
-    Returns:
-        `torch.Tensor` of shape `(1, count, dim)`; `dim` must be even.
-    """
-    rate = 10000.0 ** -(torch.arange(0, dim, 2, dtype=torch.float64) / dim)
-    angle = torch.arange(count, dtype=torch.float64)[:, None] * rate
-    return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1).float()[None]
