@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from transformers import ASTFeatureExtractor
 
-from .augment.log_mel import fit_frames, log_mel, samples_of
+from .augment.log_mel import fit_samples, log_mel, samples_of
 from .augment.resize import uniform
 from .processing_utils import SSLProcessorMixin
 
@@ -27,8 +26,7 @@ class SSLFeatureExtractor(SSLProcessorMixin, ASTFeatureExtractor):
     r"""
     Called with sounds it does ordinary, deterministic preprocessing, exactly as a native `ASTFeatureExtractor` with
     the same attributes. That one fills spectrograms that are too short with zeros before it normalises, which is
-    neither silence nor the mean: pad a sound with zeros to `num_samples` first, as [`pad_sounds`] does and all of
-    hf_ssl. `views(audio=sounds, generator=generator)` draws training views.
+    neither silence nor the mean: pad a sound with zeros to `num_samples` first, as all of hf_ssl does. `views(audio=sounds, generator=generator)` draws training views.
 
     Args:
         sampling_rate (`int`, *optional*, defaults to 16000): in Hz.
@@ -68,7 +66,7 @@ class SSLFeatureExtractor(SSLProcessorMixin, ASTFeatureExtractor):
         """Set `mean` and `std`, where they are None, from sounds `(samples,)`, padded or cut as for inference."""
         if self.mean is not None and self.std is not None:
             return
-        features = [self._features(pad_sounds([sound], self.num_samples)) for sound in sounds]
+        features = [self._features([sound]) for sound in sounds]
         std, mean = torch.std_mean(torch.cat(features))
         self.mean = mean.item() if self.mean is None else self.mean
         self.std = max(std.item(), 1e-3) if self.std is None else self.std
@@ -101,15 +99,12 @@ class SSLFeatureExtractor(SSLProcessorMixin, ASTFeatureExtractor):
             piece = sound[start : start + self.num_samples].float()
             piece = (piece - piece.mean()) * factor
             views.append(piece.roll(round((2 * shift - 1) * self.roll_share * len(piece))))
-        return {"input_values": self._normalised(self._features(pad_sounds(views, self.num_samples)))}
+        return {"input_values": self._normalised(self._features(views))}
 
-    def _features(self, sounds: torch.Tensor) -> torch.Tensor:
-        return fit_frames(log_mel(sounds, self.num_mel_bins, self.sampling_rate), self.max_length)
+    def _features(self, sounds: list[torch.Tensor]) -> torch.Tensor:
+        """Log energies (batch, max_length, num_mel_bins) of sounds (samples,), which are cut or padded."""
+        batch = torch.stack([fit_samples(sound, self.num_samples) for sound in sounds])
+        return log_mel(batch, self.num_mel_bins, self.sampling_rate)
 
     def _normalised(self, features: torch.Tensor) -> torch.Tensor:
         return (features - self.mean) / (2 * self.std) if self.do_normalize else features
-
-
-def pad_sounds(sounds: Iterable[torch.Tensor], num_samples: int) -> torch.Tensor:
-    """Sounds (samples,) cut after `num_samples`, or with silence after them, as one tensor (batch, num_samples)."""
-    return torch.stack([F.pad(s[:num_samples], (0, max(num_samples - len(s), 0))) for s in sounds])

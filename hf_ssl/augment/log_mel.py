@@ -20,6 +20,11 @@ def samples_of(num_frames: int) -> int:
     return FRAME + (num_frames - 1) * HOP
 
 
+def fit_samples(sound: torch.Tensor, num_samples: int) -> torch.Tensor:
+    """A sound (samples,) cut after `num_samples`, or with silence after it."""
+    return F.pad(sound[:num_samples], (0, max(num_samples - len(sound), 0)))
+
+
 @torch.no_grad()
 def log_mel(audio: torch.Tensor, num_mel_bins: int = 128, sampling_rate: int = 16000) -> torch.Tensor:
     """
@@ -47,11 +52,6 @@ def log_mel(audio: torch.Tensor, num_mel_bins: int = 128, sampling_rate: int = 1
     before = torch.cat([frames[..., :1], frames[..., :-1]], dim=2)
     spectrum = torch.fft.rfft((frames - _PREEMPHASIS * before) * window, n=FFT)
     return (spectrum.abs().square() @ filters).clamp_min(_FLOOR).log()
-
-
-def fit_frames(features: torch.Tensor, num_frames: int) -> torch.Tensor:
-    """Cut (batch, frames, bands) after `num_frames`, or add frames of zeros, as `ASTFeatureExtractor` does."""
-    return F.pad(features[:, :num_frames], (0, 0, 0, max(num_frames - features.shape[1], 0)))
 
 
 @cache

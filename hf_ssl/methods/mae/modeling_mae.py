@@ -12,7 +12,7 @@ from ...modeling_utils import SSLForImageClassification, SSLModel, SSLOutput, SS
 from ...nn.decoders import MaskedPatchDecoder
 from ...nn.losses import masked_patch_mse
 from ...nn.masking import encode_tokens
-from ...nn.patches import patchify, unpatchify
+from ...nn.patches import normalise_patches, patchify, unpatchify
 from ...nn.positions import sincos_positions
 from .configuration_mae import MAEConfig
 
@@ -106,9 +106,7 @@ class MAEForPreTraining(SSLPreTrainedModel):
         prediction = self.decoder(tokens, visible_patches).float()  # [B, N, p * p * C]
         pixels = target = patchify(pixel_values.float(), vit.patch_size)
         if self.config.norm_pix_loss:
-            variance, mean = torch.var_mean(pixels, dim=-1, keepdim=True)
-            scale = (variance + 1e-6).sqrt()
-            target = (pixels - mean) / scale
+            target, mean, scale = normalise_patches(pixels)
         loss = masked_patch_mse(prediction, target, bool_masked_pos) if return_loss else None
         reconstruction = None
         if not self.training:
