@@ -26,7 +26,8 @@ class SSLFeatureExtractor(SSLProcessorMixin, ASTFeatureExtractor):
     r"""
     Called with sounds it does ordinary, deterministic preprocessing, exactly as a native `ASTFeatureExtractor` with
     the same attributes. That one fills spectrograms that are too short with zeros before it normalises, which is
-    neither silence nor the mean: pad a sound with zeros to `num_samples` first, as all of hf_ssl does. `views(audio=sounds, generator=generator)` draws training views.
+    neither silence nor the mean: pad a sound with zeros to `num_samples` first, as all of hf_ssl does.
+    `views(audio=sounds, generator=generator)` draws training views.
 
     Args:
         sampling_rate (`int`, *optional*, defaults to 16000): in Hz.

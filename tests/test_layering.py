@@ -7,10 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "hf_ssl"
 FILES = sorted(ROOT.rglob("*.py"))
-UTILS = {
-    f"{kind}_utils"
-    for kind in "audio_processing configuration conversion image_processing modeling processing recipe video_processing".split()
-}
+KINDS = "audio_processing configuration conversion image_processing modeling processing recipe video_processing"
+UTILS = {f"{kind}_utils" for kind in KINDS.split()}
 # What knows nothing of machine learning: anything may import it.
 BASE = {"_version", "utils", "modalities"}
 # Importer -> what of hf_ssl it may import beside `BASE`. Methods are `methods.<name>`; anything may import itself.

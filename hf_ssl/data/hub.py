@@ -55,7 +55,7 @@ class HubImages(DecodedImages):
         max_unreadable: float | None = None,
         folders: Sequence[str] | None = None,
     ):
-        self.image_column = find_image_column(dataset, image_column)
+        self.image_column = find_image_column(dataset, image_column, self)
         self.label_column = find_label_column(dataset, label_column)
         if not len(dataset):
             raise DataError("The data set has no rows: give another split.")
@@ -69,6 +69,12 @@ class HubImages(DecodedImages):
             len(dataset), labels, label_names, channels=channels, max_unreadable=max_unreadable, place=place
         )
 
+    columns, column_type = IMAGE_KEYS, "datasets.Image"  # usual names of the column, and what it is
+
+    @classmethod
+    def holds_samples(cls, feature) -> bool:
+        return isinstance(feature, datasets.Image)
+
     def _cells(self, rows: list[int]) -> list:
         return to_list(self._table[rows].column(0))
 
@@ -81,8 +87,11 @@ class HubImages(DecodedImages):
         return f"row {row}" + (f" ({printable(os.path.basename(path))})" if isinstance(path, str) else "")
 
 
-def find_image_column(dataset: datasets.Dataset | datasets.IterableDataset, name: str | None) -> str:
-    """The column that holds the images: `name`, or the first of type `datasets.Image`, or files under a usual name."""
+def find_image_column(
+    dataset: datasets.Dataset | datasets.IterableDataset, name: str | None, kind: type["HubImages"] | None = None
+) -> str:
+    """The column that holds the samples: `name`, or the first of their type, or files under a usual name."""
+    kind = HubImages if kind is None else kind
     columns = list(dataset.column_names or [])
     if name is not None:
         if columns and name not in columns:
@@ -90,13 +99,15 @@ def find_image_column(dataset: datasets.Dataset | datasets.IterableDataset, name
         return name
     features = dataset.features or {}
     for column, feature in features.items():
-        if isinstance(feature, datasets.Image):
+        if kind.holds_samples(feature):
             return column
-    for column in IMAGE_KEYS:
+    for column in kind.columns:
         if column in features and _holds_files(features[column]):
             return column
     known = f"the columns are {', '.join(columns)}" if columns else "its columns are not known before it is read"
-    raise DataError(f"No column has the type datasets.Image ({known}): name the one with images in image_column.")
+    raise DataError(
+        f"No column has the type {kind.column_type} ({known}): name the one with {kind.noun}s in image_column."
+    )
 
 
 def find_label_column(

@@ -13,8 +13,8 @@ class VideoMAEEncoder(PlainTransformerEncoder):
     """
     An encoder of `pixel_values` (batch, frames, channels, height, width), of one number of frames and one size.
 
-    There is no CLS token and no pooler. The network is built with its final norm, which the native configuration leaves
-    out by default (`use_mean_pooling`): that one is meant for fine-tuning, with a norm of its own behind the mean.
+    There is no CLS token and no pooler. The network is built with its final norm, which the native configuration
+    leaves out by default (`use_mean_pooling`): that is for fine-tuning, with another norm behind the mean.
     """
 
     model_types = ("videomae",)

@@ -25,8 +25,8 @@ class AudioMAEFeatureExtractor(SSLFeatureExtractor):
 
     def draw_masks(self, batch: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """
-        `bool_masked_pos` of shape `(batch, patches)`, True = masked, and `visible_patches` of shape `(batch, visible)`,
-        indices of the others.
+        `bool_masked_pos` of shape `(batch, patches)`, True = masked, and `visible_patches` of shape
+        `(batch, visible)`, indices of the others.
         """
         patches = (self.max_length // self.patch_size) * (self.num_mel_bins // self.patch_size)
         mask = random_masks(batch, patches, self.mask_ratio, generator)

@@ -58,7 +58,7 @@ class AudioMAEConfig(SSLConfig):
         patch, strides = sounds.patch_size, (sounds.frequency_stride, sounds.time_stride)
         if strides != (patch, patch) or sounds.max_length % patch or sounds.num_mel_bins % patch:
             raise ValueError(
-                f"Audio-MAE cuts spectrograms into whole patches: frequency_stride and time_stride must be patch_size, "
+                "Audio-MAE cuts spectrograms into whole patches: frequency_stride and time_stride must be patch_size, "
                 f"got {strides} and {patch}, and max_length {sounds.max_length} and num_mel_bins "
                 f"{sounds.num_mel_bins} multiples of it."
             )

@@ -50,6 +50,6 @@ class SSLVideoMAEConfig(SSLConfig):
             )
         if clips.image_size % clips.patch_size or clips.num_frames % clips.tubelet_size:
             raise ValueError(
-                f"VideoMAE cuts clips into whole tubelets: {clips.num_frames} frames of {clips.image_size} pixels must "
-                f"be multiples of tubelet_size {clips.tubelet_size} and patch_size {clips.patch_size}."
+                f"VideoMAE cuts clips into whole tubelets: {clips.num_frames} frames of {clips.image_size} pixels "
+                f"must be multiples of tubelet_size {clips.tubelet_size} and patch_size {clips.patch_size}."
             )

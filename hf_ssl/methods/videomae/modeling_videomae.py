@@ -1,4 +1,4 @@
-"""VideoMAE (arXiv:2203.12602): the encoder sees a tenth of a clip, the same places in all frames, a decoder the rest."""
+"""VideoMAE (arXiv:2203.12602): the encoder sees a tenth of each frame, always the same, and a decoder the rest."""
 
 from dataclasses import dataclass
 from math import prod
