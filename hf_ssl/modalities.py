@@ -25,8 +25,8 @@ class Modality:
         auto_heads (`dict[str, str]`): last part of the name of a class with a head of its own -> the Auto class of
             transformers that finds it.
         pipeline_tag (`str`): task on the Hub of an encoder without a head.
-        folder, table, items (`str`, *optional*): classes of the data sets that read a folder, a `datasets.Dataset`, and
-            items of a user's own.
+        folder, table, items (`str`, *optional*): classes of the data sets that read a folder, a `datasets.Dataset`,
+            and items of a user's own.
         raw_baseline (`str`, *optional*): function from a batch to embeddings that nothing was learnt for, which an
             encoder has to beat; None where there is none.
         rank (`int`): dimensions of the batch that an encoder takes, without those of training views.
