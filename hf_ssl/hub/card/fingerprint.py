@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from transformers import PreTrainedModel
 
-from ..encoders import encoder_for
+from ...encoders import encoder_for
 
 _SHOWN = 8  # numbers of the embedding
 _TOLERANCE = 1e-4  # of the largest: machines add in another order

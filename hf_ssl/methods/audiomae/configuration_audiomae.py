@@ -67,3 +67,9 @@ class AudioMAEConfig(SSLConfig):
                 "AudioMAEConfig.decoder_hidden_size must be a multiple of 4 and of decoder_num_attention_heads, got "
                 f"{self.decoder_hidden_size} and {self.decoder_num_attention_heads}."
             )
+        grid, window = (sounds.num_mel_bins // patch, sounds.max_length // patch), self.decoder_window_size
+        if window is not None and (window < 1 or any(side % min(side, window) for side in grid)):
+            raise ValueError(
+                f"AudioMAEConfig.decoder_window_size={window} does not divide {grid[0]} x {grid[1]} patches: choose "
+                "num_mel_bins and max_length that are multiples of decoder_window_size * patch_size, or None."
+            )
