@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from os import PathLike
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,6 +18,7 @@ from .configuration_utils import SSLConfig
 from .nn.chunks import encode_in_chunks
 from .nn.masking import encode_tokens
 from .nn.network_copy import start_copies
+from .nn.parameter_groups import OptimizerArguments, grouped
 from .nn.residuals import start_as_identity
 
 
@@ -160,7 +162,6 @@ class SSLPreTrainedModel(PreTrainedModel):
     normalises_batch = False  # True where a head has batch norm of one view at a time, which takes two images
     supports_cached_chunks = True  # False where `forward` runs the encoder by anything else than `encode`
     data_columns: tuple[str, ...] = ()  # of "labels" and "sample_index": what `forward` takes beside the views
-    constant_lr_modules: tuple[str, ...] = ()  # children whose learning rate follows no schedule
     ddp_skip_broadcast: tuple[str, ...] = ()  # modules whose buffers are equal in all processes by construction
     local_batch_norm: tuple[str, ...] = ()  # children whose BatchNorms see the batch of their own process only
     zero_init_residual = False  # True where the blocks of a fresh ResNet start as the identity
@@ -238,6 +239,16 @@ class SSLPreTrainedModel(PreTrainedModel):
     def _ddp_params_and_buffers_to_ignore(self) -> list[str]:
         """DDP would send these buffers, which may be large, at every step."""
         return [name for name, _ in self.named_buffers() if name.split(".")[0] in self.ddp_skip_broadcast]
+
+    def parameter_groups(self, args: OptimizerArguments) -> list[dict[str, Any]]:
+        """
+        How each parameter is trained: the groups of [`grouped`], under the treatments that the method asks for. A user
+        who gives the Trainer an optimizer has groups of their own instead.
+
+        Args:
+            args (`SSLTrainingArguments`)
+        """
+        return grouped(self.named_parameters(), args)
 
     def on_data(self, num_samples: int) -> None:
         """Called by the Trainer before anything else: size what is kept for each image, or refuse the data."""

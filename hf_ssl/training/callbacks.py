@@ -38,5 +38,5 @@ class WeightDecaySchedule(TrainerCallback):
     def on_step_begin(self, args, state, control, optimizer, **kwargs):
         value = cosine(state.global_step, state.max_steps, args.weight_decay, args.final_weight_decay)
         for group in optimizer.param_groups:
-            if group["decays"]:
+            if group["follows_weight_decay"]:
                 group["weight_decay"] = value

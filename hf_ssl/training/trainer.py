@@ -4,6 +4,7 @@ from collections.abc import Sequence, Sized
 from typing import Any
 
 import torch
+from torch.nn.utils import clip_grad_norm_
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PrinterCallback, ProgressCallback
 
@@ -11,6 +12,7 @@ from ..data import ImageDataset, ImageStream, as_image_dataset
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..nn.chunks import set_chunk_size
+from ..nn.parameter_groups import decays
 from ..packed_images import PackedImages
 from ..stopping import InWorker
 from .arguments import SSLTrainingArguments, refuse_optimizer_arguments
@@ -21,7 +23,7 @@ from .doctor import Doctor
 from .effective import effective_values
 from .memory import channels_last_pays, freed_memory_kept
 from .online import has_labels, images_with_loss, online_knn, require_best_metric, require_labels
-from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
+from .optimizers import LARS, clip_apart, clip_each_, clip_groups_, regroup_, schedule_groups_
 from .processes import join_batches, mean_logs
 from .progress import LogPrinter, ProgressLine
 from .saving import SavingTrainer
@@ -217,9 +219,7 @@ class SSLTrainer(SavingTrainer):
         optimizer = super().create_optimizer(model)
         if created:
             model = self.accelerator.unwrap_model(model if model is not None else self.model)
-            mark_groups(optimizer, model, model.constant_lr_modules)
-            for group in optimizer.param_groups:
-                group["lr"] *= 1.0 if group["decays"] else self.args.bias_lr_ratio
+            regroup_(optimizer, model.parameter_groups(self.args))
         return optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer=None):
@@ -227,14 +227,26 @@ class SSLTrainer(SavingTrainer):
         self.args.steps_per_epoch = self.steps_per_epoch  # for the warm-up
         scheduler = super().create_scheduler(num_training_steps, optimizer)
         if created and isinstance(scheduler, LambdaLR) and self.own_optimizer is None:
-            hold_constant_groups_(scheduler)
+            schedule_groups_(scheduler, self.args.get_warmup_steps(num_training_steps), num_training_steps)
         return scheduler
 
+    def _get_learning_rate(self):
+        return super()._get_learning_rate() / self.optimizer.param_groups[0].get("lr_scale", 1.0)
+
     def _clip_grad_norm(self, model):
-        if self.args.max_parameter_grad_norm is None:
+        each, groups = self.args.max_parameter_grad_norm, self.optimizer.param_groups
+        if each is None and not clip_apart(groups):
             return super()._clip_grad_norm(model)
         self.accelerator.unscale_gradients()
-        return clip_each_(model.parameters(), self.args.max_parameter_grad_norm)
+        if not clip_apart(groups):
+            return clip_each_(model.parameters(), each)
+        limit = self.args.max_grad_norm or float("inf")
+        return clip_groups_(groups, lambda rest: clip_each_(rest, each) if each else clip_grad_norm_(rest, limit))
+
+    def _get_grad_norm(self, model, grad_norm=None):
+        if grad_norm is None and clip_apart(self.optimizer.param_groups):
+            grad_norm = self._clip_grad_norm(model)  # which the Trainer calls for max_grad_norm alone
+        return super()._get_grad_norm(model, grad_norm)
 
     def run_facts(self) -> dict[str, Any]:
         doctor = list(self.doctor.findings.values()) if self.doctor else None

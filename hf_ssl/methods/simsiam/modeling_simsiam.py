@@ -18,6 +18,7 @@ from ...modeling_utils import (
 )
 from ...nn.heads import MLPHead
 from ...nn.losses import negative_cosine
+from ...nn.parameter_groups import OptimizerArguments, Treatment, grouped
 from .configuration_simsiam import SimSiamConfig
 
 
@@ -33,7 +34,6 @@ class SimSiamForPreTraining(SSLPreTrainedModel):
     config: SimSiamConfig
     zero_init_residual = True  # as in the official code
     normalises_batch = True
-    constant_lr_modules = ("predictor",)  # section 4.2: its learning rate does not decay
 
     def __init__(self, config: SimSiamConfig):
         super().__init__(config)
@@ -44,6 +44,13 @@ class SimSiamForPreTraining(SSLPreTrainedModel):
         )
         self.predictor = MLPHead([width, config.prediction_size, width])
         self.post_init()
+
+    def parameter_groups(self, args: OptimizerArguments) -> list[dict]:
+        """The learning rate of the predictor does not decay (section 4.2)."""
+        predictor, rest = Treatment(schedule="constant"), Treatment()
+        return grouped(
+            self.named_parameters(), args, lambda name: predictor if name.startswith("predictor.") else rest
+        )
 
     @can_return_tuple
     def forward(self, pixel_values: torch.Tensor, return_loss: bool = True, **kwargs) -> SSLOutput:
