@@ -78,7 +78,7 @@ def build_model(method: str, backbone: str = "vit", seed: int = 0, **fields):
     torch.manual_seed(seed)
     config = row.config_class(**{**SMALL_CONFIGS.get(method, {}), **fields, "backbone_config": BACKBONES[backbone]()})
     model = row.pretraining_class(config)
-    model.on_data(IMAGES)
+    model.size_for(IMAGES)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))

@@ -31,7 +31,7 @@ class BarlowTwinsForImageClassification(SSLForImageClassification):
 class BarlowTwinsForPreTraining(SSLPreTrainedModel):
     config: BarlowTwinsConfig
     zero_init_residual = True  # as in the official code
-    batch_contrastive = True
+    min_batch_size = 2  # the loss correlates images
 
     def __init__(self, config: BarlowTwinsConfig):
         super().__init__(config)

@@ -33,7 +33,8 @@ class BYOLForImageClassification(SSLForImageClassification):
 class BYOLForPreTraining(SSLPreTrainedModel):
     config: BYOLConfig
     zero_init_residual = True  # as in the official code
-    normalises_batch = True
+    min_batch_size = 2  # the heads have BatchNorm of one view at a time,
+    min_eval_batch_size = 1  # whose running statistics serve in evaluation
     frozen_modules = ("target",)
 
     def __init__(self, config: BYOLConfig):

@@ -12,13 +12,12 @@ from ...modeling_utils import (
     build_backbone,
     embed_dim,
     encode,
-    require_queue_fits,
     require_views,
 )
 from ...nn.contrast import momentum_contrast
 from ...nn.heads import MLPHead
 from ...nn.network_copy import NetworkCopy, ema_
-from ...nn.queue import Queue
+from ...nn.queue import Queue, require_queue_fits
 from ...nn.shuffle import has_batch_norm
 from .configuration_moco_v2 import MoCoV2Config
 
@@ -46,8 +45,8 @@ class MoCoV2ForPreTraining(SSLPreTrainedModel):
         self.shuffles = config.shuffle_batch_norm and has_batch_norm(self.target)
         self.post_init()
 
-    def on_data(self, num_samples: int) -> None:
-        require_queue_fits(self.config, num_samples)
+    def size_for(self, num_samples: int) -> None:
+        require_queue_fits(self.config.queue_length, num_samples, "MoCoV2Config.queue_length")
 
     @can_return_tuple
     def forward(self, pixel_values: torch.Tensor, return_loss: bool = True, **kwargs) -> SSLOutput:

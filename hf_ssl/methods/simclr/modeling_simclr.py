@@ -43,7 +43,7 @@ class SimCLRForImageClassification(SSLForImageClassification):
 class SimCLRForPreTraining(SSLPreTrainedModel):
     config: SimCLRConfig
     zero_init_residual = True  # as in the official code
-    batch_contrastive = True
+    min_batch_size = 2  # the negatives are other images
 
     def __init__(self, config: SimCLRConfig):
         super().__init__(config)

@@ -33,7 +33,8 @@ class SimSiamForImageClassification(SSLForImageClassification):
 class SimSiamForPreTraining(SSLPreTrainedModel):
     config: SimSiamConfig
     zero_init_residual = True  # as in the official code
-    normalises_batch = True
+    min_batch_size = 2  # the heads have BatchNorm of one view at a time,
+    min_eval_batch_size = 1  # whose running statistics serve in evaluation
 
     def __init__(self, config: SimSiamConfig):
         super().__init__(config)

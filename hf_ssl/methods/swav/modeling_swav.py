@@ -43,7 +43,7 @@ class SwAVForPreTraining(SSLPreTrainedModel):
     """
 
     config: SwAVConfig
-    batch_contrastive = True  # the images of a batch share the prototypes among them
+    min_batch_size = 2  # the images of a batch share the prototypes among them
     ddp_skip_broadcast = ("queue",)
 
     def __init__(self, config: SwAVConfig):

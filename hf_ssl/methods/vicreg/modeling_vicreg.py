@@ -31,7 +31,7 @@ class VICRegForImageClassification(SSLForImageClassification):
 class VICRegForPreTraining(SSLPreTrainedModel):
     config: VICRegConfig
     zero_init_residual = True  # as in the official code
-    batch_contrastive = True
+    min_batch_size = 2  # the loss takes variances over images
 
     def __init__(self, config: VICRegConfig):
         super().__init__(config)
