@@ -18,7 +18,7 @@ class SelfDistillation:
     section 4), so that the prototypes are all used.
 
     The centre moves once an optimizer step, by the mean over all batches of the step and all processes. It is a buffer
-    of the model, and saved under its `name` there.
+    of the model, which every method here takes, and saved under its `name` there.
 
     Args:
         model (`nn.Module`): gets the buffers: the centre, and what is summed up since the last optimizer step.
@@ -45,7 +45,7 @@ class SelfDistillation:
         center_momentum: float,
         sinkhorn_iterations: int = 0,
     ):
-        self.model, self.name, self.num_prototypes = model, name, num_prototypes
+        self.name, self.num_prototypes = name, num_prototypes
         self.student_temperature, self.center_momentum = student_temperature, center_momentum
         self.teacher_temperatures = (warmup_teacher_temperature, teacher_temperature)
         self.warmup_teacher_share = warmup_teacher_share
@@ -57,20 +57,20 @@ class SelfDistillation:
             model.register_buffer(f"{name}_sum", torch.zeros(num_prototypes), persistent=False)
             model.register_buffer(f"{name}_batches", torch.zeros(()), persistent=False)
 
-    def _buffers(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _buffers(self, model: nn.Module) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Centre, sum of the mean logits, and number of batches in the sum."""
-        buffers = [self.model.get_buffer(self.name + end) for end in ("", "_sum", "_batches")]
+        buffers = [model.get_buffer(self.name + end) for end in ("", "_sum", "_batches")]
         return buffers[0], buffers[1], buffers[2]
 
-    def forget_batches(self) -> None:
+    def forget_batches(self, model: nn.Module) -> None:
         """Drop what was summed up: batches outside of a step, such as one that is timed, do not move the centre."""
         if not self.sinkhorn_iterations:
-            _, total, batches = self._buffers()
+            _, total, batches = self._buffers(model)
             total.zero_()
             batches.zero_()
 
     @torch.no_grad()
-    def targets(self, logits: torch.Tensor) -> torch.Tensor:
+    def targets(self, model: nn.Module, logits: torch.Tensor) -> torch.Tensor:
         """
         Map logits (..., K) of the teacher to probabilities of the same shape, in float32. In training, their mean is
         kept for the next centre.
@@ -78,9 +78,9 @@ class SelfDistillation:
         logits = logits.float()
         if self.sinkhorn_iterations:
             return sinkhorn(logits.flatten(0, -2), self.temperature, self.sinkhorn_iterations).view_as(logits)
-        center, total, batches = self._buffers()
+        center, total, batches = self._buffers(model)
         targets = ((logits - center) / self.temperature).softmax(-1)
-        if self.model.training:
+        if model.training:
             total.add_(mean_over_ranks(logits.mean(tuple(range(logits.ndim - 1)))))
             batches.add_(1)
         return targets
@@ -105,18 +105,18 @@ class SelfDistillation:
             "uniform_loss": torch.tensor(math.log(self.num_prototypes), device=targets.device),
         }
 
-    def on_step_begin(self, step: int, total_steps: int) -> None:
+    def on_step_begin(self, model: nn.Module, step: int, total_steps: int) -> None:
         """Set the temperature of the teacher."""
-        self.forget_batches()
+        self.forget_batches(model)
         steps = round(self.warmup_teacher_share * total_steps)
         self.temperature = warmup(step, steps, *self.teacher_temperatures)
 
     @torch.no_grad()
-    def after_optimizer_step(self) -> None:
+    def after_optimizer_step(self, model: nn.Module) -> None:
         """Move the centre."""
         if self.sinkhorn_iterations:
             return
-        center, total, batches = self._buffers()
+        center, total, batches = self._buffers(model)
         share = (1 - self.center_momentum) * (batches > 0)  # a tensor: nobody waits for the device
         center.lerp_(total / batches.clamp_min(1), share.to(center.dtype))
-        self.forget_batches()
+        self.forget_batches(model)

@@ -91,7 +91,7 @@ class DinoForPreTraining(SSLPreTrainedModel):
         crops = [pixel_values] if local_pixel_values is None else [pixel_values, local_pixel_values]
         with torch.no_grad():  # first, while no activations are kept
             teacher, h = self._project(self, [pixel_values])  # [B, 2, K], [B, 2, D]
-            targets = self.distillation.targets(teacher)
+            targets = self.distillation.targets(self, teacher)
             logs = self.distillation.statistics(targets)
         student, _ = self._project(self.student, crops)  # [B, V, K]
         loss = self.distillation.cross_view_loss(targets, student) if return_loss else None
@@ -104,17 +104,17 @@ class DinoForPreTraining(SSLPreTrainedModel):
 
     def initialize_weights(self):
         super().initialize_weights()
-        self.distillation.forget_batches()
+        self.distillation.forget_batches(self)
 
     def on_step_begin(self, step: int, total_steps: int) -> None:
-        self.distillation.on_step_begin(step, total_steps)
+        self.distillation.on_step_begin(self, step, total_steps)
 
     def before_optimizer_step(self, step: int, total_steps: int) -> None:
         if step < self.config.freeze_prototypes_share * total_steps:
             self.student.head.drop_prototype_gradients_()
 
     def after_optimizer_step(self, step: int, total_steps: int) -> None:
-        self.distillation.after_optimizer_step()
+        self.distillation.after_optimizer_step(self)
         momentum = cosine(step, total_steps, self.config.teacher_momentum, 1.0)
         ema_(self.backbone, self.student.backbone, momentum)
         ema_(self.head, self.student.head, momentum)
