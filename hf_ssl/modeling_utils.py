@@ -1,23 +1,21 @@
 """The base of every method: a native encoder called `backbone`, hooks for the Trainer, and safe saving and loading."""
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from os import PathLike
 
 import torch
 from torch import nn
-from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import AutoModel, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling, ImageClassifierOutput
 from transformers.utils import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
 from .checkpoint_utils import load_checked, load_own
 from .configuration_utils import SSLConfig
+from .encoders import encoder_for
 from .nn.chunks import encode_in_chunks
-from .nn.masking import encode_tokens
 from .nn.network_copy import start_copies
-from .nn.residuals import start_as_identity
 from .training_hooks import TrainingHooks
 
 
@@ -35,78 +33,10 @@ class SSLOutput(ModelOutput):
     embeddings: torch.Tensor | None = None
 
 
-def build_backbone(config: PreTrainedConfig) -> PreTrainedModel:
-    """The native encoder of `config`, freshly initialised, without a pooler that has weights of its own."""
-    # In the dtype that models are made in: an encoder whose config says float16 trains in float32, too.
-    backbone = AutoModel.from_config(config, dtype=torch.get_default_dtype())
-    if backbone.main_input_name != "pixel_values":
-        raise ValueError(f"A {config.model_type!r} model reads {backbone.main_input_name}, no images.")
-    # A learnt pooler (ViT's tanh layer) would be a random projection behind the embedding: nobody trains it here.
-    if has_learnt_pooler(backbone):
-        backbone.pooler = None
-    return backbone
-
-
-def has_learnt_pooler(backbone: nn.Module) -> bool:
-    pooler = getattr(backbone, "pooler", None)
-    return isinstance(pooler, nn.Module) and any(isinstance(m, nn.Linear) for m in pooler.modules())
-
-
-def embed_dim(config: PreTrainedConfig) -> int:
-    """Width of the embedding of a native encoder."""
-    for owner, name in ((config, "hidden_size"), (config, "num_features")):
-        if getattr(owner, name, None):
-            return getattr(owner, name)
-    return config.hidden_sizes[-1]
-
-
-def forward_backbone(
-    backbone: PreTrainedModel, pixel_values: torch.Tensor, pooling: str | None = None, **kwargs
-) -> BaseModelOutputWithPooling:
-    """
-    Run any native encoder; `pooler_output` is the embedding, of shape `(batch, hidden)`.
-
-    Crops of another size than the encoder's own get interpolated positions where the architecture has positions.
-
-    Args:
-        pixel_values (`torch.Tensor` of shape `(batch, channels, height, width)`): normalised.
-        pooling (`str`, *optional*): see `SSLConfig.pooling`.
-    """
-    config = backbone.config
-    channels, size = getattr(config, "num_channels", None), getattr(config, "image_size", None)
-    if channels is not None and pixel_values.shape[1] != channels:
-        raise ValueError(
-            f"The encoder takes images of {channels} channels (backbone_config.num_channels), got pixel_values of "
-            f"shape {tuple(pixel_values.shape)}: set do_convert_rgb on the image processor or num_channels."
-        )
-    patch = getattr(config, "patch_size", 1)
-    if isinstance(patch, int) and min(pixel_values.shape[-2:]) < patch:
-        raise ValueError(
-            f"An image of {pixel_values.shape[-2]}x{pixel_values.shape[-1]} pixels is smaller than one patch "
-            f"({patch}x{patch}): use larger images or a smaller backbone_config.patch_size."
-        )
-    if pooling == "mean":
-        tokens = encode_tokens(backbone, pixel_values, **kwargs)
-        embedding = backbone.layernorm(tokens[:, 1:].mean(1))
-        return BaseModelOutputWithPooling(last_hidden_state=tokens, pooler_output=embedding)
-    parameters = inspect.signature(type(backbone).forward).parameters
-    if "interpolate_pos_encoding" in parameters and tuple(pixel_values.shape[-2:]) != (size, size):
-        kwargs["interpolate_pos_encoding"] = True
-    outputs = backbone(pixel_values, **kwargs)
-    if outputs.get("pooler_output") is None:
-        has_cls = hasattr(backbone.embeddings, "cls_token")
-        hidden = outputs.last_hidden_state
-        outputs["pooler_output"] = hidden[:, 0] if has_cls else hidden.mean(1)
-    outputs["pooler_output"] = outputs.pooler_output.flatten(1)
-    return outputs
-
-
-def encode(backbone: PreTrainedModel, pixel_values: torch.Tensor, pooling: str | None = None) -> torch.Tensor:
-    """Embeddings of shape `(batch, hidden)`; see `forward_backbone`."""
-    size = getattr(backbone, "encode_chunk_size", None)
-    return encode_in_chunks(
-        backbone, lambda x: forward_backbone(backbone, x, pooling).pooler_output, pixel_values, size
-    )
+def encode(backbone: PreTrainedModel, inputs: torch.Tensor, pooling: str | None = None) -> torch.Tensor:
+    """Embeddings of shape `(batch, hidden)`, in chunks where a size is set; see `Encoder.embed`."""
+    encoder, size = encoder_for(backbone.config), getattr(backbone, "encode_chunk_size", None)
+    return encode_in_chunks(backbone, lambda x: encoder.embed(backbone, x, pooling).pooler_output, inputs, size)
 
 
 def encode_crops(backbone: PreTrainedModel, crops: list[torch.Tensor], pooling: str | None = None) -> torch.Tensor:
@@ -151,17 +81,25 @@ class SSLPreTrainedModel(TrainingHooks, PreTrainedModel):
     local_batch_norm: tuple[str, ...] = ()  # children whose BatchNorms see the batch of their own process only
     zero_init_residual = False  # True where the blocks of a fresh ResNet start as the identity
 
+    def __init__(self, config: SSLConfig):
+        """A fresh `backbone`, and `embed_dim`, the width of its embedding."""
+        super().__init__(config)
+        encoder = encoder_for(config.backbone_config)
+        self.backbone = encoder.build(mask_token=self.uses_mask_token)
+        self.embed_dim = encoder.width
+
     def initialize_weights(self):
         """Runs after construction and after loading: sync the twins, then freeze, which `from_pretrained` undoes."""
         super().initialize_weights()
         if self.zero_init_residual:
-            start_as_identity(self.backbone)
+            encoder_for(self.backbone.config).start_as_identity(self.backbone)
         start_copies(self)
         for name in self.frozen_modules:
             self.get_submodule(name).requires_grad_(False)
         if not self.uses_mask_token:  # a parameter without gradient would stop DDP
+            mask_token = encoder_for(self.backbone.config).mask_token_name
             for name, parameter in self.named_parameters():
-                if name.endswith("embeddings.mask_token"):
+                if name.endswith(mask_token):
                     parameter.requires_grad_(False)
 
     def save_pretrained(self, save_directory, *args, save_original_format: bool = False, **kwargs):
@@ -220,6 +158,10 @@ class SSLPreTrainedModel(TrainingHooks, PreTrainedModel):
         model.backbone = self.backbone
         return model.train(self.training)
 
+    def native_encoder(self) -> PreTrainedModel:
+        """What will be published, as a plain transformers model whose embedding is the same, exactly."""
+        return encoder_for(self.backbone.config).native(self.backbone, self.config.pooling)
+
     @property
     def _ddp_params_and_buffers_to_ignore(self) -> list[str]:
         """DDP would send these buffers, which may be large, at every step."""
@@ -229,28 +171,26 @@ class SSLPreTrainedModel(TrainingHooks, PreTrainedModel):
 class SSLModel(SSLPreTrainedModel):
     """The encoder of a pretraining checkpoint: what `AutoModel` returns for one."""
 
-    _keys_to_ignore_on_load_unexpected = [r"^(?!backbone\.)"]
+    _keys_to_ignore_on_load_unexpected = [r"^(?!backbone\.)", r"\.mask_token$"]
 
     def __init__(self, config: SSLConfig):
         super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
         self.post_init()
 
     def forward(self, pixel_values: torch.Tensor, **kwargs) -> BaseModelOutputWithPooling:
         """`pooler_output` of shape `(batch, hidden)` is the embedding of `pixel_values` (batch, channels, h, w)."""
-        return forward_backbone(self.backbone, pixel_values, self.config.pooling, **kwargs)
+        return encoder_for(self.backbone.config).embed(self.backbone, pixel_values, self.config.pooling, **kwargs)
 
 
 class SSLForImageClassification(SSLPreTrainedModel):
     """The encoder with a linear classifier on its embedding, for fine-tuning a pretraining checkpoint directly."""
 
-    _keys_to_ignore_on_load_unexpected = [r"^(?!backbone\.|classifier\.)"]
+    _keys_to_ignore_on_load_unexpected = [r"^(?!backbone\.|classifier\.)", r"\.mask_token$"]
 
     def __init__(self, config: SSLConfig):
         super().__init__(config)
         self.num_labels = config.num_labels
-        self.backbone = build_backbone(config.backbone_config)
-        self.classifier = nn.Linear(embed_dim(config.backbone_config), config.num_labels)
+        self.classifier = nn.Linear(self.embed_dim, config.num_labels)
         self.post_init()
 
     @can_return_tuple
@@ -260,7 +200,8 @@ class SSLForImageClassification(SSLPreTrainedModel):
             pixel_values (`torch.Tensor` of shape `(batch, channels, height, width)`)
             labels (`torch.LongTensor` of shape `(batch,)`, *optional*): class indices for the cross-entropy.
         """
-        outputs = forward_backbone(self.backbone, pixel_values, self.config.pooling, **kwargs)
+        encoder = encoder_for(self.backbone.config)
+        outputs = encoder.embed(self.backbone, pixel_values, self.config.pooling, **kwargs)
         logits = self.classifier(outputs.pooler_output)
         loss = None if labels is None else nn.functional.cross_entropy(logits.float(), labels)
         return ImageClassifierOutput(

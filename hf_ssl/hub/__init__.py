@@ -3,7 +3,7 @@
 from .card import build_card
 from .card_check import embedding_check
 from .card_validation import validate_card
-from .export import PRETRAINING, export_pretrained, native_encoder, native_image_processor
+from .export import PRETRAINING, export_pretrained, native_image_processor
 from .publish import Publication, push_folder, push_model, write_card, write_repository
 from .published_files import published_files
 from .repository import open_repository
@@ -14,7 +14,6 @@ __all__ = [
     "build_card",
     "embedding_check",
     "export_pretrained",
-    "native_encoder",
     "native_image_processor",
     "open_repository",
     "published_files",

@@ -12,6 +12,7 @@ from transformers.utils import CONFIG_NAME
 
 from ..bounded_json import read_json
 from ..checkpoint_utils import listed, load_checked
+from ..encoders import encoder_for
 from ..files import sha256
 from ..printing import printable
 from ..processor_checks import checked_image_processor
@@ -21,7 +22,7 @@ from ..repository_files import pinned
 from .card_check import embedding_check, same_embedding
 from .card_sections import eval_results
 from .card_validation import UNSEEN, front_matter
-from .export import PRETRAINING, native_image_processor, native_weights
+from .export import PRETRAINING, native_image_processor
 from .run_results import RESULTS, read_results
 
 CARD = "README.md"
@@ -94,7 +95,7 @@ def require_as_made(folder: Path, found: Mapping[str, Path]) -> None:
     encoder, method = _load(folder, AutoModel, ""), _load(folder, AutoModelForPreTraining, PRETRAINING)
     processor = checked_image_processor(folder, pinned(folder, {}))
     own = checked_image_processor(folder, pinned(folder, {"subfolder": PRETRAINING}))
-    config, weights = native_weights(method)
+    config, weights = encoder_for(method.backbone.config).export(method.backbone, method.config.pooling)
     differing = [
         *_differing(_fields(config), _fields(encoder.config)),
         *_differing(native_image_processor(own).to_dict(), processor.to_dict()),

@@ -10,8 +10,6 @@ from ...modeling_utils import (
     SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode,
     require_views,
 )
@@ -34,9 +32,8 @@ class BarlowTwinsForPreTraining(SSLPreTrainedModel):
     min_batch_size = 2  # the loss correlates images
 
     def __init__(self, config: BarlowTwinsConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
-        self.projector = MLPHead([embed_dim(config.backbone_config), *config.projection_sizes], last_bias=False)
+        super().__init__(config)  # self.backbone, self.embed_dim
+        self.projector = MLPHead([self.embed_dim, *config.projection_sizes], last_bias=False)
         self.post_init()
 
     @can_return_tuple

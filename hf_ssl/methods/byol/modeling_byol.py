@@ -10,8 +10,6 @@ from ...modeling_utils import (
     SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode,
     require_views,
 )
@@ -38,11 +36,10 @@ class BYOLForPreTraining(SSLPreTrainedModel):
     frozen_modules = ("target",)
 
     def __init__(self, config: BYOLConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
+        super().__init__(config)  # self.backbone, self.embed_dim
         # Biases as in the official networks: before the hidden BatchNorm, and by default none at the end.
         biases = {"hidden_bias": True, "last_bias": config.last_bias}
-        self.projector = MLPHead([embed_dim(config.backbone_config), *config.projection_sizes], **biases)
+        self.projector = MLPHead([self.embed_dim, *config.projection_sizes], **biases)
         self.predictor = MLPHead([config.projection_sizes[-1], *config.prediction_sizes], **biases)
         self.target = NetworkCopy(backbone=self.backbone, projector=self.projector)
         self.post_init()

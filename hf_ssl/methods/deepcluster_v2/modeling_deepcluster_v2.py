@@ -12,8 +12,6 @@ from ...modeling_utils import (
     SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode_crops,
     require_views,
 )
@@ -47,10 +45,9 @@ class DeepClusterV2ForPreTraining(SSLPreTrainedModel):
     _keep_in_fp32_modules_strict = {"memory.embeddings", "memory.centroids"}
 
     def __init__(self, config: DeepClusterV2Config):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
+        super().__init__(config)  # self.backbone, self.embed_dim
         # A bias before the BatchNorm, as in the official projector.
-        self.projector = MLPHead([embed_dim(config.backbone_config), *config.projection_sizes], hidden_bias=True)
+        self.projector = MLPHead([self.embed_dim, *config.projection_sizes], hidden_bias=True)
         self.memory = ClusterMemory(
             config.memory_length, config.assigned_crops, config.projection_sizes[-1], config.num_prototypes
         )

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 import torch
 from transformers.utils.generic import can_return_tuple
 
+from ...encoders import encoder_for
 from ...modeling_utils import (
     SSLForImageClassification,
     SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode_crops,
 )
-from ...nn.drop_path import add_drop_path
 from ...nn.heads import PrototypeHead
 from ...nn.network_copy import NetworkCopy, ema_
 from ...nn.schedules import cosine
@@ -44,13 +42,12 @@ class DinoForPreTraining(SSLPreTrainedModel):
     _keep_in_fp32_modules_strict = {"center", "center_sum", "center_batches"}
 
     def __init__(self, config: DinoConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
-        sizes = [embed_dim(config.backbone_config), *config.head_sizes]
+        super().__init__(config)  # self.backbone, self.embed_dim
+        sizes = [self.embed_dim, *config.head_sizes]
         self.head = PrototypeHead(sizes, config.num_prototypes, config.norm_last_layer, config.head_batch_norm)
         self.student = NetworkCopy(backbone=self.backbone, head=self.head)
-        if config.backbone_config.model_type == "vit" and config.student_drop_path_rate > 0:
-            add_drop_path(self.student.backbone, config.student_drop_path_rate)
+        if config.student_drop_path_rate > 0:
+            encoder_for(config.backbone_config).add_drop_path(self.student.backbone, config.student_drop_path_rate)
         self.distillation = SelfDistillation(
             self,
             "center",

@@ -9,8 +9,6 @@ from ...modeling_utils import (
     SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode,
     encode_crops,
     require_views,
@@ -38,9 +36,8 @@ class InfoMinForPreTraining(SSLPreTrainedModel):
     local_batch_norm = ("backbone", "projector", "jigsaw_projector", "target")  # shuffled instead
 
     def __init__(self, config: InfoMinConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
-        sizes = [embed_dim(config.backbone_config), *config.projection_sizes]
+        super().__init__(config)  # self.backbone, self.embed_dim
+        sizes = [self.embed_dim, *config.projection_sizes]
         self.projector = MLPHead(sizes, batch_norm=False)
         # The patches are queries only: they look for the key of a view, so the twin has no such head.
         self.jigsaw_projector = JigsawHead(sizes, config.jigsaw_patches) if config.jigsaw_patches else None

@@ -9,8 +9,6 @@ from ...modeling_utils import (
     SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode,
     require_views,
 )
@@ -37,9 +35,8 @@ class MoCoV2ForPreTraining(SSLPreTrainedModel):
     local_batch_norm = ("backbone", "projector", "target")  # shuffled instead
 
     def __init__(self, config: MoCoV2Config):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
-        self.projector = MLPHead([embed_dim(config.backbone_config), *config.projection_sizes], batch_norm=False)
+        super().__init__(config)  # self.backbone, self.embed_dim
+        self.projector = MLPHead([self.embed_dim, *config.projection_sizes], batch_norm=False)
         self.target = NetworkCopy(backbone=self.backbone, projector=self.projector)
         self.queue = Queue(config.queue_length, config.projection_sizes[-1])
         self.shuffles = config.shuffle_batch_norm and has_batch_norm(self.target)

@@ -10,8 +10,6 @@ from ...modeling_utils import (
     SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode,
     require_views,
 )
@@ -46,9 +44,8 @@ class SimCLRForPreTraining(SSLPreTrainedModel):
     min_batch_size = 2  # the negatives are other images
 
     def __init__(self, config: SimCLRConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
-        sizes = [embed_dim(config.backbone_config), *config.projection_sizes]
+        super().__init__(config)  # self.backbone, self.embed_dim
+        sizes = [self.embed_dim, *config.projection_sizes]
         last = "scale" if config.projector_last_batch_norm else None
         self.projector = MLPHead(sizes, config.projector_batch_norm, last_batch_norm=last)
         self.post_init()

@@ -11,8 +11,6 @@ from ...modeling_utils import (
     SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode,
     require_views,
 )
@@ -37,12 +35,9 @@ class SimSiamForPreTraining(SSLPreTrainedModel):
     min_eval_batch_size = 1  # whose running statistics serve in evaluation
 
     def __init__(self, config: SimSiamConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
+        super().__init__(config)  # self.backbone, self.embed_dim
         width = config.projection_sizes[-1]
-        self.projector = MLPHead(
-            [embed_dim(config.backbone_config), *config.projection_sizes], last_batch_norm="plain"
-        )
+        self.projector = MLPHead([self.embed_dim, *config.projection_sizes], last_batch_norm="plain")
         self.predictor = MLPHead([width, config.prediction_size, width])
         self.post_init()
 

@@ -12,8 +12,6 @@ from ...modeling_utils import (
     SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode_crops,
     require_views,
 )
@@ -47,10 +45,9 @@ class SwAVForPreTraining(SSLPreTrainedModel):
     ddp_skip_broadcast = ("queue",)
 
     def __init__(self, config: SwAVConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
+        super().__init__(config)  # self.backbone, self.embed_dim
         # A bias before the BatchNorm, as in the official projector.
-        self.projector = MLPHead([embed_dim(config.backbone_config), *config.projection_sizes], hidden_bias=True)
+        self.projector = MLPHead([self.embed_dim, *config.projection_sizes], hidden_bias=True)
         dim = config.projection_sizes[-1]
         self.prototypes = nn.Linear(dim, config.num_prototypes, bias=False)
         # A row holds the features of the assigned crops of one image.

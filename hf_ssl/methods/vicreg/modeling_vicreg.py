@@ -10,8 +10,6 @@ from ...modeling_utils import (
     SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode,
     require_views,
 )
@@ -34,9 +32,8 @@ class VICRegForPreTraining(SSLPreTrainedModel):
     min_batch_size = 2  # the loss takes variances over images
 
     def __init__(self, config: VICRegConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
-        sizes = [embed_dim(config.backbone_config), *config.projection_sizes]
+        super().__init__(config)  # self.backbone, self.embed_dim
+        sizes = [self.embed_dim, *config.projection_sizes]
         self.projector = MLPHead(sizes, hidden_bias=True, last_bias=False)  # biases as in the official code
         self.post_init()
 
