@@ -1,7 +1,6 @@
 """The model card: everything in it comes from the model, its evaluation and its run; what is unknown is left out."""
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
@@ -57,7 +56,7 @@ def build_card(
     The text of `README.md` for a repository that `export_pretrained` writes.
 
     Args:
-        method (`Method`): row of the registry.
+        method (`Method`): of the registry.
         model (`SSLPreTrainedModel`): the `...ForPreTraining`.
         processor (`SSLImageProcessor`): its image processor.
         results (`dict`, *optional*): `EvaluationReport.to_dict()`, accuracies in percent; only `rows` is necessary, of
@@ -98,8 +97,6 @@ def build_card(
     )
     mean, grey = model.config.pooling == "mean", backbone.to_dict().get("num_channels") == 1
     pooled, hidden, flatten = _MEAN if mean else _CONTRACTS.get(backbone.model_type, _OTHER)
-    # The first line of a method's file is "Title (arXiv:NNNN.NNNNN): the idea."
-    idea = sys.modules[method.pretraining_class.__module__].__doc__.strip().split("): ", 1)[-1]
     origin = (
         f"Trained on **{plain(dataset)}**. {plain(run.get('dataset_description') or '')}".strip() if dataset else ""
     )
@@ -107,10 +104,9 @@ def build_card(
         origin += f"\n\nTraining started from the weights of {plain(run['base_model'])}."
     repository = repo_id or "path/to/this/folder"
     text = Template(Path(__file__).with_name("card_template.md").read_text(encoding="utf-8")).substitute(
-        vars(method),
+        vars(method.info),
         front_matter=f"---\n{data.to_yaml().strip()}\n---",
         name=name,
-        idea=idea.rstrip("."),
         native="BeitModel" if mean else type(model.backbone).__name__,
         parameters=f"{model.backbone.num_parameters() / 1e6:.2f}",
         side=processor.inference_size,

@@ -8,8 +8,6 @@ import torch.nn.functional as F
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     build_backbone,
@@ -21,14 +19,6 @@ from ...nn.cluster_memory import ClusterMemory
 from ...nn.distributed import gather
 from ...nn.heads import MLPHead
 from .configuration_deepcluster_v2 import DeepClusterV2Config
-
-
-class DeepClusterV2Model(SSLModel):
-    config: DeepClusterV2Config
-
-
-class DeepClusterV2ForImageClassification(SSLForImageClassification):
-    config: DeepClusterV2Config
 
 
 class DeepClusterV2ForPreTraining(SSLPreTrainedModel):

@@ -7,8 +7,6 @@ import torch
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     build_backbone,
@@ -30,14 +28,6 @@ class DinoOutput(SSLOutput):
     [`SSLOutput`]; `logs` holds the mean entropy of the teacher's outputs, the entropy of their mean, and the loss that
     a uniform teacher gives, all in nats.
     """
-
-
-class DinoModel(SSLModel):
-    config: DinoConfig
-
-
-class DinoForImageClassification(SSLForImageClassification):
-    config: DinoConfig
 
 
 class DinoForPreTraining(SSLPreTrainedModel):

@@ -7,7 +7,7 @@ from torch import nn
 from transformers import initialization as init
 from transformers.utils.generic import can_return_tuple
 
-from ...modeling_utils import SSLForImageClassification, SSLModel, SSLOutput, SSLPreTrainedModel, build_backbone
+from ...modeling_utils import SSLOutput, SSLPreTrainedModel, build_backbone
 from ...nn.decoders import MaskedPatchDecoder
 from ...nn.losses import masked_patch_mse
 from ...nn.masking import encode_tokens, patchify, sincos_positions, unpatchify, visible_indices
@@ -25,14 +25,6 @@ class MAEOutput(SSLOutput):
     """
 
     reconstruction: torch.Tensor | None = None
-
-
-class MAEModel(SSLModel):
-    config: MAEConfig
-
-
-class MAEForImageClassification(SSLForImageClassification):
-    config: MAEConfig
 
 
 class MAEForPreTraining(SSLPreTrainedModel):

@@ -5,8 +5,6 @@ import torch.nn.functional as F
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     build_backbone,
@@ -21,14 +19,6 @@ from ...nn.network_copy import NetworkCopy, ema_
 from ...nn.queue import Queue
 from ...nn.shuffle import has_batch_norm
 from .configuration_moco_v2 import MoCoV2Config
-
-
-class MoCoV2Model(SSLModel):
-    config: MoCoV2Config
-
-
-class MoCoV2ForImageClassification(SSLForImageClassification):
-    config: MoCoV2Config
 
 
 class MoCoV2ForPreTraining(SSLPreTrainedModel):

@@ -8,8 +8,6 @@ from torch import nn
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     build_backbone,
@@ -32,14 +30,6 @@ class OBoWOutput(SSLOutput):
     the mean bag (`batch_perplexity_i`), the mean entropy of the bags over all levels, and the loss that a uniform
     output gives, both in nats.
     """
-
-
-class OBoWModel(SSLModel):
-    config: OBoWConfig
-
-
-class OBoWForImageClassification(SSLForImageClassification):
-    config: OBoWConfig
 
 
 class OBoWForPreTraining(SSLPreTrainedModel):

@@ -7,8 +7,6 @@ import torch.nn.functional as F
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     build_backbone,
@@ -19,14 +17,6 @@ from ...modeling_utils import (
 from ...nn.heads import MLPHead
 from ...nn.losses import negative_cosine
 from .configuration_simsiam import SimSiamConfig
-
-
-class SimSiamModel(SSLModel):
-    config: SimSiamConfig
-
-
-class SimSiamForImageClassification(SSLForImageClassification):
-    config: SimSiamConfig
 
 
 class SimSiamForPreTraining(SSLPreTrainedModel):

@@ -6,8 +6,6 @@ from torch import nn
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     build_backbone,
@@ -15,14 +13,6 @@ from ...modeling_utils import (
     encode,
 )
 from .configuration_supervised import SupervisedConfig
-
-
-class SupervisedModel(SSLModel):
-    config: SupervisedConfig
-
-
-class SupervisedForImageClassification(SSLForImageClassification):
-    config: SupervisedConfig
 
 
 class SupervisedForPreTraining(SSLPreTrainedModel):
