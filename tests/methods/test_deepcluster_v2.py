@@ -16,7 +16,7 @@ from ..processes import in_processes
 from ..training.test_resume import StopAt, build_trainer
 from .test_swav import features_of
 
-HEADS = [8, 6, 7]  # of SMALL_CONFIGS
+HEADS = [8, 6, 7]  # of the recipe "tiny"
 
 
 def data(count=IMAGES, seed=0):

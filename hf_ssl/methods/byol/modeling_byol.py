@@ -6,8 +6,6 @@ import torch
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     encode,
@@ -18,14 +16,6 @@ from ...nn.losses import negative_cosine
 from ...nn.network_copy import NetworkCopy, ema_
 from ...nn.schedules import cosine
 from .configuration_byol import BYOLConfig
-
-
-class BYOLModel(SSLModel):
-    config: BYOLConfig
-
-
-class BYOLForImageClassification(SSLForImageClassification):
-    config: BYOLConfig
 
 
 class BYOLForPreTraining(SSLPreTrainedModel):

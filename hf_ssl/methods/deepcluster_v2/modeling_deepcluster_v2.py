@@ -8,8 +8,6 @@ import torch.nn.functional as F
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     encode_crops,
@@ -20,14 +18,6 @@ from ...nn.distributed import gather
 from ...nn.heads import MLPHead
 from ...training_hooks import TrainingData
 from .configuration_deepcluster_v2 import DeepClusterV2Config
-
-
-class DeepClusterV2Model(SSLModel):
-    config: DeepClusterV2Config
-
-
-class DeepClusterV2ForImageClassification(SSLForImageClassification):
-    config: DeepClusterV2Config
 
 
 class DeepClusterV2ForPreTraining(SSLPreTrainedModel):

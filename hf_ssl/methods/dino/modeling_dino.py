@@ -7,8 +7,6 @@ from transformers.utils.generic import can_return_tuple
 
 from ...encoders import encoder_for
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     encode_crops,
@@ -26,14 +24,6 @@ class DinoOutput(SSLOutput):
     [`SSLOutput`]; `logs` holds the mean entropy of the teacher's outputs, the entropy of their mean, and the loss that
     a uniform teacher gives, all in nats.
     """
-
-
-class DinoModel(SSLModel):
-    config: DinoConfig
-
-
-class DinoForImageClassification(SSLForImageClassification):
-    config: DinoConfig
 
 
 class DinoForPreTraining(SSLPreTrainedModel):

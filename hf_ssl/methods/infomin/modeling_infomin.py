@@ -5,8 +5,6 @@ import torch.nn.functional as F
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     encode,
@@ -19,14 +17,6 @@ from ...nn.network_copy import NetworkCopy, ema_
 from ...nn.queue import Queue, require_queue_fits
 from ...nn.shuffle import has_batch_norm
 from .configuration_infomin import InfoMinConfig
-
-
-class InfoMinModel(SSLModel):
-    config: InfoMinConfig
-
-
-class InfoMinForImageClassification(SSLForImageClassification):
-    config: InfoMinConfig
 
 
 class InfoMinForPreTraining(SSLPreTrainedModel):

@@ -5,8 +5,6 @@ import torch.nn.functional as F
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     encode,
@@ -18,14 +16,6 @@ from ...nn.network_copy import NetworkCopy, ema_
 from ...nn.queue import Queue, require_queue_fits
 from ...nn.shuffle import has_batch_norm
 from .configuration_moco_v2 import MoCoV2Config
-
-
-class MoCoV2Model(SSLModel):
-    config: MoCoV2Config
-
-
-class MoCoV2ForImageClassification(SSLForImageClassification):
-    config: MoCoV2Config
 
 
 class MoCoV2ForPreTraining(SSLPreTrainedModel):

@@ -6,8 +6,6 @@ import torch
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     encode,
@@ -28,14 +26,6 @@ class SimCLROutput(SSLOutput):
     """
 
     projections: torch.Tensor | None = None
-
-
-class SimCLRModel(SSLModel):
-    config: SimCLRConfig
-
-
-class SimCLRForImageClassification(SSLForImageClassification):
-    config: SimCLRConfig
 
 
 class SimCLRForPreTraining(SSLPreTrainedModel):

@@ -7,8 +7,6 @@ import torch.nn.functional as F
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     encode,
@@ -18,14 +16,6 @@ from ...nn.heads import MLPHead
 from ...nn.losses import negative_cosine
 from ...nn.parameter_groups import OptimizerArguments, Treatment, grouped
 from .configuration_simsiam import SimSiamConfig
-
-
-class SimSiamModel(SSLModel):
-    config: SimSiamConfig
-
-
-class SimSiamForImageClassification(SSLForImageClassification):
-    config: SimSiamConfig
 
 
 class SimSiamForPreTraining(SSLPreTrainedModel):

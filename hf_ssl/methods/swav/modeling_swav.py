@@ -8,8 +8,6 @@ from torch import nn
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     encode_crops,
@@ -21,14 +19,6 @@ from ...nn.heads import MLPHead
 from ...nn.losses import cross_view_entropy
 from ...nn.queue import Queue
 from .configuration_swav import SwAVConfig
-
-
-class SwAVModel(SSLModel):
-    config: SwAVConfig
-
-
-class SwAVForImageClassification(SSLForImageClassification):
-    config: SwAVConfig
 
 
 class SwAVForPreTraining(SSLPreTrainedModel):

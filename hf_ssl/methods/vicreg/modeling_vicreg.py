@@ -6,8 +6,6 @@ import torch
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     encode,
@@ -16,14 +14,6 @@ from ...modeling_utils import (
 from ...nn.heads import MLPHead
 from ...nn.losses import vicreg
 from .configuration_vicreg import VICRegConfig
-
-
-class VICRegModel(SSLModel):
-    config: VICRegConfig
-
-
-class VICRegForImageClassification(SSLForImageClassification):
-    config: VICRegConfig
 
 
 class VICRegForPreTraining(SSLPreTrainedModel):
