@@ -198,7 +198,7 @@ def build(method: str, native, size: int, images: int, values: dict | None = Non
     row = METHODS[method]
     torch.manual_seed(0)
     model = row.pretraining_class(row.config_class(backbone_config=native, **(values or {}))).train()
-    model.on_data(max(images, 1))
+    model.size_for(max(images, 1))
     pixels = {"size": {"shortest_edge": size}, "crop_size": {"height": size, "width": size}}
     known = row.image_processor_class.view_attributes()
     local = max(size * 96 // 224 // 8 * 8, 16)

@@ -1,6 +1,6 @@
 """The base of every method: a native encoder called `backbone`, hooks for the Trainer, and safe saving and loading."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from os import PathLike
 
@@ -16,6 +16,7 @@ from .configuration_utils import SSLConfig
 from .encoders import encoder_for
 from .nn.chunks import encode_in_chunks
 from .nn.network_copy import start_copies
+from .training_hooks import TrainingHooks
 
 
 @dataclass
@@ -49,10 +50,10 @@ def require_views(
     """
     Raises:
         ValueError: unless `pixel_values` is `(batch, views, channels, height, width)` with `exactly` so many views
-            (by default: `at_least` so many, and no fewer than two), and with two images or more where the loss
-            compares images.
+            (by default: `at_least` so many, and no fewer than two), and as many images as the method needs.
     """
-    images, views = 2 if model.batch_contrastive else 1, exactly or max(at_least, 2)
+    images = model.min_batch_size if model.training else model.smallest_eval_batch()
+    views = exactly or max(at_least, 2)
     shape = tuple(pixel_values.shape)
     if len(shape) != 5 or shape[0] < images or shape[1] < views or (exactly and shape[1] != exactly):
         raise ValueError(
@@ -62,19 +63,7 @@ def require_views(
         )
 
 
-def require_queue_fits(config: SSLConfig, num_samples: int) -> None:
-    """
-    Raises:
-        ValueError: when `config.queue_length` is above the number of training images: an image would meet itself.
-    """
-    if config.queue_length > num_samples:
-        raise ValueError(
-            f"A queue of {config.queue_length} keys on {num_samples} images would hold other views of the same image: "
-            f"set {type(config).__name__}.queue_length to at most {num_samples}."
-        )
-
-
-class SSLPreTrainedModel(PreTrainedModel):
+class SSLPreTrainedModel(TrainingHooks, PreTrainedModel):
     """Base of all models. `backbone` is always the network that gets published."""
 
     config: SSLConfig
@@ -86,11 +75,8 @@ class SSLPreTrainedModel(PreTrainedModel):
     _supports_sdpa = _supports_flash_attn = _supports_flex_attn = _supports_attention_backend = True
     frozen_modules: tuple[str, ...] = ()
     uses_mask_token = False  # True where `bool_masked_pos` goes into the native encoder
-    batch_contrastive = False  # True where the loss compares the images of a batch with each other
-    normalises_batch = False  # True where a head has batch norm of one view at a time, which takes two images
     supports_cached_chunks = True  # False where `forward` runs the encoder by anything else than `encode`
     data_columns: tuple[str, ...] = ()  # of "labels" and "sample_index": what `forward` takes beside the views
-    constant_lr_modules: tuple[str, ...] = ()  # children whose learning rate follows no schedule
     ddp_skip_broadcast: tuple[str, ...] = ()  # modules whose buffers are equal in all processes by construction
     local_batch_norm: tuple[str, ...] = ()  # children whose BatchNorms see the batch of their own process only
     zero_init_residual = False  # True where the blocks of a fresh ResNet start as the identity
@@ -180,24 +166,6 @@ class SSLPreTrainedModel(PreTrainedModel):
     def _ddp_params_and_buffers_to_ignore(self) -> list[str]:
         """DDP would send these buffers, which may be large, at every step."""
         return [name for name, _ in self.named_buffers() if name.split(".")[0] in self.ddp_skip_broadcast]
-
-    def on_data(self, num_samples: int) -> None:
-        """Called by the Trainer before anything else: size what is kept for each image, or refuse the data."""
-
-    def on_epoch_begin(self, epoch: int, batches: Iterable[dict[str, torch.Tensor]]) -> None:
-        """
-        Called before each epoch, and again when resuming inside one.
-
-        Args:
-            epoch (`int`): from 0.
-            batches (iterable of `dict`): one pass, in order, over this process's share of the training data, as
-                arguments of `forward`; made anew by every `iter`, and free if not iterated.
-        """
-
-    # Pure functions of (step, total_steps): resuming needs no extra state.
-    def on_step_begin(self, step: int, total_steps: int) -> None: ...
-    def before_optimizer_step(self, step: int, total_steps: int) -> None: ...
-    def after_optimizer_step(self, step: int, total_steps: int) -> None: ...
 
 
 class SSLModel(SSLPreTrainedModel):

@@ -36,6 +36,7 @@ class Recipe:
 
 
 SMALL = "patches and textures, which have no upright: minutes on a few CPU cores"
+TINY = "to see in seconds that everything works; the settings of the tests, which learn nothing"
 PHOTOS = "photographs and drawings of things, which have an upright: minutes on a few CPU cores"
 
 # Small images: crops keep their pixels (a quarter of the image, not rescaled), so that texture keeps its scale and a
@@ -76,6 +77,9 @@ PHOTO_CROPS = PHOTO_VIEWS | {
     "local_crops": 2,
 }
 del PHOTO_CROPS["crop_scale"]
+
+# For images of 32 pixels.
+TINY_CROPS = {"local_crop_size": 16, "local_crops": 2}
 
 SMALL_TRAINING = {
     "learning_rate": 1e-3,

@@ -151,7 +151,7 @@ def assemble(
         method, recipe, backbone.value, request.config, size.value, args.seed, names, images
     )
     if images is not None:
-        model.on_data(images)
+        model.size_for(images)
     settle_batch(model, args, data.train)
     if "labels" in model.data_columns:
         require_labels(model, data.train)
@@ -159,7 +159,7 @@ def assemble(
     result = Assembly(data, data.train, images, recipe_name, recipe, model, processor, args, base_model, choices)
     result.chosen_training = training
     if images is not None:
-        model.on_data(images)
+        model.size_for(images)
         result.train = read_cheaply(data.train, processor, args)
     scored = request.evaluate and isinstance(data.test, Sized) and is_labelled(data.train)
     evaluable = images + len(data.test) if scored else 0

@@ -112,7 +112,7 @@ def build_model(
         if not config:
             raise
         given = " ".join(f"--config {name}={value}" for name, value in config.items())
-        raise ValueError(f"{given} makes no model of {method.title} ({error}): choose another value.") from error
+        raise ValueError(f"{given} makes no model of {method.info.title} ({error}): choose another value.") from error
 
 
 def build_processor(

@@ -1,7 +1,6 @@
 """The model card: everything in it comes from the model, its evaluation and its run; what is unknown is left out."""
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
@@ -41,7 +40,7 @@ def build_card(
     The text of `README.md` for a repository that `export_pretrained` writes.
 
     Args:
-        method (`Method`): row of the registry.
+        method (`Method`): of the registry.
         model (`SSLPreTrainedModel`): the `...ForPreTraining`.
         processor (`SSLImageProcessor`): its image processor.
         results (`dict`, *optional*): `EvaluationReport.to_dict()`, accuracies in percent; only `rows` is necessary, of
@@ -83,8 +82,6 @@ def build_card(
     encoder = encoder_for(backbone)
     contract, grey = encoder.contract(model.config.pooling), encoder.num_channels == 1
     native, _ = encoder.export(model.backbone, model.config.pooling)
-    # The first line of a method's file is "Title (arXiv:NNNN.NNNNN): the idea."
-    idea = sys.modules[method.pretraining_class.__module__].__doc__.strip().split("): ", 1)[-1]
     origin = (
         f"Trained on **{plain(dataset)}**. {plain(run.get('dataset_description') or '')}".strip() if dataset else ""
     )
@@ -92,10 +89,9 @@ def build_card(
         origin += f"\n\nTraining started from the weights of {plain(run['base_model'])}."
     repository = repo_id or "path/to/this/folder"
     text = Template(Path(__file__).with_name("template.md").read_text(encoding="utf-8")).substitute(
-        vars(method),
+        vars(method.info),
         front_matter=f"---\n{data.to_yaml().strip()}\n---",
         name=name,
-        idea=idea.rstrip("."),
         native=encoder_for(native).native_class.__name__,
         parameters=f"{model.backbone.num_parameters() / 1e6:.2f}",
         side=processor.inference_size,

@@ -6,8 +6,6 @@ import torch
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     encode,
@@ -18,18 +16,10 @@ from ...nn.losses import barlow_twins
 from .configuration_barlow_twins import BarlowTwinsConfig
 
 
-class BarlowTwinsModel(SSLModel):
-    config: BarlowTwinsConfig
-
-
-class BarlowTwinsForImageClassification(SSLForImageClassification):
-    config: BarlowTwinsConfig
-
-
 class BarlowTwinsForPreTraining(SSLPreTrainedModel):
     config: BarlowTwinsConfig
     zero_init_residual = True  # as in the official code
-    batch_contrastive = True
+    min_batch_size = 2  # the loss correlates images
 
     def __init__(self, config: BarlowTwinsConfig):
         super().__init__(config)  # self.backbone, self.embed_dim

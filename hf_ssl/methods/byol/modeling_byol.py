@@ -6,8 +6,6 @@ import torch
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     encode,
@@ -20,18 +18,11 @@ from ...nn.schedules import cosine
 from .configuration_byol import BYOLConfig
 
 
-class BYOLModel(SSLModel):
-    config: BYOLConfig
-
-
-class BYOLForImageClassification(SSLForImageClassification):
-    config: BYOLConfig
-
-
 class BYOLForPreTraining(SSLPreTrainedModel):
     config: BYOLConfig
     zero_init_residual = True  # as in the official code
-    normalises_batch = True
+    min_batch_size = 2  # the heads have BatchNorm of one view at a time,
+    min_eval_batch_size = 1  # whose running statistics serve in evaluation
     frozen_modules = ("target",)
 
     def __init__(self, config: BYOLConfig):

@@ -5,29 +5,18 @@ import torch.nn.functional as F
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     encode,
     encode_crops,
-    require_queue_fits,
     require_views,
 )
 from ...nn.contrast import momentum_contrast
 from ...nn.heads import JigsawHead, MLPHead
 from ...nn.network_copy import NetworkCopy, ema_
-from ...nn.queue import Queue
+from ...nn.queue import Queue, require_queue_fits
 from ...nn.shuffle import has_batch_norm
 from .configuration_infomin import InfoMinConfig
-
-
-class InfoMinModel(SSLModel):
-    config: InfoMinConfig
-
-
-class InfoMinForImageClassification(SSLForImageClassification):
-    config: InfoMinConfig
 
 
 class InfoMinForPreTraining(SSLPreTrainedModel):
@@ -47,8 +36,8 @@ class InfoMinForPreTraining(SSLPreTrainedModel):
         self.shuffles = config.shuffle_batch_norm and has_batch_norm(self.target)
         self.post_init()
 
-    def on_data(self, num_samples: int) -> None:
-        require_queue_fits(self.config, num_samples)
+    def size_for(self, num_samples: int) -> None:
+        require_queue_fits(self.config.queue_length, num_samples, "InfoMinConfig.queue_length")
 
     @can_return_tuple
     def forward(

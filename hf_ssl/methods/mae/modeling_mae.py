@@ -10,7 +10,7 @@ from transformers.utils.generic import can_return_tuple
 
 from ...augment.masks import visible_indices
 from ...encoders import encoder_for
-from ...modeling_utils import SSLForImageClassification, SSLModel, SSLOutput, SSLPreTrainedModel
+from ...modeling_utils import SSLOutput, SSLPreTrainedModel
 from ...nn.decoders import MaskedPatchDecoder
 from ...nn.losses import masked_patch_mse
 from ...nn.patches import normalise_patches, patchify, unpatchify
@@ -29,14 +29,6 @@ class MAEOutput(SSLOutput):
     """
 
     reconstruction: torch.Tensor | None = None
-
-
-class MAEModel(SSLModel):
-    config: MAEConfig
-
-
-class MAEForImageClassification(SSLForImageClassification):
-    config: MAEConfig
 
 
 class MAEForPreTraining(SSLPreTrainedModel):

@@ -5,28 +5,17 @@ import torch.nn.functional as F
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     encode,
-    require_queue_fits,
     require_views,
 )
 from ...nn.contrast import momentum_contrast
 from ...nn.heads import MLPHead
 from ...nn.network_copy import NetworkCopy, ema_
-from ...nn.queue import Queue
+from ...nn.queue import Queue, require_queue_fits
 from ...nn.shuffle import has_batch_norm
 from .configuration_moco_v2 import MoCoV2Config
-
-
-class MoCoV2Model(SSLModel):
-    config: MoCoV2Config
-
-
-class MoCoV2ForImageClassification(SSLForImageClassification):
-    config: MoCoV2Config
 
 
 class MoCoV2ForPreTraining(SSLPreTrainedModel):
@@ -43,8 +32,8 @@ class MoCoV2ForPreTraining(SSLPreTrainedModel):
         self.shuffles = config.shuffle_batch_norm and has_batch_norm(self.target)
         self.post_init()
 
-    def on_data(self, num_samples: int) -> None:
-        require_queue_fits(self.config, num_samples)
+    def size_for(self, num_samples: int) -> None:
+        require_queue_fits(self.config.queue_length, num_samples, "MoCoV2Config.queue_length")
 
     @can_return_tuple
     def forward(self, pixel_values: torch.Tensor, return_loss: bool = True, **kwargs) -> SSLOutput:

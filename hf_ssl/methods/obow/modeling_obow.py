@@ -8,7 +8,7 @@ from torch import nn
 from transformers.utils.generic import can_return_tuple
 
 from ...encoders import encoder_for
-from ...modeling_utils import SSLForImageClassification, SSLModel, SSLOutput, SSLPreTrainedModel, encode_crops
+from ...modeling_utils import SSLOutput, SSLPreTrainedModel, encode_crops
 from ...nn.losses import soft_cross_entropy
 from ...nn.network_copy import NetworkCopy, ema_
 from ...nn.schedules import cosine
@@ -23,14 +23,6 @@ class OBoWOutput(SSLOutput):
     the mean bag (`batch_perplexity_i`), the mean entropy of the bags over all levels, and the loss that a uniform
     output gives, both in nats.
     """
-
-
-class OBoWModel(SSLModel):
-    config: OBoWConfig
-
-
-class OBoWForImageClassification(SSLForImageClassification):
-    config: OBoWConfig
 
 
 class OBoWForPreTraining(SSLPreTrainedModel):

@@ -6,8 +6,6 @@ import torch
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     encode,
@@ -30,18 +28,10 @@ class SimCLROutput(SSLOutput):
     projections: torch.Tensor | None = None
 
 
-class SimCLRModel(SSLModel):
-    config: SimCLRConfig
-
-
-class SimCLRForImageClassification(SSLForImageClassification):
-    config: SimCLRConfig
-
-
 class SimCLRForPreTraining(SSLPreTrainedModel):
     config: SimCLRConfig
     zero_init_residual = True  # as in the official code
-    batch_contrastive = True
+    min_batch_size = 2  # the negatives are other images
 
     def __init__(self, config: SimCLRConfig):
         super().__init__(config)  # self.backbone, self.embed_dim

@@ -6,21 +6,11 @@ from torch import nn
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     encode,
 )
 from .configuration_supervised import SupervisedConfig
-
-
-class SupervisedModel(SSLModel):
-    config: SupervisedConfig
-
-
-class SupervisedForImageClassification(SSLForImageClassification):
-    config: SupervisedConfig
 
 
 class SupervisedForPreTraining(SSLPreTrainedModel):

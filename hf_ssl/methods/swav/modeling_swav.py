@@ -8,8 +8,6 @@ from torch import nn
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     encode_crops,
@@ -23,14 +21,6 @@ from ...nn.queue import Queue
 from .configuration_swav import SwAVConfig
 
 
-class SwAVModel(SSLModel):
-    config: SwAVConfig
-
-
-class SwAVForImageClassification(SSLForImageClassification):
-    config: SwAVConfig
-
-
 class SwAVForPreTraining(SSLPreTrainedModel):
     """
     The prototypes are a plain linear layer, whose rows the hooks bring back to unit norm around every step: the
@@ -41,7 +31,7 @@ class SwAVForPreTraining(SSLPreTrainedModel):
     """
 
     config: SwAVConfig
-    batch_contrastive = True  # the images of a batch share the prototypes among them
+    min_batch_size = 2  # the images of a batch share the prototypes among them
     ddp_skip_broadcast = ("queue",)
 
     def __init__(self, config: SwAVConfig):

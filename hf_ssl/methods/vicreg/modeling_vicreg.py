@@ -6,8 +6,6 @@ import torch
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
     encode,
@@ -18,18 +16,10 @@ from ...nn.losses import vicreg
 from .configuration_vicreg import VICRegConfig
 
 
-class VICRegModel(SSLModel):
-    config: VICRegConfig
-
-
-class VICRegForImageClassification(SSLForImageClassification):
-    config: VICRegConfig
-
-
 class VICRegForPreTraining(SSLPreTrainedModel):
     config: VICRegConfig
     zero_init_residual = True  # as in the official code
-    batch_contrastive = True
+    min_batch_size = 2  # the loss takes variances over images
 
     def __init__(self, config: VICRegConfig):
         super().__init__(config)  # self.backbone, self.embed_dim
