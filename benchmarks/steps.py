@@ -46,7 +46,7 @@ class OurStep:
             processor |= {"global_crop_size": size, "local_crop_size": 96 if size == 224 else 16}
         if method == "mae":
             processor["patch_size"] = native.patch_size
-        self.processor = row.image_processor_class(**processor)
+        self.processor = row.processor_class(**processor)
         if channels_last_pays(self.model, self.processor.largest_view, torch.device("cpu")):
             self.model.to(memory_format=torch.channels_last)
         self.parts: Counter = Counter()

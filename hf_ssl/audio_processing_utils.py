@@ -19,6 +19,7 @@ _NATIVE = {
     "mean": (-1e6, 1e6),
     "std": (1e-6, 1e6),
 }
+_ESTIMATED_ON = 500  # sounds
 _SAVED_KEYS = {"feature_extractor_type", "processor_class", "padding_side", "auto_map"}
 
 
@@ -101,6 +102,21 @@ class SSLFeatureExtractor(SSLProcessorMixin, ASTFeatureExtractor):
             piece = (piece - piece.mean()) * factor
             views.append(piece.roll(round((2 * shift - 1) * self.roll_share * len(piece))))
         return {"input_values": self._normalised(self._features(views))}
+
+    @classmethod
+    def attributes_for(cls, encoder: Any, size: int) -> dict[str, Any]:
+        max_length, num_mel_bins = encoder.image_size
+        return super().attributes_for(encoder, size) | {"max_length": max_length, "num_mel_bins": num_mel_bins}
+
+    def settle(self, dataset: Any) -> None:
+        """Estimate `mean` and `std`, where they are None, on up to 500 evenly spread sounds of the training data."""
+        step = -(-len(dataset) // _ESTIMATED_ON)
+        self.estimate(dataset[i]["audio"] for i in range(0, len(dataset), step))
+
+    def example(self, size: int = 0, batch: int = 2, seed: int = 0) -> dict[str, Any]:
+        """Random samples by key, as `views` takes them: sounds that fill the spectrogram; `size` means nothing."""
+        generator = torch.Generator().manual_seed(seed)
+        return {"audio": 0.1 * torch.randn(batch, self.num_samples, generator=generator)}
 
     def _features(self, sounds: list[torch.Tensor]) -> torch.Tensor:
         """Log energies (batch, max_length, num_mel_bins) of sounds (samples,), which are cut or padded."""

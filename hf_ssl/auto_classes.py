@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from operator import attrgetter
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -11,19 +12,22 @@ from .utils.after_import import after_import, make_alias
 
 if TYPE_CHECKING:
     from .method import Method
+    from .modalities import Modality
     from .registry import Methods
 
 _AUTO = "transformers.models.auto"
-# Module of the Auto classes -> its tables from model types to names of classes.
+# Auto class -> the module and the table from model types to names of classes that it reads.
 _TABLES = {
-    "configuration_auto": {"CONFIG_MAPPING_NAMES": "{}Config"},
-    "modeling_auto": {
-        "MODEL_MAPPING_NAMES": "{}Model",
-        "MODEL_FOR_PRETRAINING_MAPPING_NAMES": "{}ForPreTraining",
-        "MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES": "{}ForImageClassification",
-    },
-    "image_processing_auto": {"IMAGE_PROCESSOR_MAPPING_NAMES": "{}ImageProcessor"},
+    "AutoConfig": ("configuration_auto", "CONFIG_MAPPING_NAMES"),
+    "AutoModel": ("modeling_auto", "MODEL_MAPPING_NAMES"),
+    "AutoModelForPreTraining": ("modeling_auto", "MODEL_FOR_PRETRAINING_MAPPING_NAMES"),
+    "AutoModelForImageClassification": ("modeling_auto", "MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES"),
+    "AutoModelForVideoClassification": ("modeling_auto", "MODEL_FOR_VIDEO_CLASSIFICATION_MAPPING_NAMES"),
+    "AutoModelForAudioClassification": ("modeling_auto", "MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES"),
+    "AutoImageProcessor": ("image_processing_auto", "IMAGE_PROCESSOR_MAPPING_NAMES"),
+    "AutoFeatureExtractor": ("feature_extraction_auto", "FEATURE_EXTRACTOR_MAPPING_NAMES"),
 }
+_ALWAYS = {"AutoConfig": "Config", "AutoModel": "Model", "AutoModelForPreTraining": "ForPreTraining"}
 
 
 def announce_methods(methods: Methods) -> None:
@@ -38,17 +42,25 @@ def announce_methods(methods: Methods) -> None:
     if f"{_AUTO}.configuration_auto" in sys.modules:
         methods.load_all()
         return
-    for name, tables in _TABLES.items():
-        after_import(f"{_AUTO}.{name}", partial(_enter, methods, tables))
+    for name in dict.fromkeys(module for module, _ in _TABLES.values()):
+        after_import(f"{_AUTO}.{name}", partial(_enter, methods, name))
 
 
-def _enter(methods: Methods, tables: dict[str, str], module: ModuleType) -> None:
-    for method, stem in methods.stems().items():
+def _suffixes(modality: Modality) -> dict[str, str]:
+    """Auto class -> how the names of the classes that it loads end."""
+    heads = {auto: suffix for suffix, auto in modality.auto_heads.items()}
+    return _ALWAYS | heads | {modality.auto_processor: modality.processor_suffix}
+
+
+def _enter(methods: Methods, module_name: str, module: ModuleType) -> None:
+    for method, (stem, modality) in methods.stems().items():
         make_alias(f"transformers.models.ssl_{method}", lambda method=method: methods[method].module)
-        for table, pattern in tables.items():
-            name = pattern.format(stem)
-            # Image processors have a class for each library that decodes and resizes.
-            vars(module)[table][f"ssl_{method}"] = {"pil": name} if "ImageProcessor" in name else name
+        for auto, suffix in _suffixes(modality).items():
+            where, table = _TABLES[auto]
+            if where == module_name:
+                name = stem + suffix
+                # Image processors have a class for each library that decodes and resizes.
+                vars(module)[table][f"ssl_{method}"] = {"pil": name} if suffix == "ImageProcessor" else name
 
 
 def register_if_tables_are_read(method: Method) -> None:
@@ -56,17 +68,14 @@ def register_if_tables_are_read(method: Method) -> None:
     auto = sys.modules.get(f"{_AUTO}.configuration_auto")
     if auto is None or f"ssl_{method.name}" in vars(auto)["CONFIG_MAPPING_NAMES"]:
         return
-    from transformers import (
-        AutoConfig,
-        AutoImageProcessor,
-        AutoModel,
-        AutoModelForImageClassification,
-        AutoModelForPreTraining,
-    )
+    import transformers
 
     config = method.config_class
-    AutoConfig.register(config.model_type, config, exist_ok=True)
-    AutoModel.register(config, method.model_class, exist_ok=True)
-    AutoModelForPreTraining.register(config, method.pretraining_class, exist_ok=True)
-    AutoModelForImageClassification.register(config, method.classification_class, exist_ok=True)
-    AutoImageProcessor.register(config, image_processor_classes={"pil": method.image_processor_class}, exist_ok=True)
+    for auto, suffix in _suffixes(method.modality).items():
+        found = method.find(method.stem + suffix)
+        if auto == "AutoConfig":
+            transformers.AutoConfig.register(config.model_type, config, exist_ok=True)
+        elif suffix == "ImageProcessor":
+            transformers.AutoImageProcessor.register(config, image_processor_classes={"pil": found}, exist_ok=True)
+        else:
+            attrgetter(auto)(transformers).register(config, found, exist_ok=True)

@@ -133,6 +133,19 @@ class SSLImageProcessor(SSLProcessorMixin, PilBackend):
             parts.append(make_view(repeated, policy, generator, self.finish).unflatten(0, (-1, count)))
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
+    @classmethod
+    def attributes_for(cls, encoder: Any, size: int) -> dict[str, Any]:
+        resize = size if size <= 96 else round(size * 256 / 224)
+        values = {"size": {"shortest_edge": resize}, "crop_size": {"height": size, "width": size}}
+        if encoder.num_channels == 1:
+            values |= {"do_convert_rgb": False, "image_mean": [0.449], "image_std": [0.226]}
+        return super().attributes_for(encoder, size) | values
+
+    def example(self, size: int, batch: int = 2, seed: int = 0) -> dict[str, Any]:
+        """Random samples by key, as `views` takes them: images of `size` pixels."""
+        generator = torch.Generator().manual_seed(seed)
+        return {"image": torch.randint(0, 256, (batch, 3, size, size), generator=generator, dtype=torch.uint8)}
+
     @property
     def finish(self) -> Finish:
         """The last step of every view: normalisation, and the channels that the encoder takes."""

@@ -11,21 +11,14 @@ from operator import attrgetter
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .modalities import Modality, get_modality
+
 if TYPE_CHECKING:  # torch takes seconds
     from .configuration_utils import SSLConfig
     from .conversion_utils import Conversion
-    from .image_processing_utils import SSLImageProcessor
     from .modeling_utils import SSLForImageClassification, SSLModel, SSLPreTrainedModel
+    from .processing_utils import SSLProcessorMixin
     from .recipe_utils import Recipe
-
-# How the names of a method's classes end -> where `Method` has them.
-_KINDS = {
-    "Config": "config_class",
-    "ForImageClassification": "classification_class",
-    "ForPreTraining": "pretraining_class",
-    "ImageProcessor": "image_processor_class",
-    "Model": "model_class",
-}
 
 
 @dataclass(frozen=True)
@@ -38,6 +31,9 @@ class MethodInfo:
         paper (`str`): arXiv number.
         year (`int`): of the first version of the paper.
         family (`str`): "joint embedding", "self-distillation", "masked images" or "supervised".
+        modality (`str`): what its `backbone` reads: a row of `hf_ssl/modalities.py`. The names of the processor and of
+            the classifier follow from it: XImageProcessor and XForImageClassification, XFeatureExtractor and
+            XForAudioClassification.
         idea (`str`): one sentence without a capital at its beginning and a full stop at its end; a card continues
             "An image encoder trained without labels by SimCLR (joint embedding, 2020): " with it.
     """
@@ -47,6 +43,7 @@ class MethodInfo:
     year: int
     family: str
     idea: str
+    modality: str = "image"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +71,18 @@ class Method:
         """What the names of its classes begin with, such as "SimCLR"."""
         return self.name_of("pretraining").removesuffix("ForPreTraining")
 
+    @property
+    def modality(self) -> Modality:
+        """What its `backbone` reads."""
+        return get_modality(self.info.modality)
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """How the names of its classes end -> which attribute of this has them."""
+        head = next(iter(self.modality.auto_heads))
+        kinds = {"Config": "config_class", head: "classification_class", "ForPreTraining": "pretraining_class"}
+        return kinds | {self.modality.processor_suffix: "processor_class", "Model": "model_class"}
+
     def name_of(self, which: str) -> str:
         """Name of one of its parts, which is not imported for it."""
         part = self.parts[which]
@@ -88,7 +97,7 @@ class Method:
         return self._part("config")
 
     @property
-    def image_processor_class(self) -> type[SSLImageProcessor]:
+    def processor_class(self) -> type[SSLProcessorMixin]:
         return self._part("processor")
 
     @property
@@ -113,15 +122,15 @@ class Method:
 
     @cached_property
     def classification_class(self) -> type[SSLForImageClassification]:
-        """The encoder with a linear classifier: what `AutoModelForImageClassification` loads."""
+        """The encoder with a linear classifier: what `AutoModelForImageClassification`, say, loads."""
         from .modeling_utils import SSLForImageClassification
 
-        return self._derive("ForImageClassification", SSLForImageClassification)
+        return self._derive(next(iter(self.modality.auto_heads)), SSLForImageClassification)
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Of its configuration, image processor and models; nothing is imported."""
-        return tuple(self.stem + kind for kind in _KINDS)
+        """Of its configuration, processor and models; nothing is imported."""
+        return tuple(self.stem + kind for kind in self.kinds)
 
     def _part(self, which: str) -> Any:
         part = self.parts[which]
@@ -136,7 +145,7 @@ class Method:
 
     def find(self, name: str) -> Any:
         """What the method calls by this name: the `__getattr__` of the module that registered it."""
-        for kind, attribute in _KINDS.items():
+        for kind, attribute in self.kinds.items():
             if name == self.stem + kind:
                 return attrgetter(attribute)(self)
         if name == "RECIPES":

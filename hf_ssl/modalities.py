@@ -46,6 +46,11 @@ class Modality:
     items: str | None = None
     auto_heads: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def processor_suffix(self) -> str:
+        """How the name of a processor's class ends, by which transformers files it: "ImageProcessor", say."""
+        return self.auto_processor.removeprefix("Auto")
+
     def load(self, part: str) -> Callable | None:
         """
         What the field `part` names; None where it is None. A name without dots is one of transformers' own.

@@ -177,9 +177,15 @@ class SSLModel(SSLPreTrainedModel):
         super().__init__(config)
         self.post_init()
 
-    def forward(self, pixel_values: torch.Tensor, **kwargs) -> BaseModelOutputWithPooling:
-        """`pooler_output` of shape `(batch, hidden)` is the embedding of `pixel_values` (batch, channels, h, w)."""
-        return encoder_for(self.backbone.config).embed(self.backbone, pixel_values, self.config.pooling, **kwargs)
+    def forward(
+        self, pixel_values: torch.Tensor | None = None, input_values: torch.Tensor | None = None, **kwargs
+    ) -> BaseModelOutputWithPooling:
+        """
+        `pooler_output` of shape `(batch, hidden)` is the embedding of `pixel_values`, images (batch, channels, height,
+        width) or clips (batch, frames, channels, height, width), or of `input_values`, sounds (batch, time, mel).
+        """
+        inputs = pixel_values if input_values is None else input_values
+        return encoder_for(self.backbone.config).embed(self.backbone, inputs, self.config.pooling, **kwargs)
 
 
 class SSLForImageClassification(SSLPreTrainedModel):
@@ -194,14 +200,21 @@ class SSLForImageClassification(SSLPreTrainedModel):
         self.post_init()
 
     @can_return_tuple
-    def forward(self, pixel_values: torch.Tensor, labels: torch.Tensor | None = None, **kwargs):
+    def forward(
+        self,
+        pixel_values: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        input_values: torch.Tensor | None = None,
+        **kwargs,
+    ):
         """
         Args:
-            pixel_values (`torch.Tensor` of shape `(batch, channels, height, width)`)
+            pixel_values, input_values (`torch.Tensor`): one of them, see [`SSLModel`].
             labels (`torch.LongTensor` of shape `(batch,)`, *optional*): class indices for the cross-entropy.
         """
         encoder = encoder_for(self.backbone.config)
-        outputs = encoder.embed(self.backbone, pixel_values, self.config.pooling, **kwargs)
+        inputs = pixel_values if input_values is None else input_values
+        outputs = encoder.embed(self.backbone, inputs, self.config.pooling, **kwargs)
         logits = self.classifier(outputs.pooler_output)
         loss = None if labels is None else nn.functional.cross_entropy(logits.float(), labels)
         return ImageClassifierOutput(

@@ -33,6 +33,20 @@ class SSLProcessorMixin:
             if name in vars(c) and annotation is not ClassVar and get_origin(annotation) is not ClassVar
         }
 
+    @classmethod
+    def attributes_for(cls, encoder: Any, size: int) -> dict[str, Any]:
+        """
+        The attributes that follow from the encoder, such as its patches and channels.
+
+        Args:
+            encoder (`Encoder`): adapter of the encoder, from `encoder_for`.
+            size (`int`): side in pixels of what the encoder is given, where that has pixels.
+        """
+        return {"patch_size": encoder.patch_size} if "patch_size" in cls.view_attributes() else {}
+
+    def settle(self, dataset: Any) -> None:
+        """Find out on the training data what the attributes leave open; nothing, by default."""
+
     def take_view_attributes(self, given: Mapping[str, Any]) -> None:
         """
         Set every view attribute to what is given, or else to what the class lists.

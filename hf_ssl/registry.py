@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING
 from .auto_classes import register_if_tables_are_read
 from .entry_points import InstalledMethod, installed_methods
 from .method import Method, MethodInfo
+from .modalities import Modality, get_modality
 from .utils.spelling import closest
 
 if TYPE_CHECKING:  # torch takes seconds
     from .configuration_utils import SSLConfig
     from .conversion_utils import Conversion
-    from .image_processing_utils import SSLImageProcessor
     from .modeling_utils import SSLPreTrainedModel
+    from .processing_utils import SSLProcessorMixin
     from .recipe_utils import Recipe
 
 __all__ = ["METHODS", "Method", "MethodInfo", "get_method", "list_methods", "method_of", "register_method"]
@@ -84,10 +85,16 @@ class Methods(Mapping[str, Method]):
         self.load_all()
         return self.registered.items()
 
-    def stems(self) -> dict[str, str]:
-        """Name of the method -> what the names of its classes begin with; nothing is imported."""
-        announced = {name: found.stem for name, found in self.installed.items() if isinstance(found, InstalledMethod)}
-        return announced | {name: method.stem for name, method in self.registered.items()}
+    def stems(self) -> dict[str, tuple[str, Modality]]:
+        """
+        Name of the method -> what the names of its classes begin with, and its modality; nothing is imported. Another
+        package's method counts as one of images until it is imported.
+        """
+        images = get_modality("image")
+        announced = {
+            n: (found.stem, images) for n, found in self.installed.items() if isinstance(found, InstalledMethod)
+        }
+        return announced | {name: (method.stem, method.modality) for name, method in self.registered.items()}
 
     def load_all(self) -> list[str]:
         """Import what other packages bring; a sentence for each method that is refused or cannot be imported."""
@@ -128,24 +135,24 @@ def register_method(
     info: MethodInfo,
     config: type[SSLConfig] | str,
     pretraining: type[SSLPreTrainedModel] | str,
-    processor: type[SSLImageProcessor] | str,
+    processor: type[SSLProcessorMixin] | str,
     recipes: dict[str, Recipe] | str,
     convert: Callable[[dict], Conversion] | str | None = None,
 ) -> Method:
     """
     Make a method known to `hf-ssl`, to the Auto classes of transformers and to the model cards.
 
-    `XModel` and `XForImageClassification` are derived, and can be imported from the calling module, as all classes of
-    the method can. Each of the five parts is the thing itself, or a text "module:name" relative to the package that
-    calls, such as "modeling_simclr:SimCLRForPreTraining": such a part is imported when it is first needed, so that
-    listing methods does not wait for torch.
+    `XModel` and `XForImageClassification` (or as `info.modality` has it) are derived, and can be imported from the
+    calling module, as all classes of the method can. Each of the five parts is the thing itself, or a text
+    "module:name" relative to the package that calls, such as "modeling_simclr:SimCLRForPreTraining": such a part is
+    imported when it is first needed, so that listing methods does not wait for torch.
 
     Args:
         name (`str`): lower case, digits and underscores.
-        info (`MethodInfo`): title, paper, year, family and idea.
+        info (`MethodInfo`): title, paper, year, family, idea and modality.
         config (`type[SSLConfig]` or `str`): `XConfig`, of `model_type` "ssl_" + name.
         pretraining (`type[SSLPreTrainedModel]` or `str`): `XForPreTraining`.
-        processor (`type[SSLImageProcessor]` or `str`): `XImageProcessor`.
+        processor (`type[SSLProcessorMixin]` or `str`): `XImageProcessor`, or `XFeatureExtractor` for sounds.
         recipes (`dict[str, Recipe]` or `str`): "paper" is what the paper did, "small" suits a few CPU cores, "tiny"
             holds the settings of the tests; "photos", where it exists, is the default for images with an upright.
         convert (`Callable` or `str`, *optional*): reads public checkpoints of others, see [`Conversion`].
@@ -178,10 +185,11 @@ def _require_sound(method: Method) -> None:
         raise ValueError(f"A method is called by lower case letters, digits and underscores, not {method.name!r}.")
     stem = method.stem
     names = [method.name_of(part) for part in ("config", "pretraining", "processor")]
-    if names != [f"{stem}Config", f"{stem}ForPreTraining", f"{stem}ImageProcessor"]:
+    suffix = method.modality.processor_suffix
+    if names != [f"{stem}Config", f"{stem}ForPreTraining", f"{stem}{suffix}"]:
         raise ValueError(
-            f"The classes of the method {method.name!r} have to be called XConfig, XForPreTraining and "
-            f"XImageProcessor with one X, not {', '.join(names)}."
+            f"The classes of the method {method.name!r} have to be called XConfig, XForPreTraining and X{suffix} with "
+            f"one X, not {', '.join(names)}."
         )
     config = method.parts["config"]
     if not isinstance(config, str) and config.model_type != f"ssl_{method.name}":

@@ -54,6 +54,18 @@ class SSLVideoProcessor(SSLImageProcessor, VideoMAEImageProcessorPil):
         views = crop_clips(chosen, boxes, size, flip)
         return {"pixel_values": self.finish(views.flatten(0, 1)).unflatten(0, views.shape[:2])}
 
+    @classmethod
+    def attributes_for(cls, encoder: Any, size: int) -> dict[str, Any]:
+        values = {"num_frames": encoder.num_frames, "tubelet_size": encoder.config.tubelet_size}
+        listed = {name: value for name, value in values.items() if name in cls.view_attributes()}
+        return super().attributes_for(encoder, size) | listed
+
+    def example(self, size: int, batch: int = 2, seed: int = 0) -> dict[str, Any]:
+        """Random samples by key, as `views` takes them: clips of frames of `size` pixels."""
+        generator = torch.Generator().manual_seed(seed)
+        shape = (batch, self.num_frames * self.frame_stride, 3, size, size)
+        return {"video": torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)}
+
     @property
     def largest_view(self) -> int:
         return self.inference_size

@@ -124,7 +124,7 @@ def build_processor(
     base_model: str | None = None,
 ) -> SSLImageProcessor:
     """The recipe's processor at this image size, fitted to the encoder's channels, patches and normalisation."""
-    cls = method.image_processor_class
+    cls = method.processor_class
     values = recipe.processor_for(image_size)
     encoder = encoder_for(model.config.backbone_config)
     patch = encoder.patch_size

@@ -35,7 +35,7 @@ def convert(method: Method, file: Path, output_dir: Path) -> None:
         raise ValueError(f"{file} is no checkpoint of {method.info.title}: {error}.") from None
     paper = method.recipes["paper"]
     native = model.config.backbone_config.to_dict()
-    size = native.get("image_size") or method.image_processor_class().inference_size
+    size = native.get("image_size") or method.processor_class().inference_size
     recipe = replace(paper, processor=paper.processor | conversion.processor)
     processor = build_processor(method, recipe, {}, size, model)
     notes = f"Converted from `{file.name}` (SHA-256 `{sha256(file)}`), in the layout of {conversion.source}."

@@ -18,6 +18,8 @@ from . import (
     dino,
     obow,
     mae,
+    videomae,
+    audiomae,
 )
 
 if TYPE_CHECKING:  # what `hf_ssl.<name>` gives, for whoever reads without running
@@ -34,3 +36,5 @@ if TYPE_CHECKING:  # what `hf_ssl.<name>` gives, for whoever reads without runni
     from .dino import *
     from .obow import *
     from .mae import *
+    from .videomae import *
+    from .audiomae import *

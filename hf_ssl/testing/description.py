@@ -9,11 +9,11 @@ import torch
 import transformers
 
 from ..backbones import BACKBONES as ENCODERS
-from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
+from ..processing_utils import SSLProcessorMixin
 from ..registry import METHODS
 from ..training import SSLTrainingArguments
-from .tiny import build_model, build_processor, build_views
+from .tiny import RAGGED, SIZE, build_model, build_processor, build_views, encoder_of
 
 
 class DescriptionContract:
@@ -46,33 +46,40 @@ class DescriptionContract:
                 assert f"\n        {name} (" in cls.__doc__, f"{cls.__name__}.{name} is not documented"
 
     def test_processor_rejects_typos_documents_itself_and_round_trips(self, method, tmp_path):
-        cls = METHODS[method].image_processor_class
-        with pytest.raises(ValueError, match="has no attribute 'crop_sise'. Did you mean 'crop_size'?"):
-            cls(crop_sise=1)
-        documented = "".join(c.__doc__ for c in cls.__mro__ if issubclass(c, SSLImageProcessor))
-        for name in cls.view_attributes():
+        cls = METHODS[method].processor_class
+        listed = cls.view_attributes()
+        meant = next(name for name, value in listed.items() if isinstance(value, float))
+        typo = meant[:-2] + meant[:-3:-1]
+        with pytest.raises(ValueError, match=f"has no attribute '{typo}'. Did you mean '{meant}'?"):
+            cls(**{typo: 1})
+        documented = "".join(c.__doc__ for c in cls.__mro__ if issubclass(c, SSLProcessorMixin))
+        for name in listed:
             assert f"\n        {name} (" in documented, f"{cls.__name__}.{name} is not documented"
-        processor = build_processor(method, image_std=[0.5, 0.5, 0.5])
+        processor = build_processor(method, **{meant: 0.25})
         processor.save_pretrained(tmp_path)
         again = cls.from_pretrained(tmp_path)
-        assert again.to_dict() == processor.to_dict() and again.image_std == [0.5, 0.5, 0.5]
+        assert again.to_dict() == processor.to_dict() and again.to_dict()[meant] == 0.25
 
     def test_views_depend_on_the_generator_alone(self, method):
         processor = build_processor(method)
-        images = torch.randint(0, 256, (4, 3, 40, 36), dtype=torch.uint8)
+        samples = processor.example(40, batch=4)
         first, again, other = (
-            processor.views(image=images, generator=torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
+            processor.views(generator=torch.Generator().manual_seed(seed), **samples) for seed in (0, 0, 1)
         )
         for name in first:
             assert torch.equal(first[name], again[name])
             assert not torch.equal(first[name], other[name])
-        assert first["pixel_values"].dtype == torch.float32 and first["pixel_values"].shape[-2:] == (32, 32)
+        views = first[METHODS[method].modality.input_name]
+        assert views.dtype == torch.float32 and views.shape[-2:] == encoder_of(method).example(SIZE).shape[-2:]
 
-    def test_grey_and_ragged_images_become_views(self, method):
+    def test_grey_and_ragged_samples_become_views(self, method):
         processor = build_processor(method)
-        images = [torch.randint(0, 256, (1, 20 + 3 * i, 50), dtype=torch.uint8) for i in range(3)]
-        views = processor.views(image=images, generator=torch.Generator().manual_seed(0))
-        assert views["pixel_values"].shape[0] == 3 and views["pixel_values"].shape[-3] == 3
+        samples = processor.example(40, batch=3) | {
+            key: RAGGED[key]() for key in processor.sample_keys if key in RAGGED
+        }
+        views = processor.views(generator=torch.Generator().manual_seed(0), **samples)
+        main, inputs = views[METHODS[method].modality.input_name], encoder_of(method).example(SIZE)
+        assert main.shape[0] == 3 and main.shape[-inputs.ndim + 1 :] == inputs.shape[1:]
         extras = {k: v for k, v in build_views(method, batch=3).items() if k in ("labels", "sample_index")}
         build_model(method)(**views, **extras).loss.backward()
 
@@ -81,7 +88,7 @@ class DescriptionContract:
         assert {"paper", "small", "tiny"} <= row.recipes.keys()
         for recipe in row.recipes.values():
             assert recipe.config.keys() <= {f.name for f in fields(row.config_class)}
-            assert recipe.processor.keys() <= row.image_processor_class.view_attributes().keys()
+            assert recipe.processor.keys() <= build_processor(method).to_dict().keys()
             assert recipe.training.keys() <= {f.name for f in fields(SSLTrainingArguments)}
             assert recipe.backbone in ENCODERS and recipe.description
 

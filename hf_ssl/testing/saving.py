@@ -1,20 +1,15 @@
 """What is saved comes back: every tensor under its own name, by the Auto classes, and around published encoders."""
 
+from math import prod
+
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import (
-    AutoConfig,
-    AutoImageProcessor,
-    AutoModel,
-    AutoModelForImageClassification,
-    AutoModelForPreTraining,
-    PreTrainedModel,
-)
+from transformers import AutoConfig, AutoModel, AutoModelForPreTraining, PreTrainedModel
 
 from ..nn.network_copy import NetworkCopy
 from ..registry import METHODS
-from .tiny import BACKBONES, build_model, build_processor
+from .tiny import BACKBONES, SIZE, backbones_of, build_model, build_processor, encoder_of
 
 
 def assert_same_state(a: PreTrainedModel, b: PreTrainedModel) -> None:
@@ -50,20 +45,19 @@ class SavingContract:
         model.save_pretrained(tmp_path)
         build_processor(method).save_pretrained(tmp_path)
         assert type(AutoConfig.from_pretrained(tmp_path)) is row.config_class
-        assert type(AutoImageProcessor.from_pretrained(tmp_path)) is row.image_processor_class
+        assert type(row.modality.load("auto_processor").from_pretrained(tmp_path)) is row.processor_class
         again = AutoModelForPreTraining.from_pretrained(tmp_path)
         assert type(again) is row.pretraining_class
         encoder, info = AutoModel.from_pretrained(tmp_path, output_loading_info=True)
         assert not info["missing_keys"]
-        classifier = AutoModelForImageClassification.from_pretrained(
-            tmp_path, num_labels=7, ignore_mismatched_sizes=True
-        )
-        x = torch.randn(2, 3, 32, 32)
+        (auto_classifier,) = row.modality.load_heads().values()
+        classifier = auto_classifier.from_pretrained(tmp_path, num_labels=7, ignore_mismatched_sizes=True)
+        x = {row.modality.input_name: encoder_of(method, backbone).example(SIZE)}
         with torch.no_grad():
-            embedding = model.encoder()(x).pooler_output
+            embedding = model.encoder()(**x).pooler_output
             assert embedding.shape == (2, classifier.classifier.in_features)
-            assert torch.equal(encoder(x).pooler_output, embedding)
-            output = classifier.eval()(x, labels=torch.tensor([0, 6]))
+            assert torch.equal(encoder(**x).pooler_output, embedding)
+            output = classifier.eval()(**x, labels=torch.tensor([0, 6]))
         assert output.logits.shape == (2, 7) and output.loss.isfinite()
         assert_same_state(classifier.backbone, model.backbone)
 
@@ -84,21 +78,25 @@ class SavingContract:
                     assert torch.equal(tensor, model.state_dict()[name]), name
 
     def test_warm_start_from_a_classifier(self, method, tmp_path):
-        classifier = AutoModelForImageClassification.from_config(BACKBONES["vit"]())
+        (auto_classifier,) = METHODS[method].modality.load_heads().values()
+        classifier = auto_classifier.from_config(BACKBONES[backbones_of(method)[0]]())
         classifier.save_pretrained(tmp_path)
         template = build_model(method)
         model = type(template).from_backbone(str(tmp_path), template.config)
-        assert torch.equal(model.backbone.layers[1].mlp.fc2.weight, classifier.vit.layers[1].mlp.fc2.weight)
+        last = [name for name, weight in model.backbone.named_parameters() if weight.ndim == 2][-1]
+        assert torch.equal(model.backbone.get_parameter(last), classifier.base_model.get_parameter(last))
 
     def test_attention_choice_reaches_the_backbone(self, method, tmp_path):
-        model = build_model(method)
+        model, encoder = build_model(method), encoder_of(method)
         assert model.backbone.config._attn_implementation == "sdpa"
         model.save_pretrained(tmp_path)
         eager = AutoModel.from_pretrained(tmp_path, attn_implementation="eager").eval()
         assert eager.backbone.config._attn_implementation == "eager"
         if METHODS[method].config_class().pooling is None:
-            attentions = eager(torch.randn(1, 3, 32, 32), output_attentions=True).attentions
-            assert len(attentions) == 2 and attentions[0].shape == (1, 3, 17, 17)
+            x = encoder.example(SIZE, batch=1)
+            attentions = eager(**{encoder.input_name: x}, output_attentions=True).attentions
+            tokens = encoder.num_prefix + prod(encoder.grid(encoder.image_size))
+            assert len(attentions) == 2 and attentions[0].shape == (1, 3, tokens, tokens)
 
     def test_config_round_trip(self, method, tmp_path):
         config = build_model(method).config

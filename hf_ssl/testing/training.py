@@ -8,11 +8,11 @@ import torch
 from ..modeling_utils import SSLOutput
 from ..nn.network_copy import NetworkCopy
 from ..registry import METHODS
-from .tiny import build_model, build_views
+from .tiny import SIZE, build_model, build_views, encoder_of
 
 
 def on(*backbones: str) -> Callable[[Callable], Callable]:
-    """Run a test with these encoders only."""
+    """Of the encoders of images, run a test with these only."""
 
     def mark(function: Callable) -> Callable:
         function.backbones = backbones
@@ -40,11 +40,13 @@ class TrainingContract:
         self, method, backbone
     ):  # a fresh model knows where its patches are
         model = METHODS[method].pretraining_class(build_model(method, backbone).config).eval()
-        x = torch.randn(2, 3, 32, 32)
-        shuffled = x.unflatten(2, (4, 8)).unflatten(4, (4, 8))[:, :, [2, 0, 3, 1]][:, :, :, :, [1, 3, 0, 2]]
-        shuffled = shuffled.flatten(4, 5).flatten(2, 3)
+        encoder = encoder_of(method, backbone)
+        x = encoder.example(SIZE)
+        cells = x.unflatten(-1, (4, 8)).unflatten(-3, (4, 8))[..., [1, 3, 0, 2], :]
+        shuffled = cells[..., [2, 0, 3, 1], :, :, :].flatten(-2).flatten(-3, -2)
         with torch.no_grad():
-            difference = (model.encoder()(x).pooler_output - model.encoder()(shuffled).pooler_output).abs().max()
+            a, b = (encoder.embed(model.backbone, inputs).pooler_output for inputs in (x, shuffled))
+            difference = (a - b).abs().max()
         assert difference > 1e-4
 
     def test_hooks_are_pure_functions_of_the_step(self, method):
