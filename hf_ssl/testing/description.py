@@ -41,9 +41,8 @@ class DescriptionContract:
         cls = METHODS[method].config_class
         with pytest.raises(ValueError, match="has no field 'backbone_confg'. Did you mean 'backbone_config'?"):
             cls(backbone_confg={})
-        for name in vars(cls).get("__annotations__", {}):
-            if name != "model_type":
-                assert f"\n        {name} (" in cls.__doc__, f"{cls.__name__}.{name} is not documented"
+        for name in vars(cls).get("__annotations__", {}).keys() & {f.name for f in fields(cls)}:
+            assert f"\n        {name} (" in cls.__doc__, f"{cls.__name__}.{name} is not documented"
 
     def test_processor_rejects_typos_documents_itself_and_round_trips(self, method, tmp_path):
         cls = METHODS[method].processor_class
