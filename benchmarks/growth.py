@@ -25,7 +25,7 @@ from pages import lines_of
 from PIL import Image
 
 from hf_ssl.backbones import backbone_config
-from hf_ssl.data import TensorImages, collate_images
+from hf_ssl.data import TensorImages, collate_samples
 from hf_ssl.data.stream import HubStream
 from hf_ssl.evaluation import knn_predict
 from hf_ssl.evaluation.linear import fit_logistic
@@ -66,7 +66,7 @@ def a_step(axis: str, value: int) -> tuple[str, int, float]:
     inputs = {"pixel_values": torch.randn(batch, views, 3, size, size)}
     if small:
         inputs["local_pixel_values"] = torch.randn(batch, small, 3, size // 2, size // 2)
-    what = f"{row.title}, {backbone}, {axis}"
+    what = f"{row.info.title}, {backbone}, {axis}"
     return what, *measure(model, inputs, repeats=3)
 
 
@@ -99,7 +99,7 @@ def of_images(count: int, place: Path) -> Iterator[dict]:
         f"kNN, {QUERIES} queries": lambda: knn_predict(bank, labels, bank[:1].expand(QUERIES, -1), CLASSES, 20),
         "linear fit, L2 100": lambda: fit_logistic(bank, labels, CLASSES, 100.0),
         f"k-means, {len(start)} clusters, 10 rounds": lambda: spherical_kmeans(bank, start, 10),
-        f"{BATCH} images of a memory map": lambda: collate_images(images.__getitems__(chosen)),
+        f"{BATCH} images of a memory map": lambda: collate_samples(images.__getitems__(chosen)),
     }
     for what, function in functions.items():
         seconds, peak = timed(function, bank, labels, images.images)

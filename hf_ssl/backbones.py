@@ -61,6 +61,8 @@ def backbone_config(
             "initializer_range": spread,
             "image_size": image_size,
             "patch_size": patch_size(image_size),
+            "frequency_stride": patch_size(image_size),  # of spectrograms: patches that do not overlap
+            "time_stride": patch_size(image_size),
             "num_channels": num_channels,
         }
         known = AutoConfig.for_model(vit_type).to_dict()

@@ -1,6 +1,6 @@
 """Base of the processors of images with captions: views of the one, tokens of the other."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,16 @@ class ImageTextProcessor(SSLImageProcessor):
     call is that of the image processor.
 
     Args:
-        tokenizer (`CLIPTokenizer`, *optional*): of the captions; `learn_vocabulary` makes one from those of a data
+        tokenizer (`CLIPTokenizer`, *optional*): of the captions; without one, `learn` makes it from those of a data
             set.
-        vocab_size (`int`, *optional*): most tokens that it learns.
+        vocab_size (`int`, *optional*): most tokens that `learn` makes, at least 514.
         context_length (`int`, *optional*): tokens of every caption of a batch, its start and end included. Longer
             captions are cut before their end, shorter ones are filled up.
     """
 
     sample_keys = ("image", "text")
-    vocab_size: int = 49408
-    context_length: int = 77
+    vocab_size: int
+    context_length: int
 
     def __init__(self, tokenizer: CLIPTokenizer | None = None, **kwargs):
         super().__init__(**kwargs)
@@ -53,26 +53,39 @@ class ImageTextProcessor(SSLImageProcessor):
         """The tokenizer, or a `ValueError` that says how to get one."""
         if self.tokenizer is None:
             raise ValueError(
-                f"{type(self).__name__} has no tokenizer: call learn_vocabulary(captions), or give one as tokenizer."
+                f"{type(self).__name__} has no tokenizer: call learn({'text': captions}), or give one as tokenizer."
             )
         return self.tokenizer
 
-    def learn_vocabulary(self, captions: Iterable[str]) -> None:
-        """Set `tokenizer` to one that is learnt from captions, see `train_tokenizer`."""
-        self.tokenizer = train_tokenizer(captions, self.vocab_size, self.context_length)
+    def learn(self, samples: Mapping[str, Iterable]) -> None:
+        """Set `tokenizer` to one that is learnt from the captions, unless there is one; see `train_tokenizer`."""
+        if self.tokenizer is None:
+            self.tokenizer = train_tokenizer(samples["text"], self.vocab_size, self.context_length)
 
-    def text_config(self) -> dict[str, int]:
-        """What the configuration of a text encoder has to say about the tokens."""
+    def model_fields(self) -> dict[str, Any]:
+        """What the text encoder has to know of the tokens, under `text_config`."""
         tokenizer = self.require_tokenizer()
-        return {
+        fields = {
             "vocab_size": len(tokenizer),
             "max_position_embeddings": self.context_length,
             "bos_token_id": tokenizer.bos_token_id,
             "eos_token_id": tokenizer.eos_token_id,
             "pad_token_id": tokenizer.pad_token_id,
         }
+        return {"text_config": fields}
 
-    def encode_samples(self, key: str, values: Sequence) -> dict[str, torch.Tensor]:
-        """Captions as `input_ids`, a LongTensor `(batch, context_length)`."""
+    def encode_samples(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """With tokens in the place of the captions."""
+        return batch | {"text": self.tokenise(batch["text"])}
+
+    def tokenise(self, captions: torch.Tensor | Sequence[str]) -> torch.LongTensor:
+        """Tokens of captions, of shape `(batch, context_length)`; what is tokens already comes back as it is."""
+        if isinstance(captions, torch.Tensor):
+            return captions
         length = {"padding": "max_length", "truncation": True, "max_length": self.context_length}
-        return {"input_ids": self.require_tokenizer()(list(values), **length, return_tensors="pt")["input_ids"]}
+        return self.require_tokenizer()(list(captions), **length, return_tensors="pt")["input_ids"]
+
+    def example(self, size: int, batch: int = 2, seed: int = 0) -> dict[str, Any]:
+        """As the base class, with a caption of its own for each image."""
+        captions = [f"a picture of number {1000 * seed + i}" for i in range(batch)]
+        return super().example(size, batch, seed) | {"text": captions}

@@ -25,6 +25,8 @@ class Modality:
         auto_heads (`dict[str, str]`): last part of the name of a class with a head of its own -> the Auto class of
             transformers that finds it.
         pipeline_tag (`str`): task on the Hub of an encoder without a head.
+        folder, table, items (`str`, *optional*): classes of the data sets that read a folder, a `datasets.Dataset`,
+            and items of a user's own.
         raw_baseline (`str`, *optional*): function from a batch to embeddings that nothing was learnt for, which an
             encoder has to beat; None where there is none.
         rank (`int`): dimensions of the batch that an encoder takes, without those of training views.
@@ -39,7 +41,15 @@ class Modality:
     pipeline_tag: str
     rank: int
     raw_baseline: str | None = None
+    folder: str | None = None
+    table: str | None = None
+    items: str | None = None
     auto_heads: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def processor_suffix(self) -> str:
+        """How the name of a processor's class ends, by which transformers files it: "ImageProcessor", say."""
+        return self.auto_processor.removeprefix("Auto")
 
     def load(self, part: str) -> Callable | None:
         """
@@ -48,7 +58,7 @@ class Modality:
         Raises:
             ValueError: for a field that names no code.
         """
-        loadable = ("decode", "native_processor", "auto_processor", "raw_baseline")
+        loadable = ("decode", "native_processor", "auto_processor", "raw_baseline", "folder", "table", "items")
         if part not in loadable:
             raise ValueError(f"{part!r} is no code of a modality.{closest(part, loadable)}")
         return None if vars(self)[part] is None else _find(vars(self)[part])
@@ -73,6 +83,9 @@ MODALITIES = {
             input_name="pixel_values",  # (batch, channels, height, width)
             rank=4,
             decode="hf_ssl.data.images.decode_image",
+            folder="hf_ssl.data.folder.ImageFolder",
+            table="hf_ssl.data.hub.HubImages",
+            items="hf_ssl.data.adapt.AdaptedImages",
             native_processor="transformers.models.vit.image_processing_pil_vit.ViTImageProcessorPil",
             auto_processor="AutoImageProcessor",
             auto_heads={"ForImageClassification": "AutoModelForImageClassification"},
@@ -85,6 +98,9 @@ MODALITIES = {
             input_name="pixel_values",  # (batch, frames, channels, height, width)
             rank=5,
             decode="hf_ssl.data.videos.decode_video",
+            folder="hf_ssl.data.clips.ClipFolder",
+            table="hf_ssl.data.clips.HubClips",
+            items="hf_ssl.data.clips.AdaptedClips",
             # AutoVideoProcessor needs torchvision; this one is found by AutoImageProcessor, without.
             native_processor="transformers.models.videomae.image_processing_pil_videomae.VideoMAEImageProcessorPil",
             auto_processor="AutoImageProcessor",
@@ -98,6 +114,9 @@ MODALITIES = {
             input_name="input_values",  # (batch, time, mel)
             rank=3,
             decode="hf_ssl.data.audio.decode_audio",
+            folder="hf_ssl.data.sounds.SoundFolder",
+            table="hf_ssl.data.sounds.HubSounds",
+            items="hf_ssl.data.sounds.AdaptedSounds",
             native_processor="ASTFeatureExtractor",
             auto_processor="AutoFeatureExtractor",
             auto_heads={"ForAudioClassification": "AutoModelForAudioClassification"},

@@ -16,6 +16,7 @@ from transformers.trainer_utils import IntervalStrategy
 from ..data import Data, DecodedImages, ImageDataset, ImageStream
 from ..data.base import is_labelled
 from ..data.kept import KeptImages
+from ..encoders import encoder_for
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..recipe_utils import Recipe
@@ -25,7 +26,7 @@ from ..training.batches import settle_batch, steps_in_epoch
 from ..training.online import require_labels
 from ..training.processes import require_same
 from . import plan
-from .build import base_config, build_model, build_processor, build_training_arguments, size_of
+from .build import base_config, build_model, build_processor, build_training_arguments
 from .plan import Choice, Costs, Situation
 from .timing import largest_batch, seconds_per_evaluated_image, seconds_per_step
 
@@ -123,7 +124,7 @@ def assemble(
 
     asked_backbone = request.backbone or decided.get("backbone")
     base = None if asked_backbone is None else base_config(asked_backbone)
-    base_size = None if base is None else size_of(base, situation.short_side)
+    base_size = None if base is None else encoder_for(base).usual_size(situation.short_side)
     asked_size = decided.get("image_size") if request.image_size is None else request.image_size
     size = plan.choose_image_size(situation, asked_size, base_size)
     backbone = plan.choose_backbone(situation, recipe, asked_backbone, size.value)
@@ -150,7 +151,7 @@ def assemble(
         method, recipe, backbone.value, request.config, size.value, args.seed, names, images
     )
     if images is not None:
-        model.on_data(images)
+        model.size_for(images)
     settle_batch(model, args, data.train)
     if "labels" in model.data_columns:
         require_labels(model, data.train)
@@ -158,7 +159,7 @@ def assemble(
     result = Assembly(data, data.train, images, recipe_name, recipe, model, processor, args, base_model, choices)
     result.chosen_training = training
     if images is not None:
-        model.on_data(images)
+        model.size_for(images)
         result.train = read_cheaply(data.train, processor, args)
     scored = request.evaluate and isinstance(data.test, Sized) and is_labelled(data.train)
     evaluable = images + len(data.test) if scored else 0

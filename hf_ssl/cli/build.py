@@ -1,6 +1,5 @@
 """Models, processors and training arguments from a recipe and what the user set."""
 
-import inspect
 import json
 import os
 from collections.abc import Sized
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import MODEL_MAPPING, PreTrainedConfig, PreTrainedModel, set_seed
+from transformers import PreTrainedConfig, set_seed
 
 from ..backbones import backbone_config
 from ..checks.bounded_json import parse_json
@@ -17,15 +16,13 @@ from ..checks.processors import checked_image_processor
 from ..checks.repository_files import pinned
 from ..configuration_utils import closest
 from ..data import Data
+from ..encoders import encoder_for, probe
 from ..evaluation.loading import load_encoder_config
 from ..image_processing_utils import SSLImageProcessor
-from ..modeling_utils import SSLPreTrainedModel, build_backbone, forward_backbone
+from ..modeling_utils import SSLPreTrainedModel
 from ..recipe_utils import Recipe
 from ..registry import Method
 from ..training import SSLTrainingArguments, merge_arguments
-
-# Encoders with a table of positions that can be interpolated to another size of image once and for all.
-_RESIZED = ("deit", "vit", "vit_mae", "vit_msn")
 
 
 def parse_values(pairs: dict[str, str]) -> dict[str, Any]:
@@ -46,46 +43,8 @@ def base_config(backbone: str) -> PreTrainedConfig | None:
     if backbone_config(backbone, 32) is not None:
         return None
     config = load_encoder_config(backbone)
-    if {"vision_config", "text_config"} <= config.to_dict().keys():
-        raise ValueError(
-            f"{backbone} is a {config.model_type!r} model of images and texts: save its image side, "
-            "AutoModel.from_pretrained(...).vision_model.save_pretrained(FOLDER), and give that folder."
-        )
+    encoder_for(config).require_trainable(backbone)
     return config
-
-
-def size_of(config: PreTrainedConfig, short_side: int) -> int:
-    """The size in pixels that an encoder was made for, but no more than 224, and no more than the images have."""
-    values = config.to_dict()
-    size, patch = values.get("image_size") or 224, values.get("patch_size") or 1
-    size, patch = (value[0] if isinstance(value, list | tuple) else value for value in (size, patch))
-    kind = MODEL_MAPPING[type(config)]
-    fixed = "interpolate_pos_encoding" in inspect.signature(kind.forward).parameters
-    if "window_size" in values or (fixed and config.model_type not in _RESIZED):  # they fit this size only
-        return size
-    side = min(size, 224, max(short_side, 4 * patch))
-    if "patch_size" in values:  # every stage after the first halves the map
-        patch *= 2 ** (len(values.get("depths") or [0]) - 1)
-    return max(side - side % patch, patch)
-
-
-def with_positions_for(backbone: PreTrainedModel, image_size: int) -> PreTrainedModel | None:
-    """
-    The same encoder for images of another size, its positions interpolated once and for all, so that `AutoModel` takes
-    images of this size without an option. None where it is that size, or has no such positions.
-    """
-    config = backbone.config
-    if config.model_type not in _RESIZED or config.image_size in (image_size, [image_size] * 2):
-        return None
-    state, layer = backbone.state_dict(), backbone.embeddings
-    table = state["embeddings.position_embeddings"]
-    others = table.shape[1] - layer.patch_embeddings.num_patches  # tokens that stand nowhere, such as CLS
-    wanted = torch.empty(1, (image_size // config.patch_size) ** 2 + others, table.shape[2])
-    with torch.no_grad():
-        state["embeddings.position_embeddings"] = layer.interpolate_pos_encoding(wanted, image_size, image_size)
-    resized = build_backbone(type(config).from_dict(config.to_dict() | {"image_size": image_size}))
-    resized.load_state_dict(state)
-    return resized
 
 
 def build_training_arguments(
@@ -140,12 +99,12 @@ def build_model(
     if backbone == recipe.backbone:
         native.update(recipe.encoder)
     if "pooling" in values and "pooling" not in config:  # a recipe speaks of a ViT; others pool by themselves
-        if (native or load_encoder_config(backbone)).model_type != "vit":
+        if values["pooling"] not in encoder_for(native or load_encoder_config(backbone)).poolings:
             del values["pooling"]
     try:
         if native is None:
             model = method.pretraining_class.from_backbone(backbone, values)
-            if (resized := with_positions_for(model.backbone, image_size)) is not None:
+            if (resized := encoder_for(model.backbone.config).resized(model.backbone, image_size)) is not None:
                 model = method.pretraining_class.from_backbone(resized, values)
             return model, backbone
         return method.pretraining_class(cls(**values, backbone_config=native)), None
@@ -153,7 +112,7 @@ def build_model(
         if not config:
             raise
         given = " ".join(f"--config {name}={value}" for name, value in config.items())
-        raise ValueError(f"{given} makes no model of {method.title} ({error}): choose another value.") from error
+        raise ValueError(f"{given} makes no model of {method.info.title} ({error}): choose another value.") from error
 
 
 def build_processor(
@@ -165,10 +124,10 @@ def build_processor(
     base_model: str | None = None,
 ) -> SSLImageProcessor:
     """The recipe's processor at this image size, fitted to the encoder's channels, patches and normalisation."""
-    cls = method.image_processor_class
+    cls = method.processor_class
     values = recipe.processor_for(image_size)
-    native = model.config.backbone_config.to_dict()
-    patch = native.get("patch_size", 1)
+    encoder = encoder_for(model.config.backbone_config)
+    patch = encoder.patch_size
     if image_size < patch:
         raise ValueError(
             f"An image of {image_size} pixels is smaller than one patch of {patch}: raise --image-size, or choose "
@@ -176,44 +135,23 @@ def build_processor(
         )
     if "patch_size" in cls.view_attributes():
         values["patch_size"] = patch
-    if native.get("num_channels", 3) == 1:
+    if encoder.num_channels == 1:
         values |= {"do_convert_rgb": False, "image_mean": [0.449], "image_std": [0.226]}
     resize = image_size if image_size <= 96 else round(image_size * 256 / 224)
     size = {"size": {"shortest_edge": resize}, "crop_size": {"height": image_size, "width": image_size}}
     statistics = {} if base_model is None else normalisation_of(base_model)
     try:
         processor = cls(**size | values | statistics | parse_values(overrides))
-        views = processor.views(torch.zeros(2, 3, image_size, image_size, dtype=torch.uint8), torch.Generator())
+        images = torch.zeros(2, 3, image_size, image_size, dtype=torch.uint8)
+        views = processor.views(image=images, generator=torch.Generator())
     except (ArithmeticError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         if not overrides:
             raise
         given = " ".join(f"--processor {name}={value}" for name, value in overrides.items())
         raise ValueError(f"{given} gives no views of {image_size} pixels: {error}") from error
-    require_sizes(model, image_size, {view.shape[-1] for view in views.values() if view.ndim == 5} - {image_size})
+    sizes = {view.shape[-1] for view in views.values() if view.ndim == 5}
+    probe(model.config.backbone_config, [image_size, *sorted(sizes)], published_size=image_size)
     return processor
-
-
-def require_sizes(model: SSLPreTrainedModel, image_size: int, others: set[int]) -> None:
-    """
-    Raises:
-        ValueError: where the encoder cannot take images of `image_size` pixels as a user will call it, or cannot take
-            views of the `others` in training: positions, windows and convolutions without padding fit some sizes only.
-    """
-    channels = model.config.backbone_config.to_dict().get("num_channels", 3)
-    training = model.training
-    model.eval()
-    for side in (image_size, *sorted(others)):
-        image = torch.zeros(1, channels, side, side)
-        try:
-            with torch.no_grad():
-                model.backbone(image) if side == image_size else forward_backbone(model.backbone, image)
-        except (RuntimeError, ValueError) as error:
-            raise ValueError(
-                f"The encoder cannot take images of {side} pixels ({str(error).rstrip('.')}): choose another "
-                "--image-size, such as the one that it was made for, another --backbone, or another method if its "
-                "views are smaller than that."
-            ) from error
-    model.train(training)
 
 
 def normalisation_of(encoder: str) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from ..hub import (
     PRETRAINING,
     build_card,
     embedding_check,
-    native_encoder,
     native_image_processor,
     validate_card,
 )
@@ -46,7 +45,7 @@ def write_again(folder: Path, license: str | None, repo_id: str | None, allow_li
     found = read_results(folder / RESULTS) or {}
     method, model, processor = load_method(str(folder))
     check = embedding_check(load_encoder(str(folder)), load_image_processor(str(folder)))
-    whole = embedding_check(native_encoder(model), native_image_processor(processor))
+    whole = embedding_check(model.native_encoder(), native_image_processor(processor))
     if not same_embedding(check, whole):
         raise ValueError(f"The encoders at the root of {folder} and in {PRETRAINING}/ differ: export it again.")
     try:

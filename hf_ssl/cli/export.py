@@ -61,7 +61,7 @@ def load_method(checkpoint: str) -> tuple[Method, SSLPreTrainedModel, SSLImagePr
     if not isinstance(processor, SSLImageProcessor):
         raise ValueError(
             f"The image processor of {checkpoint} is a {type(processor).__name__}, which draws no views: put back the "
-            f"one that was saved with the {method_of(config).title} model."
+            f"one that was saved with the {method_of(config).info.title} model."
         )
     return method_of(config), model, processor
 

@@ -59,7 +59,7 @@ def choose_recipe(method: Method, asked: str | None, has_upright: bool) -> Recip
     name = asked or ("photos" if has_upright else "small")
     if name not in method.recipes:
         known = ", ".join(method.recipes)
-        raise ValueError(f"{method.title} has no recipe {name!r}.{closest(name, method.recipes)} Known: {known}.")
+        raise ValueError(f"{method.info.title} has no recipe {name!r}.{closest(name, method.recipes)} Known: {known}.")
     return method.recipes[name]
 
 

@@ -9,11 +9,10 @@ import torch
 from ..data import ImageDataset
 from ..evaluation.baselines import raw_pixels
 from ..evaluation.evaluate import RAW_PIXELS_SIDE
-from ..evaluation.features import frozen_embedder, num_channels_of, pixel_batches
+from ..evaluation.features import frozen_embedder, pixel_batches
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..training import SSLTrainingArguments, ViewCollator
-from ..training.collators import make_views
 
 T = TypeVar("T")
 _TIMED_STEPS = 2
@@ -42,7 +41,7 @@ def seconds_per_step(
             read = time.perf_counter()
             inputs = {name: _moved(value, args.device) for name, value in collator(samples).items()}
             with torch.autocast(args.device.type, torch.bfloat16, enabled=bool(args.bf16)):
-                model(**make_views(processor, inputs)).loss.backward()
+                model(**processor.views_of(inputs)).loss.backward()
             if cuda:
                 torch.cuda.synchronize(args.device)
             reading.append(read - started)
@@ -68,7 +67,7 @@ def seconds_per_evaluated_image(
     encoder = model.encoder()
     started = time.perf_counter()
     with frozen_embedder(encoder, args.device) as embed:
-        for pixels, _ in pixel_batches(processor, sample, _TIMED_IMAGES, num_channels_of(encoder)):
+        for pixels, _ in pixel_batches(processor, sample, _TIMED_IMAGES(encoder)):
             width = embed(pixels).shape[1]
             raw = raw_pixels(pixels, RAW_PIXELS_SIDE).shape[1]
     seconds = (time.perf_counter() - started) / len(sample)

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ class ImageDataset(Dataset):
     """
 
     captions: list[str] | None = None
+    sample_key: ClassVar[str] = "image"  # under which a sample holds what it is
+    noun: ClassVar[str] = "image"  # what people call it
     _rows: np.ndarray | None = None  # image i is row `_rows[i]` of the source; None where it is row i
 
     def __init__(self, labels: torch.Tensor | Sequence[int] | None = None, label_names: Sequence[str] | None = None):
@@ -52,7 +55,11 @@ class ImageDataset(Dataset):
 
     def sizes(self) -> list[tuple[int, int]]:
         """(width, height) in pixels of evenly spread images, upright, without decoding them where that is possible."""
-        return [tuple(self[i]["image"].shape[:0:-1]) for i in spread(len(self), DECODED)]
+        return [tuple(self[i][self.sample_key].shape[:-3:-1]) for i in spread(len(self), DECODED)]
+
+    def describe(self) -> str | None:
+        """A sentence on sizes and the like for the start of a run; None where `sizes` says it all."""
+        return None
 
     def keys(self) -> list[bytes]:
         """What tells every image from the others in every run: its number in the source, or the name of its file."""

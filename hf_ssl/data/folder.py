@@ -12,7 +12,7 @@ from .class_folders import Levels, Parts, class_of, count_images
 from .classes import number_classes
 from .decoded import DecodedImages
 from .errors import DataError
-from .listing import UNSUPPORTED, Listing, describe, list_images
+from .listing import UNSUPPORTED, Listing, describe, list_files
 from .metadata import metadata_values
 
 
@@ -58,10 +58,10 @@ class ImageFolder(DecodedImages):
         labelled: bool = True,
     ):
         self.root = existing_folder(root)
-        listing = listing or list_images(self.root, exclude)
+        listing = listing or self.list_files(self.root, exclude)
         self._files = listing.files
         if not len(self._files):
-            raise DataError(_no_images(self.root, listing))
+            raise DataError(_none_found(self.root, listing, self.noun))
         super().__init__(
             len(self._files), None, None, channels=channels, max_unreadable=max_unreadable, place=str(self.root)
         )
@@ -77,6 +77,8 @@ class ImageFolder(DecodedImages):
         if labelled:
             values, self.labels_from = self.class_values(self.folders, self._rows)
             self._labels, self.label_names = number_classes(values, "label")
+
+    list_files = staticmethod(list_files)
 
     def path(self, index: int) -> Path:
         """The file of image `index`."""
@@ -140,13 +142,13 @@ def existing_folder(root: str | os.PathLike) -> Path:
     raise DataError(f"{folder} does not exist: give an existing folder of images.")
 
 
-def _no_images(root: Path, listing: Listing) -> str:
+def _none_found(root: Path, listing: Listing, noun: str) -> str:
     if UNSUPPORTED in listing.left_out:
         pictures = describe("pictures of a format that is not read", listing.left_out[UNSUPPORTED])
         return f"{root} holds no images, only {pictures}: convert them to JPEG or PNG."
     if listing.left_out:
         return (
-            f"{root} holds no images (left out: {'; '.join(listing.describe_left_out())}): give the folder that does."
+            f"{root} holds no {noun}s (left out: {'; '.join(listing.describe_left_out())}): give the folder that does."
         )
     inside = "and its subfolders are empty" if listing.subfolders else "it is empty"
-    return f"{root} holds no images, {inside}: give the folder that does."
+    return f"{root} holds no {noun}s, {inside}: give the folder that does."

@@ -111,11 +111,12 @@ class Data:
         if not isinstance(self.train, ImageDataset):
             return f"{self.name}: a stream of images, read once an epoch; how many there are is not known."
         train, test = len(self.train), len(self.test) if isinstance(self.test, ImageDataset) else 0
+        noun = self.train.noun
         if not test:
             why = f" ({self.split['made_by']})" if is_labelled(self.train) and self.split else ""
-            return f"{self.name}: {counted(train)}, all to train on{why}."
+            return f"{self.name}: {counted(train, noun)}, all to train on{why}."
         made_by = self.split.get("made_by", "as they came")
-        return f"{self.name}: {train + test} images, {train} to train on, {test} to test on ({made_by})."
+        return f"{self.name}: {train + test} {noun}s, {train} to train on, {test} to test on ({made_by})."
 
     def _classes(self) -> str:
         if not isinstance(self.train, ImageDataset):
@@ -146,6 +147,8 @@ class Data:
         return f"Captions: {self.captions_from}; median {lengths[len(lengths) // 2]} words, longest {lengths[-1]}."
 
     def _pictures(self) -> str | None:
+        if isinstance(self.train, ImageDataset) and (described := self.train.describe()):
+            return described
         sizes = sorted(self.sizes(), key=lambda size: size[0] * size[1])
         if not sizes:
             return None
@@ -171,7 +174,9 @@ class Data:
         if not count:
             return None
         shown = [f"{name}: {reason}" for source in self._sources() for name, reason in source.unreadable(3)]
-        return f"Cannot be read: {counted(count)} ({'; '.join(shown[:3])}{'; …' if count > 3 else ''})."
+        return (
+            f"Cannot be read: {counted(count, self.train.noun)} ({'; '.join(shown[:3])}{'; …' if count > 3 else ''})."
+        )
 
     def _left_out(self) -> str | None:
         return f"Left out: {'; '.join(self.left_out)}." if self.left_out else None

@@ -3,7 +3,7 @@
 from .baselines import random_init_like, raw_pixels
 from .collapse import effective_rank, feature_std
 from .evaluate import evaluate_encoder
-from .features import Features, embedding_of, extract_features, preprocess
+from .features import Features, extract_features, preprocess
 from .image_processors import find_image_processor, load_image_processor
 from .knn import knn_accuracy, knn_predict
 from .labels import evaluable, labelled_part
@@ -19,7 +19,6 @@ __all__ = [
     "LinearResult",
     "LowLabelResult",
     "effective_rank",
-    "embedding_of",
     "evaluable",
     "evaluate_encoder",
     "extract_features",

@@ -11,6 +11,7 @@ from transformers.utils import CONFIG_NAME, logging
 from ..checks.checkpoints import listed, load_checked
 from ..checks.configs import checked_config
 from ..checks.repository_files import pinned
+from ..encoders import encoder_for
 
 # Arguments of timm.create_model that read files; a config from outside must not name any.
 _TIMM_FILES = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}
@@ -43,8 +44,7 @@ def load_encoder(
     """
     where = pinned(encoder, {"revision": revision, "subfolder": subfolder})
     config = load_encoder_config(encoder, **where)
-    if "mask_ratio" in config.to_dict():
-        config.mask_ratio = 0.0
+    config = encoder_for(config).to_load()
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # what does not fit is said below, in one sentence
     try:
@@ -78,11 +78,6 @@ def load_encoder_config(encoder: str, subfolder: str = "", **where: Any) -> PreT
             raise ValueError(f"The config.json of {encoder} makes timm read other files: it is not loaded.")
     if type(config) not in MODEL_MAPPING:
         raise ValueError(f"{encoder} is a {kind!r} model, of which transformers has no plain encoder.")
-    known = MODEL_MAPPING[type(config)]
-    known = known[0] if isinstance(known, tuple) else known
-    parts = config.to_dict().keys()
-    if known.main_input_name != "pixel_values" and not {"vision_config", "text_config"} <= parts:
-        raise ValueError(
-            f"{encoder} is a {kind!r} model, which reads {known.main_input_name}: it is no encoder of images."
-        )
+    if (input_name := encoder_for(config).input_name) != "pixel_values":
+        raise ValueError(f"{encoder} is a {kind!r} model, which reads {input_name}: it is no encoder of images.")
     return config

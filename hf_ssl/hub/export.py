@@ -4,73 +4,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import torch
-from transformers import AutoConfig, AutoModel, BeitConfig, PreTrainedConfig, PreTrainedModel
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from ..image_processing_utils import SSLImageProcessor
-from ..modeling_utils import SSLPreTrainedModel, has_learnt_pooler
+from ..modeling_utils import SSLPreTrainedModel
 from ..utils.files import sync_folder, sync_tree
 
 PRETRAINING, _STAGING = "pretraining", ".export-"
-
-
-def native_encoder(model: SSLPreTrainedModel) -> PreTrainedModel:
-    """
-    The encoder of a method as a plain transformers model whose `pooler_output` is the method's embedding, exactly.
-
-    - ViT with CLS: the pooler becomes the identity (`pooler_act="linear"`); without one, `AutoModel` would make up
-      a random pooler.
-    - ViT with `pooling="mean"`: a `BeitModel` with absolute positions, whose pooler is the norm of the mean patch.
-    - every other architecture has a pooler without weights and is copied as it is.
-
-    Raises:
-        RuntimeError: when a weight would be missing or left over.
-    """
-    config, state = native_weights(model)
-    native = AutoModel.from_config(config)
-    native.load_state_dict(state, strict=True)
-    return native.to(dtype=next(model.backbone.parameters()).dtype).eval()
-
-
-def native_weights(model: SSLPreTrainedModel) -> tuple[PreTrainedConfig, dict[str, torch.Tensor]]:
-    """Configuration and state dict of `native_encoder`; draws no random numbers."""
-    backbone = model.backbone
-    if model.config.pooling == "mean":
-        return _mean_pooled_beit(backbone)
-    fields = backbone.config.to_dict()
-    with torch.device("meta"):
-        template = AutoModel.from_config(AutoConfig.for_model(**fields))
-    state = dict(backbone.state_dict())
-    if has_learnt_pooler(template):
-        width = template.config.hidden_size
-        fields |= {"pooler_act": "linear", "pooler_output_size": width}
-        state |= {"pooler.dense.weight": torch.eye(width), "pooler.dense.bias": torch.zeros(width)}
-    return AutoConfig.for_model(**fields), state
-
-
-def _mean_pooled_beit(vit: PreTrainedModel) -> tuple[PreTrainedConfig, dict[str, torch.Tensor]]:
-    shared = (
-        "hidden_size num_hidden_layers num_attention_heads intermediate_size hidden_act initializer_range "
-        "layer_norm_eps image_size patch_size num_channels"
-    ).split()
-    config = BeitConfig(
-        **{name: vit.config.to_dict()[name] for name in shared},
-        use_mask_token=False,
-        use_absolute_position_embeddings=True,
-        use_relative_position_bias=False,
-        use_shared_relative_position_bias=False,
-        use_mean_pooling=True,
-        layer_scale_init_value=0.0,
-        drop_path_rate=0.0,
-    )
-    state = {
-        name.replace("layernorm.", "pooler.layernorm.") if name.startswith("layernorm.") else name: tensor
-        for name, tensor in vit.state_dict().items()
-        # A bias on the keys adds the same number to all logits of a query: softmax drops it, and so does BEiT.
-        if not name.endswith("attention.k_proj.bias")
-    }
-    return config, state
 
 
 def native_image_processor(processor: SSLImageProcessor) -> ViTImageProcessorPil:
@@ -103,7 +43,7 @@ def export_pretrained(
     output_dir = Path(output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output_dir, prefix=_STAGING) as staging:
-        native_encoder(model).save_pretrained(staging, max_shard_size=max_shard_size)
+        model.native_encoder().save_pretrained(staging, max_shard_size=max_shard_size)
         native_image_processor(processor).save_pretrained(staging)
         model.save_pretrained(Path(staging, PRETRAINING), max_shard_size=max_shard_size)
         processor.save_pretrained(Path(staging, PRETRAINING))

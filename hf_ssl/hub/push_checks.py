@@ -15,13 +15,14 @@ from ..checks.checkpoints import listed, load_checked
 from ..checks.processors import checked_image_processor
 from ..checks.regular_files import read_regular
 from ..checks.repository_files import pinned
+from ..encoders import encoder_for
 from ..utils.files import sha256
 from ..utils.printing import printable
 from ..utils.redaction import secret_in
 from .card.fingerprint import embedding_check, same_embedding
 from .card.sections import eval_results
 from .card.validation import UNSEEN, front_matter
-from .export import PRETRAINING, native_image_processor, native_weights
+from .export import PRETRAINING, native_image_processor
 from .run_results import RESULTS, read_results
 
 CARD = "README.md"
@@ -94,7 +95,7 @@ def require_as_made(folder: Path, found: Mapping[str, Path]) -> None:
     encoder, method = _load(folder, AutoModel, ""), _load(folder, AutoModelForPreTraining, PRETRAINING)
     processor = checked_image_processor(folder, pinned(folder, {}))
     own = checked_image_processor(folder, pinned(folder, {"subfolder": PRETRAINING}))
-    config, weights = native_weights(method)
+    config, weights = encoder_for(method.backbone.config).export(method.backbone, method.config.pooling)
     differing = [
         *_differing(_fields(config), _fields(encoder.config)),
         *_differing(native_image_processor(own).to_dict(), processor.to_dict()),

@@ -167,6 +167,23 @@ def cross_view_entropy(targets: torch.Tensor, log_probabilities: torch.Tensor) -
     return -(crossed - same) / (batch * (teachers * students - min(teachers, students)))
 
 
+def masked_cross_entropy(targets: torch.Tensor, log_probabilities: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """
+    iBOT's loss of the patches (arXiv:2111.07832, equation 2): the cross-entropy at the masked patches of a view,
+    averaged over them, and then over all views; a view without masked patches counts as zero, as in the official code.
+
+    Args:
+        targets (`torch.Tensor` of shape `(..., patches, prototypes)`): teacher probabilities.
+        log_probabilities (`torch.Tensor` of the same shape): of the student.
+        mask (`torch.BoolTensor` of shape `(..., patches)`): True where the student saw a mask token.
+
+    Returns:
+        `torch.Tensor`: scalar.
+    """
+    entropies = -(targets * log_probabilities).sum(-1)
+    return ((entropies * mask).sum(-1) / mask.sum(-1).clamp_min(1)).mean()
+
+
 def soft_cross_entropy(targets: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
     """
     Cross-entropy of the softmax of `logits` against distributions, averaged over all but the last dimension

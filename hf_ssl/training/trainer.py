@@ -4,7 +4,6 @@ from collections.abc import Sequence, Sized
 from typing import Any
 
 import torch
-from torch.optim.lr_scheduler import LambdaLR
 from transformers import PrinterCallback, ProgressCallback
 
 from ..data import ImageDataset, ImageStream, as_image_dataset
@@ -13,24 +12,24 @@ from ..modeling_utils import SSLPreTrainedModel
 from ..nn.chunks import set_chunk_size
 from ..utils.packed_images import PackedImages
 from ..utils.stopping import InWorker
-from .arguments import SSLTrainingArguments, refuse_optimizer_arguments
-from .batches import WholeBatches, settle_batch, steps_in_epoch
+from .arguments import SSLTrainingArguments
+from .batches import WholeBatches, settle_batch
 from .callbacks import StepHooks, WeightDecaySchedule
-from .collators import SequentialBatches, ViewCollator, make_views
+from .collators import SequentialData, ViewCollator
 from .doctor import Doctor
 from .effective import effective_values
 from .memory import channels_last_pays, freed_memory_kept
 from .online import has_labels, images_with_loss, online_knn, require_best_metric, require_labels
-from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
+from .optimizing import OptimizingTrainer
+from .places import PlacedSampler, PlacedSamples
 from .processes import join_batches, mean_logs
 from .progress import LogPrinter, ProgressLine
-from .saving import SavingTrainer
 
 
-class SSLTrainer(SavingTrainer):
+class SSLTrainer(OptimizingTrainer):
     """
-    [`~transformers.Trainer`] for models with the hooks of [`SSLPreTrainedModel`]; how it saves is in
-    [`SavingTrainer`].
+    [`~transformers.Trainer`] for models with the hooks of [`SSLPreTrainedModel`]; how it updates weights is in
+    [`OptimizingTrainer`], how it saves in [`SavingTrainer`].
 
     Args:
         model (`SSLPreTrainedModel`): a `...ForPreTraining`.
@@ -68,7 +67,7 @@ class SSLTrainer(SavingTrainer):
             eval_dataset = images_of(eval_dataset, processing_class)
         set_chunk_size(model, args.cached_chunk_size)
         if isinstance(train_dataset, Sized):
-            model.on_data(len(train_dataset))
+            model.size_for(len(train_dataset))
         settle_batch(model, args, train_dataset)
         if isinstance(train_dataset, (ImageDataset, ImageStream)):
             pixels = train_dataset.pixel_format
@@ -94,7 +93,7 @@ class SSLTrainer(SavingTrainer):
             model=model,
             args=args,
             data_collator=data_collator
-            or ViewCollator(processing_class, args.seed, not on_device, model.data_columns),
+            or ViewCollator(processing_class, args.seed, not on_device, model.data_columns, args.process_index),
             train_dataset=train_dataset,
             eval_dataset=eval_dataset,
             processing_class=processing_class,
@@ -105,12 +104,9 @@ class SSLTrainer(SavingTrainer):
             self.add_callback(self._progress)
         elif self.pop_callback(PrinterCallback) is not None:
             self.add_callback(LogPrinter)
-        self.own_optimizer = self.optimizer  # what the user gave, if anything
-        if self.own_optimizer is not None:
-            refuse_optimizer_arguments(args)
         if train_dataset is not None and args.max_steps > 0:
             self.warmup_steps(args.max_steps)  # a stream has no epochs to count
-        self.add_callback(StepHooks(self.sequential_batches(), self.set_epoch))
+        self.add_callback(StepHooks(self.sequential_data(), self.set_epoch))
         if not isinstance(eval_dataset, dict):
             require_best_metric(args.metric_for_best_model, train_dataset, eval_dataset, args.online_knn)
         if args.final_weight_decay is not None:
@@ -118,25 +114,15 @@ class SSLTrainer(SavingTrainer):
         if self.doctor is not None:
             self.add_callback(self.doctor)
 
-    def sequential_batches(self) -> SequentialBatches:
-        """What `SSLPreTrainedModel.on_epoch_begin` gets."""
+    def sequential_data(self) -> SequentialData:
+        """What `SSLPreTrainedModel.prepare` gets."""
         batch_size, workers = self.args.train_batch_size, self.args.dataloader_num_workers
-        return SequentialBatches(self.train_dataset, self.data_collator, batch_size, workers, self._prepare_inputs)
+        return SequentialData(self.train_dataset, self.data_collator, batch_size, workers, self._prepare_inputs)
 
     def set_epoch(self, epoch: int) -> None:
         """Let the views of the training data be those of `epoch`."""
         if isinstance(self.data_collator, ViewCollator):
             self.data_collator.set_epoch(epoch)
-
-    @property
-    def steps_per_epoch(self) -> int | None:
-        """Optimizer steps of an epoch; `None` where the data have no length."""
-        return steps_in_epoch(len(self.train_dataset), self.args) if isinstance(self.train_dataset, Sized) else None
-
-    def warmup_steps(self, num_training_steps: int) -> int:
-        """Optimizer steps of the warm-up, in a run of `num_training_steps`."""
-        self.args.steps_per_epoch = self.steps_per_epoch
-        return self.args.get_warmup_steps(num_training_steps)
 
     def effective(self) -> dict[str, Any]:
         """What follows from arguments, model and data; see [`effective_values`]."""
@@ -148,10 +134,14 @@ class SSLTrainer(SavingTrainer):
             dataset = WholeBatches(dataset, batch_size)  # torch drops the last batch of data with a length only
         if not is_training and isinstance(collator, ViewCollator):
             self.data_collator = collator.for_evaluation()
+        placed = is_training and isinstance(collator, ViewCollator) and isinstance(dataset, Sized)
+        dataset = PlacedSamples(dataset) if placed else dataset
         try:
             loader = super()._get_dataloader(
                 dataset, description, batch_size, *args, is_training=is_training, **kwargs
             )
+            if placed:  # after accelerate has chosen the sampler
+                loader.set_sampler(PlacedSampler(loader.get_sampler()))
             loader.worker_init_fn = InWorker(loader.worker_init_fn)
             return loader
         finally:
@@ -182,7 +172,7 @@ class SSLTrainer(SavingTrainer):
 
     def _prepare_inputs(self, inputs):
         inputs = super()._prepare_inputs(inputs)
-        return make_views(self.processing_class, inputs) if "images" in inputs else inputs
+        return self.processing_class.views_of(inputs) if "view_seed" in inputs else inputs
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
@@ -201,40 +191,6 @@ class SSLTrainer(SavingTrainer):
             if rank is not None:
                 logs["embedding_rank"] = rank
         super().log(logs, *args, **kwargs)
-
-    def get_decay_parameter_names(self, model) -> list[str]:
-        return [name for name, parameter in model.named_parameters() if decays(name, parameter)]
-
-    @staticmethod
-    def get_optimizer_cls_and_kwargs(args, model=None):
-        if not args.lars:
-            return SavingTrainer.get_optimizer_cls_and_kwargs(args, model)
-        trust = args.lars_trust_coefficient
-        return LARS, {"lr": args.learning_rate, "momentum": args.lars_momentum, "trust_coefficient": trust}
-
-    def create_optimizer(self, model=None):
-        created = self.optimizer is None
-        optimizer = super().create_optimizer(model)
-        if created:
-            model = self.accelerator.unwrap_model(model if model is not None else self.model)
-            mark_groups(optimizer, model, model.constant_lr_modules)
-            for group in optimizer.param_groups:
-                group["lr"] *= 1.0 if group["decays"] else self.args.bias_lr_ratio
-        return optimizer
-
-    def create_scheduler(self, num_training_steps: int, optimizer=None):
-        created = self.lr_scheduler is None
-        self.args.steps_per_epoch = self.steps_per_epoch  # for the warm-up
-        scheduler = super().create_scheduler(num_training_steps, optimizer)
-        if created and isinstance(scheduler, LambdaLR) and self.own_optimizer is None:
-            hold_constant_groups_(scheduler)
-        return scheduler
-
-    def _clip_grad_norm(self, model):
-        if self.args.max_parameter_grad_norm is None:
-            return super()._clip_grad_norm(model)
-        self.accelerator.unscale_gradients()
-        return clip_each_(model.parameters(), self.args.max_parameter_grad_norm)
 
     def run_facts(self) -> dict[str, Any]:
         doctor = list(self.doctor.findings.values()) if self.doctor else None

@@ -7,8 +7,9 @@ from transformers import AutoConfig, AutoModel
 from hf_ssl.cli.build import base_config, build_model, build_processor, size_of
 from hf_ssl.cli.plan import choose_recipe
 from hf_ssl.registry import METHODS
+from hf_ssl.testing import backbones_of
 
-CASES = [(m, b) for m in METHODS for b in ("vit-nano", "resnet-nano") if METHODS[m].batch != "masked" or b[0] == "v"]
+CASES = [(m, b) for m in METHODS for b in ("vit-nano", "resnet-nano") if b.partition("-")[0] in backbones_of(m)]
 
 
 @pytest.mark.parametrize("name", ["small", "photos"])
@@ -21,8 +22,10 @@ def test_recipes_for_a_cpu_run_on_both_kinds_of_encoder(method, backbone, name):
     # A recipe's pooling speaks of a ViT.
     assert model.config.pooling in (None, "mean") and (model.config.pooling is None or backbone == "vit-nano")
     processor = build_processor(row, recipe, {}, image_size=32, model=model)
-    model.on_data(4096)
-    views = dict(processor.views(torch.randint(0, 256, (4, 1, 32, 32), dtype=torch.uint8)))
+    model.size_for(4096)
+    views = dict(
+        processor.views(image=torch.randint(0, 256, (4, 1, 32, 32), dtype=torch.uint8), generator=torch.Generator())
+    )
     extras = {"labels": torch.tensor([0, 1, 0, 1]), "sample_index": torch.arange(4)}
     output = model.train()(**views, **{name: extras[name] for name in model.data_columns})
     assert output.loss.isfinite()

@@ -69,7 +69,7 @@ def test_a_column_of_another_name(tmp_path):
     assert len(load_data(tmp_path, captions=True, text_column="what").train) == 5
     with pytest.raises(DataError, match="text_column='wat' does not exist in metadata.jsonl .* are what"):
         load_data(tmp_path, captions=True, text_column="wat")
-    with pytest.raises(DataError, match="text_column='what' means nothing here"):
+    with pytest.raises(DataError, match="text_column='what' means nothing for images without captions"):
         load_data(tmp_path, text_column="what")
 
 

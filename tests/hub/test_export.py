@@ -87,7 +87,7 @@ def test_the_subfolder_is_the_whole_method(exported, case):
     again = METHODS[case[0]].pretraining_class.from_pretrained(folder, subfolder="pretraining")
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name
-    same = METHODS[case[0]].image_processor_class.from_pretrained(folder, subfolder="pretraining")
+    same = METHODS[case[0]].processor_class.from_pretrained(folder, subfolder="pretraining")
     assert same.to_dict() == processor.to_dict()
 
 
@@ -98,7 +98,7 @@ def test_the_root_is_native_and_small(exported, case):
     preprocessor = json.loads((folder / "preprocessor_config.json").read_text())
     assert not config["model_type"].startswith("ssl_") and "auto_map" not in config
     assert preprocessor["image_processor_type"] == "ViTImageProcessor"
-    assert not METHODS[case[0]].image_processor_class.view_attributes().keys() & preprocessor.keys()
+    assert not METHODS[case[0]].processor_class.view_attributes().keys() & preprocessor.keys()
 
 
 def test_missing_weights_raise():

@@ -171,11 +171,11 @@ def test_a_view_is_a_square_of_the_resized_image_and_nothing_else():
 
 def test_captions_become_tokens_before_views_are_drawn():
     processor = build_processor("clip", context_length=8)
-    tokens = processor.encode_samples("text", ["a red dog", "b" * 30])["input_ids"]
+    tokens = processor.encode_samples({"text": ["a red dog", "b" * 30]})["text"]
     assert tokens.shape == (2, 8) and tokens[:, 0].tolist() == [0, 0] and tokens[1, -1] == 1
     bare = SSLCLIPImageProcessor()
-    with pytest.raises(ValueError, match="has no tokenizer: call learn_vocabulary"):
-        bare.encode_samples("text", ["a"])
+    with pytest.raises(ValueError, match="has no tokenizer: call learn"):
+        bare.encode_samples({"text": ["a"]})
 
 
 def test_bad_fields():

@@ -11,6 +11,7 @@ from hf_ssl.data import TensorImages, as_image_dataset
 from hf_ssl.training import SSLTrainer, SSLTrainingArguments, fit_batch
 from hf_ssl.training.batches import WholeBatches, steps_in_epoch
 from hf_ssl.training.collators import ViewCollator, batch_seed
+from hf_ssl.training.places import NO_PLACE
 
 from ..conftest import build_model, build_processor
 from .test_resume import StopAt, build_trainer, images
@@ -51,9 +52,9 @@ def test_a_trainer_lowers_the_batch_and_says_so(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("method", ["byol", "simsiam"])
 def test_heads_with_batch_norm_take_two_images(method, tmp_path):
-    with pytest.raises(ValueError, match="normalises the images of a batch with each other: .* at least 2, got 1"):
+    with pytest.raises(ValueError, match="images of a batch depend on each other: .* at least 2, got 1"):
         build(tmp_path, images(8), method, per_device_train_batch_size=1)
-    with pytest.raises(ValueError, match="last batch of 9 images would hold a single one, .* to normalise it with"):
+    with pytest.raises(ValueError, match="last batch of 9 images would hold 1, and .* needs 2"):
         build(tmp_path, images(9), method, dataloader_drop_last=False)
     build(tmp_path, images(2), method, max_steps=1).train()
 
@@ -63,7 +64,7 @@ def test_what_a_contrastive_method_cannot_learn_from(tmp_path):
         build(tmp_path, images(1))
     with pytest.raises(ValueError, match="must be at least 2, got 1"):
         build(tmp_path, images(8), per_device_train_batch_size=1)
-    with pytest.raises(ValueError, match="last batch of 9 images would hold a single one"):
+    with pytest.raises(ValueError, match="last batch of 9 images would hold 1, and SimCLR.* needs 2"):
         build(tmp_path, images(9), dataloader_drop_last=False)
     build(tmp_path, images(9)).train()
     build(tmp_path, images(10), dataloader_drop_last=False, max_steps=3).train()
@@ -128,14 +129,29 @@ class Seeds(ViewCollator):
         return batch
 
 
-def seeds_of(folder, monkeypatch, method="mae", sequential=True, callbacks=None, resume=None, **arguments):
+class AlwaysTheFirst(SequentialSampler):
+    """A sampler that draws with replacement, at its worst."""
+
+    def __iter__(self):
+        return iter([0] * len(self))
+
+
+def seeds_of(
+    folder,
+    monkeypatch,
+    method="mae",
+    sampler: type | None = SequentialSampler,
+    callbacks=None,
+    resume=None,
+    **arguments,
+):
     seen = []
     monkeypatch.setattr(Seeds, "seen", seen, raising=False)
     monkeypatch.setattr("hf_ssl.training.trainer.ViewCollator", Seeds)
     values = {"views_on_device": True, "gradient_accumulation_steps": 1, "warmup_epochs": 0, **arguments}
     trainer = build_trainer(method, "vit", folder, callbacks=callbacks, **values)
-    if sequential:
-        monkeypatch.setattr(trainer, "_get_train_sampler", lambda dataset: SequentialSampler(dataset))
+    if sampler is not None:
+        monkeypatch.setattr(trainer, "_get_train_sampler", sampler)
     trainer.train(resume_from_checkpoint=resume)
     return seen
 
@@ -146,7 +162,9 @@ def seeds_of(folder, monkeypatch, method="mae", sequential=True, callbacks=None,
         {},
         {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 4},
         {"per_device_train_batch_size": 20},
-        {"sequential": False, "per_device_train_batch_size": 1},
+        {"sampler": None, "per_device_train_batch_size": 1},
+        {"sampler": AlwaysTheFirst},
+        {"sampler": AlwaysTheFirst, "per_device_train_batch_size": 1, "gradient_accumulation_steps": 4},
     ],
     ids=str,
 )
@@ -155,13 +173,13 @@ def test_no_view_comes_twice(arguments, tmp_path, monkeypatch):
     assert len(seen) == len(set(seen)) == 3 * 20 // arguments.get("per_device_train_batch_size", 4)
 
 
+@pytest.mark.parametrize("sampler", [SequentialSampler, AlwaysTheFirst, None])
 @pytest.mark.parametrize("stop", [3, 5])  # inside an epoch of five batches, and at its end
-def test_a_resumed_run_draws_the_views_it_would_have_drawn(stop, tmp_path, monkeypatch):
-    whole = seeds_of(tmp_path / "whole", monkeypatch)
-    seeds_of(tmp_path / "part", monkeypatch, callbacks=[StopAt(stop)])
-    assert (
-        seeds_of(tmp_path / "part", monkeypatch, resume=str(tmp_path / "part" / f"checkpoint-{stop}")) == whole[stop:]
-    )
+def test_a_resumed_run_draws_the_views_it_would_have_drawn(stop, sampler, tmp_path, monkeypatch):
+    whole = seeds_of(tmp_path / "whole", monkeypatch, sampler=sampler)
+    seeds_of(tmp_path / "part", monkeypatch, sampler=sampler, callbacks=[StopAt(stop)])
+    checkpoint = str(tmp_path / "part" / f"checkpoint-{stop}")
+    assert seeds_of(tmp_path / "part", monkeypatch, sampler=sampler, resume=checkpoint) == whole[stop:]
 
 
 def test_resuming_with_workers_is_exact(tmp_path):
@@ -180,7 +198,7 @@ def test_workers_that_outlive_an_epoch_see_the_next():
     for epoch in (0, 1):
         collator.set_epoch(epoch)
         seeds = [batch["view_seed"] for batch in loader]
-        assert seeds == [batch_seed(42, epoch, torch.tensor(index)) for index in ([0, 1], [2, 3])]
+        assert seeds == [batch_seed(42, epoch, NO_PLACE, torch.tensor(index)) for index in ([0, 1], [2, 3])]
 
 
 def test_the_views_of_an_evaluation_stay_the_same(tmp_path):

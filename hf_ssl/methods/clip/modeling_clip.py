@@ -9,28 +9,13 @@ from transformers import initialization as init
 from transformers.utils.generic import can_return_tuple
 
 from ...image_text_processing_utils import ImageTextProcessor
-from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
-    SSLOutput,
-    SSLPreTrainedModel,
-    build_backbone,
-    encode,
-)
+from ...modeling_utils import SSLOutput, SSLPreTrainedModel, encode
 from ...nn.chunks import encode_in_chunks
 from ...nn.losses import paired_info_nce
 from ...pretraining_utils import Published
 from .configuration_clip import SSLCLIPConfig
 from .export_clip import published_clip
 from .initialization_clip import start_image_encoder, start_text_encoder
-
-
-class SSLCLIPModel(SSLModel):
-    config: SSLCLIPConfig
-
-
-class SSLCLIPForImageClassification(SSLForImageClassification):
-    config: SSLCLIPConfig
 
 
 class SSLCLIPForPreTraining(SSLPreTrainedModel):
@@ -40,13 +25,12 @@ class SSLCLIPForPreTraining(SSLPreTrainedModel):
     towers = {"backbone": "backbone_config", "text": "text_config"}
     published_folders = ("vision", "text")
     input_modalities = ("image", "text")
-    batch_contrastive = True
+    min_batch_size = 2  # the loss compares images and captions of a batch with each other
 
     def __init__(self, config: SSLCLIPConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
+        super().__init__(config)  # self.backbone, self.embed_dim
         self.text = CLIPTextModel(config.text_config)
-        self.visual_projection = nn.Linear(config.backbone_config.hidden_size, config.projection_dim, bias=False)
+        self.visual_projection = nn.Linear(self.embed_dim, config.projection_dim, bias=False)
         self.text_projection = nn.Linear(config.text_config.hidden_size, config.projection_dim, bias=False)
         self.logit_scale = nn.Parameter(torch.tensor(float(config.logit_scale_init_value)))
         self.post_init()

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ...recipe_utils import PHOTOS, SMALL, Recipe
+from ...recipe_utils import PHOTOS, SMALL, TINY, Recipe
 
 _SMALL = Recipe(
     description=SMALL,
@@ -48,4 +48,18 @@ RECIPES = {
     ),
     "small": _SMALL,
     "photos": replace(_SMALL, description=PHOTOS),
+    "tiny": Recipe(
+        description=TINY,
+        backbone="vit-nano",
+        config={
+            "text_config": {
+                "hidden_size": 32,
+                "intermediate_size": 64,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 2,
+            },
+            "projection_dim": 24,
+        },
+        processor={"vocab_size": 600, "context_length": 32},
+    ),
 }

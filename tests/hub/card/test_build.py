@@ -68,7 +68,7 @@ def test_a_full_card_is_valid(method):
     assert data["license"] == "apache-2.0" and data["library_name"] == "transformers"
     assert data["pipeline_tag"] == "image-feature-extraction"
     assert {"self-supervised-learning", "hf_ssl", method} <= set(data["tags"])
-    assert f"https://arxiv.org/abs/{METHODS[method].paper}" in text
+    assert f"https://arxiv.org/abs/{METHODS[method].info.paper}" in text
     assert "![Loss, and kNN accuracy of the encoder, over the training run](figures/curve.png)" in text
     for fact in ("1234", "911.5", "CPU, 2 cores", "torch 2.13.0", "4.2 minutes", "adamw_torch", RUN["command"]):
         assert fact in text
