@@ -53,7 +53,7 @@ class ImageTextProcessor(SSLImageProcessor):
         """The tokenizer, or a `ValueError` that says how to get one."""
         if self.tokenizer is None:
             raise ValueError(
-                f"{type(self).__name__} has no tokenizer: call learn({'text': captions}), or give one as tokenizer."
+                f"{type(self).__name__} has no tokenizer: call learn(dict(text=captions)), or give one as tokenizer."
             )
         return self.tokenizer
 

@@ -32,6 +32,11 @@ class SSLCLIPImageProcessor(ImageTextProcessor):
     def attributes_for(cls, encoder: Any, size: int) -> dict[str, Any]:
         return super().attributes_for(encoder, size) | {"size": {"shortest_edge": size}}
 
+    def example(self, size: int, batch: int = 2, seed: int = 0) -> dict[str, Any]:
+        """As the base class, with images that are wider than high: a square has one place only in a square."""
+        samples = super().example(2 * size, batch, seed)
+        return samples | {"image": samples["image"][:, :, :size]}
+
     def policies(self) -> dict[str, list[ViewPolicy]]:
         """The size of the view and what is done to it, which is nothing; `draw_views` draws its place."""
         plain = dict.fromkeys(("flip_probability", "jitter_probability", "grayscale_probability"), 0.0)
