@@ -5,8 +5,8 @@ import torch
 from transformers import AutoConfig, AutoModel, BeitConfig
 
 from hf_ssl import SimCLRConfig, SimCLRForPreTraining
-from hf_ssl.evaluation import load_encoder
 from hf_ssl.hub import export_pretrained, native_encoder
+from hf_ssl.loading import load_encoder
 from hf_ssl.registry import METHODS
 
 from .conftest import BACKBONES, SMALL_CONFIGS, build_model, build_processor, build_views

@@ -17,8 +17,8 @@ from ..checks.processors import checked_image_processor
 from ..checks.repository_files import pinned
 from ..configuration_utils import closest
 from ..data import Data
-from ..evaluation.loading import load_encoder_config
 from ..image_processing_utils import SSLImageProcessor
+from ..loading import load_encoder_config
 from ..modeling_utils import SSLPreTrainedModel, build_backbone, forward_backbone
 from ..recipe_utils import Recipe
 from ..registry import Method

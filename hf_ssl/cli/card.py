@@ -5,7 +5,7 @@ from pathlib import Path
 from transformers.utils import CONFIG_NAME
 
 from ..checks.regular_files import read_text_if_any
-from ..evaluation import load_encoder, load_image_processor
+from ..evaluation import load_image_processor
 from ..hub import (
     PRETRAINING,
     build_card,
@@ -18,9 +18,9 @@ from ..hub.card.fingerprint import same_embedding
 from ..hub.card.sections import CAPTIONS
 from ..hub.card.validation import front_matter
 from ..hub.run_results import RESULTS, not_written, read_results
+from ..loading import load_encoder, load_method
 from ..utils.files import locked, write_text
 from ..utils.printing import say
-from .export import load_method
 from .paths import require_path
 
 

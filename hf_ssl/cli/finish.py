@@ -12,15 +12,15 @@ from transformers import AutoImageProcessor, AutoModel, BaseImageProcessor, PreT
 
 from ..data import Data
 from ..data.splits import few_indices
-from ..evaluation import EvaluationReport, evaluate_encoder, load_encoder
+from ..evaluation import EvaluationReport, evaluate_encoder
 from ..hub import build_card, embedding_check, export_pretrained, push_folder
 from ..image_processing_utils import SSLImageProcessor
+from ..loading import load_encoder, load_method
 from ..modeling_utils import SSLPreTrainedModel
 from ..registry import get_method
 from ..utils.files import write_json, write_text
 from ..utils.printing import say
 from .card import write_again as write_card_again
-from .export import load_method
 from .interruptions import during, same_command
 from .mistakes import mistake, one_line
 from .pictures import draw

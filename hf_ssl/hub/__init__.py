@@ -1,7 +1,8 @@
 """From a pretraining model to a repository that plain transformers loads."""
 
+from ..loading import PRETRAINING
 from .card import build_card, embedding_check, validate_card
-from .export import PRETRAINING, export_pretrained, native_encoder, native_image_processor
+from .export import export_pretrained, native_encoder, native_image_processor
 from .publish import Publication, push_folder, push_model, write_card, write_repository
 from .published_files import published_files
 from .repository import open_repository

@@ -9,10 +9,11 @@ from transformers import AutoConfig, AutoModel, BeitConfig, PreTrainedConfig, Pr
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from ..image_processing_utils import SSLImageProcessor
+from ..loading import PRETRAINING
 from ..modeling_utils import SSLPreTrainedModel, has_learnt_pooler
 from ..utils.files import sync_folder, sync_tree
 
-PRETRAINING, _STAGING = "pretraining", ".export-"
+_STAGING = ".export-"
 
 
 def native_encoder(model: SSLPreTrainedModel) -> PreTrainedModel:

@@ -9,8 +9,8 @@ from ..checks.bounded_json import read_json
 from ..checks.checkpoints import listed
 from ..checks.regular_files import read_text_if_any
 from ..checks.weights import shards_of
+from ..loading import PRETRAINING
 from .card.validation import validate_card
-from .export import PRETRAINING
 from .push_checks import CARD, require_as_made, require_harmless
 from .run_results import RESULTS
 

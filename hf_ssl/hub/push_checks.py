@@ -15,13 +15,14 @@ from ..checks.checkpoints import listed, load_checked
 from ..checks.processors import checked_image_processor
 from ..checks.regular_files import read_regular
 from ..checks.repository_files import pinned
+from ..loading import PRETRAINING
 from ..utils.files import sha256
 from ..utils.printing import printable
 from ..utils.redaction import secret_in
 from .card.fingerprint import embedding_check, same_embedding
 from .card.sections import eval_results
 from .card.validation import UNSEEN, front_matter
-from .export import PRETRAINING, native_image_processor, native_weights
+from .export import native_image_processor, native_weights
 from .run_results import RESULTS, read_results
 
 CARD = "README.md"

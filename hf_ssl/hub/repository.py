@@ -14,8 +14,8 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import validate_repo_id
 from transformers.utils import CONFIG_NAME
 
+from ..loading import PRETRAINING
 from ..utils.redaction import remember
-from .export import PRETRAINING
 from .hub_errors import clear_errors
 from .published_files import CARD
 

@@ -11,9 +11,10 @@ from huggingface_hub import ModelCardData
 from huggingface_hub.utils import validate_repo_id
 
 from ...image_processing_utils import SSLImageProcessor
+from ...loading import PRETRAINING
 from ...modeling_utils import SSLPreTrainedModel, embed_dim
 from ...registry import Method
-from ..export import PRETRAINING, native_encoder, native_image_processor
+from ..export import native_encoder, native_image_processor
 from . import sections
 from .fingerprint import embedding_check
 from .loading_code import loading_code
