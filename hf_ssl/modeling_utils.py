@@ -18,6 +18,7 @@ from .nn.chunks import encode_in_chunks
 from .nn.masking import encode_tokens
 from .nn.network_copy import start_copies
 from .nn.residuals import start_as_identity
+from .pretraining_utils import PublishesEncoders
 
 
 @dataclass
@@ -144,7 +145,7 @@ def require_queue_fits(config: SSLConfig, num_samples: int) -> None:
         )
 
 
-class SSLPreTrainedModel(PreTrainedModel):
+class SSLPreTrainedModel(PublishesEncoders, PreTrainedModel):
     """Base of all models. `backbone` is always the network that gets published."""
 
     config: SSLConfig
@@ -208,12 +209,11 @@ class SSLPreTrainedModel(PreTrainedModel):
             ValueError: when weights of the encoder are missing, left over, damaged or of other shapes.
         """
         dtype = kwargs.pop("dtype", torch.float32)
+        native = backbone
         if isinstance(backbone, str):
             native, missing, _ = load_checked(AutoModel, backbone, dtype=dtype, **kwargs)
             if gone := [name for name in missing if "pooler" not in name]:
                 raise ValueError(f"{backbone} lacks {len(gone)} weights of its encoder, such as {gone[0]}.")
-        else:
-            native = backbone
         native = native.backbone if isinstance(native, SSLPreTrainedModel) else native
         if isinstance(config, SSLConfig):
             config = {f.name: config.to_dict()[f.name] for f in fields(config) if f.name in config.to_dict()}

@@ -7,13 +7,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "hf_ssl"
 FILES = sorted(ROOT.rglob("*.py"))
-UTILS = {f"{kind}_utils" for kind in "configuration conversion image_processing modeling recipe".split()}
+UTILS = {f"{kind}_utils" for kind in "configuration conversion image_processing modeling pretraining recipe".split()}
 # What knows nothing of machine learning: anything may import it.
 BASE = {"_version", "utils"}
 # Importer -> what of hf_ssl it may import beside `BASE`. Methods are `methods.<name>`; anything may import itself.
 ALLOWED = {
     **dict.fromkeys(BASE, set()),
-    "": {"registry", "auto_classes", "modeling_utils", "methods", "training", "hub"},
+    "": {
+        *("registry", "auto_classes", "modeling_utils", "methods", "loading", "recipes"),
+        *("data", "evaluation", "training", "hub"),
+    },
     "__main__": {"cli"},
     "auto_classes": {"registry"},
     "checks": set(),
@@ -23,15 +26,19 @@ ALLOWED = {
     "nn": set(),
     "augment": set(),
     "data": {"checks"},
-    "evaluation": {"checks", "nn", "data"},
+    "loading": UTILS | {"checks", "registry"},
+    "recipes": UTILS | {"checks", "backbones", "data", "loading", "registry", "training"},
+    "evaluation": {"checks", "nn", "data", "loading"},
     "backbones": {"configuration_utils"},
-    "modeling_utils": {"nn", "checks", "configuration_utils"},
+    "pretraining_utils": set(),
+    "modeling_utils": {"nn", "checks", "configuration_utils", "pretraining_utils"},
     "image_processing_utils": {"checks", "augment", "configuration_utils"},
     "methods": UTILS | {"nn", "augment"},
     "training": UTILS | {"checks", "nn", "augment", "data", "evaluation", "hub"},
     "registry": UTILS | {"methods"},
-    "hub": UTILS | {"checks", "evaluation", "registry"},
-    "cli": UTILS | {"checks", "nn", "backbones", "hub", "training", "evaluation", "data", "registry"},
+    "hub": UTILS | {"checks", "evaluation", "loading", "registry"},
+    "cli": UTILS
+    | {"checks", "nn", "backbones", "loading", "recipes", "hub", "training", "evaluation", "data", "registry"},
 }
 MAY_ASK_FOR_ATTRIBUTES = {"modeling_utils.py"}
 

@@ -12,11 +12,14 @@ from transformers.utils import CONFIG_NAME, IMAGE_PROCESSOR_NAME
 
 from ..hub import PRETRAINING
 from ..hub.export import is_unfinished, sweep_exports
+from ..hub.published_files import CARD, exported_hashes
+from ..hub.run_results import RESULTS
 from ..training.checkpoints import fault, newest_whole, sweep
 from ..training.checkpoints import read_state as steps_of
+from ..training.run_record import RunRecord
 from ..utils.files import LOCK, locked
 from ..utils.launchers import process_rank
-from .run_state import CARD, OLD_PLAN, RECORD, RESULTS, RunState, exported_hashes, read_state, recorded, run_results
+from .run_state import OLD_PLAN, RECORD, RunState, read_state, recorded
 from .same_run import differences, length_differs, read_values, taken_over
 
 CHECKPOINTS = "checkpoints"
@@ -201,10 +204,10 @@ class RunFolder:
                     "no checkpoint to write them from: start again with --overwrite."
                 )
             self._gone.add("exported")
-        results = run_results(self.folder)
-        is_there = results is not None
+        record = RunRecord.read(self.folder)
+        is_there = record is not None
         if is_there and "trained" in done and "exported" in self.missing:
-            is_last = self._planned[0] == results["run"]["steps"]
+            is_last = self._planned[0] == record.run["steps"]
             is_there = is_last and fault(self._trained_checkpoint) is None
         if not is_there:  # it comes again from the last checkpoint, without a step if that is of the last one
             for stage in ("trained", "evaluated", "carded"):

@@ -3,7 +3,7 @@
 from ..loading import PRETRAINING
 from .card import build_card, embedding_check, validate_card
 from .export import export_pretrained, native_encoder, native_image_processor
-from .publish import Publication, push_folder, push_model, write_card, write_repository
+from .publish import Publication, push_folder, push_model, write_card
 from .published_files import published_files
 from .repository import open_repository
 
@@ -21,5 +21,4 @@ __all__ = [
     "push_model",
     "validate_card",
     "write_card",
-    "write_repository",
 ]

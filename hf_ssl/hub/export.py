@@ -1,4 +1,4 @@
-"""The published repository: a native encoder at the root, the whole method under `pretraining/`."""
+"""The published repository: native encoders at the root and in folders of their own, the method in `pretraining/`."""
 
 import shutil
 import tempfile
@@ -7,10 +7,14 @@ from pathlib import Path
 import torch
 from transformers import AutoConfig, AutoModel, BeitConfig, PreTrainedConfig, PreTrainedModel
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+from transformers.utils import CONFIG_NAME
 
+from ..checks.bounded_json import read_json
 from ..image_processing_utils import SSLImageProcessor
 from ..loading import PRETRAINING
 from ..modeling_utils import SSLPreTrainedModel, has_learnt_pooler
+from ..pretraining_utils import Published
+from ..registry import METHODS
 from ..utils.files import sync_folder, sync_tree
 
 _STAGING = ".export-"
@@ -84,6 +88,50 @@ def native_image_processor(processor: SSLImageProcessor) -> ViTImageProcessorPil
     return ViTImageProcessorPil(**{name: values[name] for name in names if name in values})
 
 
+def published_parts(model: SSLPreTrainedModel, processor: SSLImageProcessor) -> dict[str, Published]:
+    """
+    `model.published(processor)`, where it holds a method's own classes: an [`SSLModel`] may still have to be turned
+    into a native encoder.
+
+    Raises:
+        ValueError: unless the root is there, and beside it the folders that the class of the model names.
+    """
+    parts = model.published(processor)
+    if parts.keys() != {"", *model.published_folders}:
+        raise ValueError(
+            f"{type(model).__name__}.published fills {sorted(parts)}: it must fill the root, '', and what the class "
+            f"names in published_folders, {sorted(model.published_folders)}."
+        )
+    return parts
+
+
+def native_part(part: Published) -> Published:
+    """The same as plain transformers will load it."""
+    model = native_encoder(part.model) if isinstance(part.model, SSLPreTrainedModel) else part.model
+    ours = isinstance(part.processor, SSLImageProcessor)
+    return Published(model, native_image_processor(part.processor) if ours else part.processor)
+
+
+def published_weights(part: Published) -> tuple[PreTrainedConfig, dict[str, torch.Tensor]]:
+    """Configuration and state dict of the model of `native_part`; draws no random numbers."""
+    model = part.model
+    return native_weights(model) if isinstance(model, SSLPreTrainedModel) else (model.config, model.state_dict())
+
+
+def folders_of(model_type: str) -> tuple[str, ...]:
+    """The subfolders of a repository in which a method's weights lie, by the `model_type` of its configuration."""
+    method = METHODS.get(model_type.removeprefix("ssl_"))
+    return (*(method.pretraining_class.published_folders if method else ()), PRETRAINING)
+
+
+def folders_in(folder: Path) -> tuple[str, ...]:
+    """The same of the repository in a folder; of one without a method, `pretraining/` alone."""
+    try:
+        return folders_of(str(read_json(folder / PRETRAINING / CONFIG_NAME)["model_type"]))
+    except (OSError, ValueError, KeyError):
+        return (PRETRAINING,)
+
+
 def export_pretrained(
     model: SSLPreTrainedModel,
     processor: SSLImageProcessor,
@@ -95,7 +143,8 @@ def export_pretrained(
     Write the repository; what stood there under the same names is replaced as a whole, and never half.
 
     Args:
-        model (`SSLPreTrainedModel`): a `...ForPreTraining`.
+        model (`SSLPreTrainedModel`): a `...ForPreTraining`; what of it plain transformers will load, it says itself
+            in `published`.
         processor (`SSLImageProcessor`): its image processor.
         output_dir (`str` or `Path`): made when it does not exist; other files in it stay.
         card (`str`, *optional*): text of `README.md`.
@@ -104,8 +153,10 @@ def export_pretrained(
     output_dir = Path(output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output_dir, prefix=_STAGING) as staging:
-        native_encoder(model).save_pretrained(staging, max_shard_size=max_shard_size)
-        native_image_processor(processor).save_pretrained(staging)
+        for subfolder, part in published_parts(model, processor).items():
+            native = native_part(part)
+            native.model.save_pretrained(Path(staging, subfolder), max_shard_size=max_shard_size)
+            native.processor.save_pretrained(Path(staging, subfolder))
         model.save_pretrained(Path(staging, PRETRAINING), max_shard_size=max_shard_size)
         processor.save_pretrained(Path(staging, PRETRAINING))
         if card is not None:

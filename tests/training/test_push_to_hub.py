@@ -12,7 +12,8 @@ from hf_ssl.hub import native_encoder, validate_card
 from ..conftest import build_processor
 from .test_resume import build_trainer
 
-LAYOUT = {".gitattributes", "README.md", "config.json", "model.safetensors", "preprocessor_config.json"} | {
+ENCODER = {"config.json", "model.safetensors", "preprocessor_config.json"}
+LAYOUT = {".gitattributes", "README.md", "results.json", *ENCODER} | {
     f"pretraining/{name}" for name in ("config.json", "model.safetensors", "preprocessor_config.json")
 }
 
