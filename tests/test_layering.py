@@ -36,7 +36,7 @@ ALLOWED = {
     "methods": UTILS | {"nn", "augment"},
     "training": UTILS | {"checks", "nn", "augment", "data", "evaluation", "hub"},
     "registry": UTILS | {"methods"},
-    "hub": UTILS | {"checks", "evaluation", "loading", "registry"},
+    "hub": UTILS | {"checks", "data", "evaluation", "loading", "registry"},
     "cli": UTILS
     | {"checks", "nn", "backbones", "loading", "recipes", "hub", "training", "evaluation", "data", "registry"},
 }

@@ -14,6 +14,7 @@ from ..data import Data
 from ..data.splits import few_indices
 from ..evaluation import EvaluationReport, evaluate_encoder
 from ..hub import embedding_check
+from ..hub.figures.of_run import draw
 from ..image_processing_utils import SSLImageProcessor
 from ..loading import load_encoder, load_method
 from ..modeling_utils import SSLPreTrainedModel
@@ -22,7 +23,6 @@ from ..training.run_record import RunRecord
 from ..utils.printing import say
 from .interruptions import during, same_command
 from .mistakes import mistake, one_line
-from .pictures import draw
 from .run_folder import RunFolder
 
 

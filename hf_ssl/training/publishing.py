@@ -13,9 +13,12 @@ from transformers.utils import logging
 from transformers.utils.hub import PushInProgress
 
 from ..checks.regular_files import read_text_if_any
+from ..data import Data, ImageDataset, ImageStream
 from ..evaluation import EvaluationReport
 from ..hub import open_repository, write_card
+from ..hub.figures.of_run import draw
 from ..hub.hub_errors import clear_errors
+from ..hub.published_files import FIGURES
 from ..modeling_utils import SSLPreTrainedModel
 from .publication import export_run, publish_run, write_run_card
 from .run_record import RunRecord
@@ -121,6 +124,7 @@ class PublishingTrainer(Trainer):
         token: str | None = None,
         revision: str | None = None,
         private: bool | None = None,
+        pictures: bool = True,
         **kwargs,
     ) -> CommitInfo | Future | None:
         """
@@ -128,6 +132,8 @@ class PublishingTrainer(Trainer):
 
         Args:
             blocking (`bool`, *optional*, defaults to `True`): wait until it is done.
+            pictures (`bool`, *optional*, defaults to `True`): draw the curve, nearest neighbours, and what else the
+                method can show of itself, where matplotlib is installed.
             kwargs: arguments of `create_model_card`.
             commit_message, token, revision, private: see `push_folder`.
 
@@ -144,7 +150,7 @@ class PublishingTrainer(Trainer):
         self.save_model(_internal_call=True)  # gathers what is spread over processes
         if not self.is_world_process_zero():
             return None
-        staging = self._staged(self.args.output_dir, token, revision, facts)
+        staging = self._staged(self.args.output_dir, token, revision, facts, pictures)
         self._finish_current_push()
         job = self._hub.run_as_future(
             self._push_staged, staging, commit_message, token=token, revision=revision, private=private
@@ -204,7 +210,12 @@ class PublishingTrainer(Trainer):
         self.push_in_progress = None
 
     def _staged(
-        self, checkpoint_folder: str, token: str | None, revision: str | None, facts: dict[str, Any]
+        self,
+        checkpoint_folder: str,
+        token: str | None,
+        revision: str | None,
+        facts: dict[str, Any],
+        pictures: bool = False,
     ) -> tempfile.TemporaryDirectory:
         """The repository of a checkpoint: whole on one process, however the model is spread while it trains."""
         kind: type[SSLPreTrainedModel] = type(self.accelerator.unwrap_model(self.model))
@@ -220,10 +231,22 @@ class PublishingTrainer(Trainer):
             self.processing_class,
             record,
             repo_id=self.hub_model_id,
+            figures=self._draw(Path(folder.name, FIGURES), model, record) if pictures else (),
             existing=repository.card,
             **facts,
         )
         return folder
+
+    def _draw(self, folder: Path, model: SSLPreTrainedModel, record: RunRecord) -> list[str]:
+        """The pictures of the run, by their paths in the repository; none of data that only its collator knows."""
+        train, test = self.train_dataset, self.eval_dataset
+        if not isinstance(train, (ImageDataset, ImageStream)):
+            return []
+        test = test if isinstance(test, (ImageDataset, ImageStream)) else None
+        data = Data("", train, test, train.label_names, "", "")
+        report = EvaluationReport.from_dict(record.evaluation) if record.evaluation else None
+        drawn = draw(folder, model.eval(), self.processing_class, data, record.log, report)
+        return [f"{FIGURES}/{path.name}" for path in drawn]
 
     def _push_staged(
         self,

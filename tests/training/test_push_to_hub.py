@@ -41,7 +41,9 @@ def test_push_to_hub_is_one_commit(hub, tmp_path):
     commit = trainer.push_to_hub(tags="texture", license="mit", dataset="owner/pictures")
     head = hub.repo("me/one").find("main")
     assert [c.oid for c in history(hub)] == [commit.oid] and head.title == "End of training"
-    assert head.files.keys() == LAYOUT and json.loads(head.files["config.json"].content)["model_type"] == "vit"
+    pictures = {path for path in head.files if path.startswith("figures/")}
+    assert {"figures/curve.png", "figures/views.png"} <= pictures and head.files.keys() == LAYOUT | pictures
+    assert json.loads(head.files["config.json"].content)["model_type"] == "vit"
     card = head.files["README.md"].content.decode()
     assert (
         validate_card(card) == []

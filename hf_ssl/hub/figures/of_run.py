@@ -12,9 +12,11 @@ from torch.utils.data import Dataset, Subset
 from transformers import AutoModel
 from transformers.utils import logging
 
-from ..data import Data
-from ..evaluation import EvaluationReport, extract_features, preprocess
-from ..hub.figures import (
+from ...data import Data
+from ...evaluation import EvaluationReport, extract_features, preprocess
+from ...image_processing_utils import SSLImageProcessor
+from ...modeling_utils import SSLPreTrainedModel, forward_backbone
+from . import (
     save_attention,
     save_curve,
     save_neighbours,
@@ -22,8 +24,6 @@ from ..hub.figures import (
     save_reconstructions,
     save_views,
 )
-from ..image_processing_utils import SSLImageProcessor
-from ..modeling_utils import SSLPreTrainedModel, forward_backbone
 
 logger = logging.get_logger(__name__)
 _NEIGHBOUR_POOL = 1000
