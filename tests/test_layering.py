@@ -21,6 +21,7 @@ ALLOWED = {
     "auto_classes": {"registry"},
     "checks": set(),
     "configuration_utils": {"checks"},
+    "compat": set(),
     "recipe_utils": set(),
     "conversion_utils": {"nn", "checks"},
     "nn": set(),

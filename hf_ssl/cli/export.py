@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..hub import PRETRAINING, build_card, export_pretrained
-from ..hub.export import is_unfinished, sweep_exports
+from ..hub import build_card, export_pretrained
+from ..hub.export import folders_in, is_unfinished, sweep_exports
 from ..hub.published_files import is_written_by_us
 from ..loading import load_method
 from ..utils.files import LOCK, locked
@@ -22,7 +22,8 @@ def empty_folder(output_dir: Path) -> Iterator[None]:
     """
     found = {path.name for path in output_dir.iterdir()} - {LOCK} if output_dir.is_dir() else set()
     if any(is_unfinished(name) for name in found):  # then some of it may be in its place already
-        found = {name for name in found if not (is_unfinished(name) or name == PRETRAINING or is_written_by_us(name))}
+        own = folders_in(output_dir)
+        found = {name for name in found if not (is_unfinished(name) or name in own or is_written_by_us(name))}
     if found or (output_dir.exists() and not output_dir.is_dir()):
         raise ValueError(f"{output_dir} is not an empty folder: choose another place for the repository.")
     with locked(output_dir):

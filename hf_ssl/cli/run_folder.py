@@ -11,7 +11,7 @@ from typing import Any
 from transformers.utils import CONFIG_NAME, IMAGE_PROCESSOR_NAME
 
 from ..hub import PRETRAINING
-from ..hub.export import is_unfinished, sweep_exports
+from ..hub.export import folders_in, is_unfinished, sweep_exports
 from ..hub.published_files import CARD, exported_hashes
 from ..hub.run_results import RESULTS
 from ..training.checkpoints import fault, newest_whole, sweep
@@ -217,7 +217,7 @@ class RunFolder:
 
     def _empty(self) -> None:
         """Remove what a run wrote, and nothing else."""
-        for path in (self.folder / name for name in _OWN):
+        for path in (self.folder / name for name in _OWN.union(folders_in(self.folder))):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
@@ -261,7 +261,8 @@ def _may_be_there(path: Path, is_a_run: bool) -> bool:
     if path.name in {LOCK, f"{RECORD}.part"} | _OF_THE_SYSTEM:
         return True
     if is_a_run:
-        return path.name in _OWN | _HALF_WRITTEN or is_unfinished(path.name)
+        own = _OWN.union(folders_in(path.parent))
+        return path.name in own | _HALF_WRITTEN or is_unfinished(path.name)
     return path.is_dir() and not any_file(path)
 
 

@@ -113,7 +113,9 @@ class RunRecord:
 
 def changed_arguments(args: SSLTrainingArguments) -> dict[str, Any]:
     """The training arguments that differ from the defaults, without paths."""
-    default = SSLTrainingArguments(output_dir=args.output_dir).to_dict()
+    # Of accelerate's state that there is: a new one would end that of the training.
+    state = {"use_configured_state": True, "non_blocking": True}
+    default = SSLTrainingArguments(output_dir=args.output_dir, accelerator_config=state).to_dict()
     return {
         k: v
         for k, v in args.to_dict().items()
