@@ -35,7 +35,7 @@ ALLOWED = {
     "modeling_utils": {"nn", "checks", "configuration_utils", "pretraining_utils"},
     "image_processing_utils": {"checks", "augment", "configuration_utils"},
     "methods": UTILS | {"nn", "augment"},
-    "training": UTILS | {"checks", "nn", "augment", "data", "evaluation", "hub"},
+    "training": UTILS | {"checks", "nn", "augment", "data", "evaluation", "registry", "hub"},
     "registry": UTILS | {"methods"},
     "hub": UTILS | {"checks", "data", "evaluation", "loading", "registry"},
     "cli": UTILS
