@@ -13,9 +13,13 @@ from .registry import METHODS, MethodInfo, get_method, list_methods, register_me
 from .utils.after_import import after_import
 
 if TYPE_CHECKING:  # what `__getattr__` gives, for whoever reads without running
+    from .data import as_image_dataset, load_data
+    from .evaluation import evaluate_encoder, extract_features
     from .hub import push_folder
+    from .loading import load_encoder, load_method
     from .methods import *
     from .modeling_utils import SSLOutput, SSLPreTrainedModel
+    from .recipes import build, recipe
     from .training import SSLTrainer, SSLTrainingArguments
 
 # torch and transformers take seconds to import, so that every name is imported from its module when it is first used.
@@ -24,7 +28,15 @@ _HOME = {
     "SSLPreTrainedModel": "modeling_utils",
     "SSLTrainer": "training",
     "SSLTrainingArguments": "training",
+    "as_image_dataset": "data",
+    "build": "recipes",
+    "evaluate_encoder": "evaluation",
+    "extract_features": "evaluation",
+    "load_data": "data",
+    "load_encoder": "loading",
+    "load_method": "loading",
     "push_folder": "hub",
+    "recipe": "recipes",
 } | {name: f"methods.{method.name}" for method in METHODS.built_in.values() for name in method.module.__all__}
 _MODULES = ("augment", "data", "evaluation", "hub", "image_processing_utils", "modeling_utils", "nn", "training")
 

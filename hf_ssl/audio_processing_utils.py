@@ -108,6 +108,10 @@ class SSLFeatureExtractor(SSLProcessorMixin, ASTFeatureExtractor):
         max_length, num_mel_bins = encoder.image_size
         return super().attributes_for(encoder, size) | {"max_length": max_length, "num_mel_bins": num_mel_bins}
 
+    def native(self) -> ASTFeatureExtractor:
+        values = self.to_dict()
+        return ASTFeatureExtractor(**{name: values[name] for name in (*_NATIVE, "do_normalize") if name in values})
+
     def settle(self, dataset: Any) -> None:
         """Estimate `mean` and `std`, where they are None, on up to 500 evenly spread sounds of the training data."""
         step = -(-len(dataset) // _ESTIMATED_ON)

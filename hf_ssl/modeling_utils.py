@@ -16,6 +16,7 @@ from .configuration_utils import SSLConfig
 from .encoders import encoder_for
 from .nn.chunks import encode_in_chunks
 from .nn.network_copy import start_copies
+from .pretraining_utils import PublishesEncoders
 from .training_hooks import TrainingHooks
 
 
@@ -63,7 +64,7 @@ def require_views(
         )
 
 
-class SSLPreTrainedModel(TrainingHooks, PreTrainedModel):
+class SSLPreTrainedModel(TrainingHooks, PublishesEncoders, PreTrainedModel):
     """Base of all models. `backbone` is always the network that gets published."""
 
     config: SSLConfig
@@ -132,12 +133,11 @@ class SSLPreTrainedModel(TrainingHooks, PreTrainedModel):
             ValueError: when weights of the encoder are missing, left over, damaged or of other shapes.
         """
         dtype = kwargs.pop("dtype", torch.float32)
+        native = backbone
         if isinstance(backbone, str):
             native, missing, _ = load_checked(AutoModel, backbone, dtype=dtype, **kwargs)
             if gone := [name for name in missing if "pooler" not in name]:
                 raise ValueError(f"{backbone} lacks {len(gone)} weights of its encoder, such as {gone[0]}.")
-        else:
-            native = backbone
         native = native.backbone if isinstance(native, SSLPreTrainedModel) else native
         if isinstance(config, SSLConfig):
             config = {f.name: config.to_dict()[f.name] for f in fields(config) if f.name in config.to_dict()}

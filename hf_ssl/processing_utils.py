@@ -44,6 +44,10 @@ class SSLProcessorMixin:
         """
         return {"patch_size": encoder.patch_size} if "patch_size" in cls.view_attributes() else {}
 
+    def native(self) -> Any:
+        """The processor of transformers that prepares samples for inference exactly as this one does."""
+        raise NotImplementedError
+
     def settle(self, dataset: Any) -> None:
         """Find out on the training data what the attributes leave open; nothing, by default."""
 

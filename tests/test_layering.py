@@ -7,21 +7,25 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "hf_ssl"
 FILES = sorted(ROOT.rglob("*.py"))
-KINDS = "audio_processing configuration conversion image_processing image_text_processing "
-KINDS += "modeling processing recipe tokenization video_processing"
+KINDS = "audio_processing configuration conversion image_processing image_text_processing modeling "
+KINDS += "pretraining processing recipe tokenization video_processing"
 UTILS = {f"{kind}_utils" for kind in KINDS.split()}
 # What knows nothing of machine learning: anything may import it.
 BASE = {"_version", "utils", "modalities"}
 # Importer -> what of hf_ssl it may import beside `BASE`. Methods are `methods.<name>`; anything may import itself.
 ALLOWED = {
     **dict.fromkeys(BASE, set()),
-    "": {"registry", "auto_classes", "modeling_utils", "methods", "training", "hub"},
+    "": {
+        *("registry", "auto_classes", "modeling_utils", "methods", "loading", "recipes"),
+        *("data", "evaluation", "training", "hub"),
+    },
     "__main__": {"cli"},
     "entry_points": set(),
     "method": UTILS | {"modalities"},
     "auto_classes": {"method", "registry"},
     "checks": set(),
     "configuration_utils": {"checks", "encoders"},
+    "compat": set(),
     "recipe_utils": set(),
     "tokenization_utils": set(),
     "conversion_utils": {"nn", "encoders", "checks"},
@@ -29,21 +33,26 @@ ALLOWED = {
     "encoders": {"nn", "augment"},
     "augment": set(),
     "data": {"checks"},
-    "evaluation": {"checks", "nn", "encoders", "data"},
+    "loading": UTILS | {"checks", "encoders", "registry"},
+    "recipes": UTILS | {"checks", "backbones", "data", "encoders", "loading", "registry", "training"},
+    "evaluation": {"checks", "nn", "encoders", "data", "loading"},
     "backbones": {"configuration_utils"},
+    "pretraining_utils": set(),
     "training_hooks": {"nn"},
-    "modeling_utils": {"nn", "encoders", "checks", "configuration_utils", "training_hooks"},
+    "modeling_utils": {"nn", "encoders", "checks", "configuration_utils", "pretraining_utils", "training_hooks"},
     "processing_utils": {"configuration_utils"},
     "image_processing_utils": {"checks", "augment", "processing_utils"},
     "video_processing_utils": {"augment", "image_processing_utils"},
     "audio_processing_utils": {"augment", "processing_utils"},
     "image_text_processing_utils": {"image_processing_utils", "tokenization_utils"},
     "methods": UTILS | {"nn", "encoders", "augment", "training_hooks", "registry"},
-    "training": UTILS | {"checks", "nn", "augment", "data", "evaluation", "hub"},
+    "training": UTILS | {"checks", "nn", "augment", "data", "encoders", "evaluation", "registry", "hub"},
     "registry": UTILS | {"method", "entry_points", "auto_classes"},
-    "hub": UTILS | {"checks", "encoders", "evaluation", "registry"},
-    "cli": UTILS | {"checks", "nn", "encoders", "backbones", "hub", "training", "evaluation", "data", "registry"},
-    "testing": UTILS | {"nn", "backbones", "training", "registry"},
+    "hub": UTILS | {"checks", "data", "encoders", "evaluation", "loading", "registry"},
+    "cli": UTILS
+    | {"checks", "nn", "encoders", "backbones", "loading", "recipes", "hub", "training", "evaluation", "data"}
+    | {"registry"},
+    "testing": UTILS | {"nn", "backbones", "encoders", "training", "registry"},
 }
 MAY_ASK_FOR_ATTRIBUTES = {"modeling_utils.py"}
 

@@ -7,10 +7,10 @@ from ..checks.checkpoints import read_checkpoint
 from ..conversion_utils import convert_checkpoint
 from ..hub import build_card, export_pretrained
 from ..hub.card.build import END_NOTES, NOTES
+from ..recipes import build_processor
 from ..registry import METHODS, Method, get_method
 from ..utils.files import sha256
 from ..utils.printing import say
-from .assemble import build_processor
 from .export import empty_folder
 from .paths import require_path
 

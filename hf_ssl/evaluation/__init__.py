@@ -8,7 +8,6 @@ from .image_processors import find_image_processor, load_image_processor
 from .knn import knn_accuracy, knn_predict
 from .labels import evaluable, labelled_part
 from .linear import LinearResult, fit_logistic, linear_probe
-from .loading import load_encoder
 from .low_label import LowLabelResult, low_label_probe
 from .report import EvaluationReport, EvaluationRow
 
@@ -29,7 +28,6 @@ __all__ = [
     "knn_predict",
     "labelled_part",
     "linear_probe",
-    "load_encoder",
     "load_image_processor",
     "low_label_probe",
     "preprocess",

@@ -12,8 +12,8 @@ from transformers.utils import IMAGE_PROCESSOR_NAME, PROCESSOR_NAME, cached_file
 from ..checks.processors import checked_image_processor
 from ..checks.repository_files import pinned
 from ..encoders import encoder_for
+from ..loading import PRETRAINING
 
-_PRETRAINING = "pretraining"
 _USUAL_SIDE = 224  # where a config names none, as that of a ResNet
 
 
@@ -81,9 +81,9 @@ def find_image_processor(
         return load_image_processor(repository, revision=revision, subfolder=subfolder), None
     place = Path(repository, subfolder)
     if Path(repository).is_dir():
-        relatives = [(str(place), _PRETRAINING), (str(place.parent), "")]
+        relatives = [(str(place), PRETRAINING), (str(place.parent), "")]
     else:
-        relatives = [(repository, "" if subfolder else _PRETRAINING)]
+        relatives = [(repository, "" if subfolder else PRETRAINING)]
     for relative, folder in relatives:
         if _has_processor(relative, revision, folder):
             found = load_image_processor(relative, revision=revision, subfolder=folder)

@@ -91,7 +91,8 @@ class DescriptionContract:
         assert {"paper", "small", "tiny"} <= row.recipes.keys()
         for recipe in row.recipes.values():
             assert recipe.config.keys() <= {f.name for f in fields(row.config_class)}
-            assert recipe.processor.keys() <= build_processor(method).to_dict().keys()
+            known = row.processor_class.view_attributes().keys() | build_processor(method).to_dict().keys()
+            assert recipe.processor.keys() <= known
             assert recipe.training.keys() <= {f.name for f in fields(SSLTrainingArguments)}
             assert recipe.backbone in ENCODERS and recipe.description
 

@@ -6,11 +6,12 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, ProgressCallback
 
-from ..data import ImageDataset, ImageStream, as_image_dataset
+from ..data import ImageDataset, ImageStream
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..nn.chunks import set_chunk_size
 from ..utils.packed_images import PackedImages
+from ..utils.printing import say
 from ..utils.stopping import InWorker
 from .arguments import SSLTrainingArguments
 from .batches import WholeBatches, settle_batch
@@ -20,6 +21,7 @@ from .doctor import Doctor
 from .effective import effective_values
 from .memory import channels_last_pays, freed_memory_kept
 from .online import has_labels, images_with_loss, online_knn, require_best_metric, require_labels
+from .opened import channels_of, images_beside, open_data
 from .optimizing import OptimizingTrainer
 from .places import PlacedSampler, PlacedSamples
 from .processes import join_batches, mean_logs
@@ -35,8 +37,9 @@ class SSLTrainer(OptimizingTrainer):
         model (`SSLPreTrainedModel`): a `...ForPreTraining`.
         args (`SSLTrainingArguments`)
         processing_class (`SSLImageProcessor`): draws the views.
-        train_dataset: samples `{"image": uint8 tensor (C, H, W), "index": int}`, see `hf_ssl.data`; or whatever
-            `as_image_dataset` takes: a `datasets.Dataset`, a torch data set, a list.
+        train_dataset: what `load_data` gives, whose test part is then the `eval_dataset` by default, or its `train`;
+            or whatever `as_image_dataset` takes: a `datasets.Dataset`, a torch data set, a list of images or files,
+            the name of a folder. What is found in it is said in a few lines.
         eval_dataset (*optional*): the same, or a dict of such data sets; `evaluate` gives its loss and, where both
             data sets have `labels`, the accuracy of a kNN classifier over the training images.
         data_collator (*optional*): makes batches in a way of your own; the data sets then stay as they are.
@@ -60,11 +63,13 @@ class SSLTrainer(OptimizingTrainer):
         data_collator=None,
         **kwargs,
     ):
+        self.about: dict[str, Any] = {}
         if data_collator is None:
-            if isinstance(train_dataset, dict):
-                as_image_dataset(train_dataset)  # raises: several splits to evaluate on are fine, to train on are not
-            train_dataset = images_of(train_dataset, processing_class)
-            eval_dataset = images_of(eval_dataset, processing_class)
+            opened = open_data(train_dataset, eval_dataset, channels_of(processing_class))
+            train_dataset, eval_dataset, self.about = opened.train, opened.test, opened.about
+            if args.should_log:
+                for line in opened.lines:
+                    say(line)
         set_chunk_size(model, args.cached_chunk_size)
         if isinstance(train_dataset, Sized):
             model.size_for(len(train_dataset))
@@ -192,17 +197,13 @@ class SSLTrainer(OptimizingTrainer):
                 logs["embedding_rank"] = rank
         super().log(logs, *args, **kwargs)
 
-    def run_facts(self) -> dict[str, Any]:
-        doctor = list(self.doctor.findings.values()) if self.doctor else None
-        return super().run_facts() | {"doctor": doctor, "effective": self.effective()}
-
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval") -> dict[str, float]:
         """
         The loss on the views of `eval_dataset`, as far as there is one (see `images_with_loss`), and with labels the
         accuracy of a kNN classifier in percent, `..._knn`.
         """
         if isinstance(self.data_collator, ViewCollator) and not isinstance(eval_dataset, str):
-            eval_dataset = images_of(eval_dataset, self.processing_class)
+            eval_dataset = images_beside(self.train_dataset, eval_dataset, channels_of(self.processing_class))
         test = self.eval_dataset if eval_dataset is None else eval_dataset
         test = self.eval_dataset[test] if isinstance(test, str) else test
         metrics = {}
@@ -238,12 +239,3 @@ class SSLTrainer(OptimizingTrainer):
         encoder = self.accelerator.unwrap_model(self.model).encoder()
         images, seed = self.args.online_knn_images, self.args.seed
         return online_knn(encoder, self.processing_class, self.train_dataset, test, images, seed)
-
-
-def images_of(dataset, processor: SSLImageProcessor):
-    """A data set, or each of a dict of them, as one of ours; in grey for encoders that see grey."""
-    if dataset is None:
-        return None
-    if isinstance(dataset, dict):
-        return {name: images_of(part, processor) for name, part in dataset.items()}
-    return as_image_dataset(dataset, channels=1 if len(processor.image_mean) == 1 else 3)

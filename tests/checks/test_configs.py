@@ -11,8 +11,8 @@ from transformers import AutoImageProcessor, AutoModelForPreTraining
 from hf_ssl.checks.bounded_json import parse_json, read_json
 from hf_ssl.checks.configs import require_config
 from hf_ssl.checks.processors import require_processor
-from hf_ssl.cli.export import load_method
-from hf_ssl.evaluation import load_encoder, load_image_processor
+from hf_ssl.evaluation import load_image_processor
+from hf_ssl.loading import load_encoder, load_method
 from hf_ssl.registry import METHODS
 
 from ..conftest import BACKBONES, build_processor, export_tiny, tiny_config

@@ -11,9 +11,9 @@ from huggingface_hub.utils import validate_repo_id
 
 from ...encoders import encoder_for
 from ...image_processing_utils import SSLImageProcessor
+from ...loading import PRETRAINING
 from ...modeling_utils import SSLPreTrainedModel
 from ...registry import Method
-from ..export import PRETRAINING, native_image_processor
 from . import sections
 from .fingerprint import embedding_check
 from .loading_code import loading_code
@@ -64,7 +64,7 @@ def build_card(
     results, run, backbone = results or {}, run or {}, model.config.backbone_config
     if repo_id is not None:
         validate_repo_id(repo_id)
-    check = check or embedding_check(model.native_encoder(), native_image_processor(processor))
+    check = check or embedding_check(model.native_encoder(), processor.native())
     notes = _notes(existing)
     name = repo_id.split("/")[-1] if repo_id else f"{method.name}-{backbone.model_type}"
     dataset = results.get("dataset") or run.get("dataset")

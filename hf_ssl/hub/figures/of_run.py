@@ -11,10 +11,12 @@ from torch.nn.functional import interpolate
 from torch.utils.data import Dataset, Subset
 from transformers.utils import logging
 
-from ..data import Data
-from ..encoders import PlainTransformerEncoder, encoder_for
-from ..evaluation import EvaluationReport, extract_features, preprocess
-from ..hub.figures import (
+from ...data import Data
+from ...encoders import PlainTransformerEncoder, encoder_for
+from ...evaluation import EvaluationReport, extract_features, preprocess
+from ...image_processing_utils import SSLImageProcessor
+from ...modeling_utils import SSLPreTrainedModel
+from . import (
     save_attention,
     save_curve,
     save_neighbours,
@@ -22,8 +24,6 @@ from ..hub.figures import (
     save_reconstructions,
     save_views,
 )
-from ..image_processing_utils import SSLImageProcessor
-from ..modeling_utils import SSLPreTrainedModel
 
 logger = logging.get_logger(__name__)
 _NEIGHBOUR_POOL = 1000
