@@ -49,7 +49,13 @@ class SSLProcessorMixin:
         raise NotImplementedError
 
     def settle(self, dataset: Any) -> None:
-        """Find out on the training data what the attributes leave open; nothing, by default."""
+        """
+        Find out on the training data what is left open, such as the vocabulary of their captions; nothing, by default.
+        Called before the model of a new run is made; what is known already stays. It is saved with the processor.
+
+        Args:
+            dataset (`ImageDataset`): to train on.
+        """
 
     def take_view_attributes(self, given: Mapping[str, Any]) -> None:
         """
@@ -76,15 +82,8 @@ class SSLProcessorMixin:
             if name not in known:
                 raise ValueError(f"{cls.__name__} has no attribute {name!r}.{closest(name, known)}")
 
-    def learn(self, samples: Mapping[str, Iterable]) -> None:
-        """
-        Called once before a new run, and before its model is made: what the processor takes from the samples, such as
-        the vocabulary of their captions. It is saved with the processor; one that has it already leaves it as it is.
-
-        Args:
-            samples (`dict`): all samples to train on under each of `sample_keys` that is cheap to read, such as
-                `"text"`; each is read once.
-        """
+    def take_over(self, saved: "SSLProcessorMixin") -> None:
+        """Take what `settle` found from the processor of a run that goes on."""
 
     def model_fields(self) -> dict[str, Any]:
         """Fields of the method's configuration that follow from the processor; of one that is a dict, its entries."""

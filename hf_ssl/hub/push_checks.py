@@ -113,7 +113,8 @@ def require_as_made(folder: Path, found: Mapping[str, Path]) -> None:
             )
     if "export" in results:
         return
-    encoder, processor = encoders[""], checked_image_processor(folder, pinned(folder, {}))
+    place = {"subfolder": method.embedding_folder}
+    encoder, processor = encoders[method.embedding_folder], checked_image_processor(folder, pinned(folder, place))
     of_another = results.get("evaluation")  # nothing ties them to these weights
     if "embedding_check" in results:
         of_another = not same_embedding(embedding_check(encoder, processor), results["embedding_check"])

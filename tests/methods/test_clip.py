@@ -174,7 +174,7 @@ def test_captions_become_tokens_before_views_are_drawn():
     tokens = processor.encode_samples({"text": ["a red dog", "b" * 30]})["text"]
     assert tokens.shape == (2, 8) and tokens[:, 0].tolist() == [0, 0] and tokens[1, -1] == 1
     bare = SSLCLIPImageProcessor()
-    with pytest.raises(ValueError, match="has no tokenizer: call learn"):
+    with pytest.raises(ValueError, match="has no tokenizer: call settle"):
         bare.encode_samples({"text": ["a"]})
 
 

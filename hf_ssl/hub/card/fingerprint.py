@@ -54,8 +54,13 @@ def same_embedding(one: Mapping[str, Any] | None, other: Mapping[str, Any] | Non
     return a.shape == b.shape and bool(np.abs(a - b).max() <= _TOLERANCE * np.abs(a).max())
 
 
-def check_code(check: Mapping[str, Any], repository: str, embedding: str) -> str:
-    """Python that makes the embedding again, by the code of its contract, with plain transformers, and compares."""
+def check_code(check: Mapping[str, Any], place: str, embedding: str) -> str:
+    """
+    Python that makes the embedding again, by the code of its contract, with plain transformers, and compares.
+
+    Args:
+        place (`str`): the arguments of `from_pretrained` that lead to the encoder.
+    """
     shape, first = tuple(int(side) for side in check["shape"]), [float(value) for value in check["first"]]
     names, formula = "row, column", "7 * row + 3 * column"
     if len(shape) == 3:
@@ -67,8 +72,8 @@ from transformers import AutoImageProcessor, AutoModel
 
 {names} = np.indices({shape})
 image = Image.fromarray((({formula}) % 256).astype(np.uint8))
-processor = AutoImageProcessor.from_pretrained("{repository}")
-model = AutoModel.from_pretrained("{repository}", dtype=torch.float32).eval()
+processor = AutoImageProcessor.from_pretrained({place})
+model = AutoModel.from_pretrained({place}, dtype=torch.float32).eval()
 with torch.no_grad():
     outputs = model(**processor(image, return_tensors="pt"))
     embedding = {embedding}.flatten()

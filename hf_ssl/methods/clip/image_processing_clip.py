@@ -5,9 +5,11 @@ from typing import Any
 
 import torch
 from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from ...augment import ViewPolicy, crop_resize
 from ...augment.resize import image_sizes, random_square_boxes
+from ...image_processing_utils import NATIVE_ATTRIBUTES
 from ...image_text_processing_utils import ImageTextProcessor
 
 
@@ -36,6 +38,11 @@ class SSLCLIPImageProcessor(ImageTextProcessor):
         """As the base class, with images that are wider than high: a square has one place only in a square."""
         samples = super().example(2 * size, batch, seed)
         return samples | {"image": samples["image"][:, :, :size]}
+
+    def native(self) -> CLIPImageProcessorPil:
+        """CLIP's own image processor, which a `CLIPProcessor` needs."""
+        values = super().native().to_dict()
+        return CLIPImageProcessorPil(**{name: values[name] for name in NATIVE_ATTRIBUTES if name in values})
 
     def policies(self) -> dict[str, list[ViewPolicy]]:
         """The size of the view and what is done to it, which is nothing; `draw_views` draws its place."""

@@ -23,7 +23,7 @@ class SSLCLIPForPreTraining(SSLPreTrainedModel):
 
     config: SSLCLIPConfig
     towers = {"backbone": "backbone_config", "text": "text_config"}
-    published_folders = ("vision", "text")
+    published_folders, embedding_folder = ("vision", "text"), "vision"
     input_modalities = ("image", "text")
     min_batch_size = 2  # the loss compares images and captions of a batch with each other
 
