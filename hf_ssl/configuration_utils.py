@@ -123,6 +123,9 @@ class SSLConfig(PreTrainedConfig):
         kind = config_dict.get("model_type", cls.model_type)
         if kind != cls.model_type:  # transformers would only warn, and leave every weight random
             raise ValueError(f"This is a checkpoint of {kind!r}, but {cls.__name__} reads {cls.model_type!r}.")
+        for name in cls.sub_configs_defaults:  # an encoder of the default size would take its place
+            if name not in config_dict:
+                raise ValueError(f"{cls.__name__}: {name} is missing, which every saved configuration has.")
         require_config(config_dict, cls.__name__)
         try:
             return super().from_dict(config_dict, **kwargs)
