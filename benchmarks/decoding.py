@@ -22,7 +22,7 @@ from torchvision.datasets import ImageFolder
 from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
-from hf_ssl.data import TensorImages, collate_images, load_data
+from hf_ssl.data import TensorImages, collate_samples, load_data
 
 BATCH = 64
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
@@ -39,7 +39,7 @@ def contestant(dataset, collate: Callable[[list], torch.Tensor]) -> Callable[[],
 
 
 def ours(dataset) -> Callable[[], int]:
-    return contestant(dataset, lambda samples: collate_images(samples)["images"])
+    return contestant(dataset, lambda samples: collate_samples(samples)["image"])
 
 
 def tensors(samples: Sequence) -> torch.Tensor:

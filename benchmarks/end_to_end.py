@@ -22,7 +22,7 @@ from transformers import TrainerCallback
 
 from hf_ssl import SimCLRConfig, SimCLRForPreTraining, SimCLRImageProcessor, SSLTrainer, SSLTrainingArguments
 from hf_ssl.backbones import backbone_config
-from hf_ssl.data import collate_images
+from hf_ssl.data import collate_samples
 from hf_ssl.data.adapt import as_image_dataset
 
 # backbone, pixels of a view, images a step
@@ -113,8 +113,8 @@ class Run:
         """The same on one batch of views that lies on the device."""
         samples = self.data.__getitems__(list(range(self.batch)))
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        images = collate_images(samples)["images"].to(device)
-        views = dict(self.processor.views(images, torch.Generator().manual_seed(0)))
+        images = collate_samples(samples)["image"].to(device)
+        views = dict(self.processor.views(image=images, generator=torch.Generator().manual_seed(0)))
         nothing = torch.utils.data.TensorDataset(torch.zeros(4 * self.batch))
         return self.train(nothing, lambda _: views)[0]
 

@@ -217,7 +217,7 @@ def build(method: str, native, size: int, images: int, values: dict | None = Non
 
 def batch_of(method: str, processor, images, device: torch.device) -> dict:
     """A batch of training views, with what the method takes beside them."""
-    views = dict(processor.views(images, torch.Generator().manual_seed(0)))
+    views = dict(processor.views(image=images, generator=torch.Generator().manual_seed(0)))
     count = len(images)
     extras = {"labels": torch.arange(count) % 2, "sample_index": torch.arange(count)}
     named = METHODS[method].pretraining_class.data_columns
@@ -320,8 +320,10 @@ def views_equal(report: Report, size: int) -> None:
         ("SimCLR", SimCLRImageProcessor(**pixels)),
         ("DINO", DinoImageProcessor(**pixels, local_crop_size=size // 16 * 8)),
     ):
-        here = processor.views(images, torch.Generator().manual_seed(3))
-        there = processor.views([image.to(DEVICE) for image in images], torch.Generator().manual_seed(3))
+        here = processor.views(image=images, generator=torch.Generator().manual_seed(3))
+        there = processor.views(
+            image=[image.to(DEVICE) for image in images], generator=torch.Generator().manual_seed(3)
+        )
         for key, expected in here.items():
             off = (there[key].cpu() - expected).abs() * min(processor.image_std)  # of values in [0, 1]
             share = (off > 2e-3).float().mean().item()
@@ -346,13 +348,15 @@ def views_time(report: Report, size: int, batch: int) -> None:
     cases = [("SimCLR", simclr, packed, "many sizes"), ("SimCLR", simclr, stacked, "one size")]
     cases.append(("DINO 2 + 8", dino, packed, "many sizes"))
     for name, processor, images, kind in cases:
-        processor.views(images, generator)
-        seconds = seconds_of(lambda p=processor, i=images: p.views(i, generator), 3 if report.args.smoke else 20)
+        processor.views(image=images, generator=generator)
+        seconds = seconds_of(
+            lambda p=processor, i=images: p.views(image=i, generator=generator), 3 if report.args.smoke else 20
+        )
         synchronize()
         started = time.perf_counter()
-        processor.views(images, generator)
+        processor.views(image=images, generator=generator)
         queued = time.perf_counter() - started
-        kernels, busy, top = kernels_of(lambda p=processor, i=images: p.views(i, generator))
+        kernels, busy, top = kernels_of(lambda p=processor, i=images: p.views(image=i, generator=generator))
         count = batch * sum(len(policies) for policies in processor.policies().values())
         report.row(
             "Views",

@@ -25,7 +25,7 @@ from pages import lines_of
 from PIL import Image
 
 from hf_ssl.backbones import backbone_config
-from hf_ssl.data import TensorImages, collate_images
+from hf_ssl.data import TensorImages, collate_samples
 from hf_ssl.data.stream import HubStream
 from hf_ssl.evaluation import knn_predict
 from hf_ssl.evaluation.linear import fit_logistic
@@ -99,7 +99,7 @@ def of_images(count: int, place: Path) -> Iterator[dict]:
         f"kNN, {QUERIES} queries": lambda: knn_predict(bank, labels, bank[:1].expand(QUERIES, -1), CLASSES, 20),
         "linear fit, L2 100": lambda: fit_logistic(bank, labels, CLASSES, 100.0),
         f"k-means, {len(start)} clusters, 10 rounds": lambda: spherical_kmeans(bank, start, 10),
-        f"{BATCH} images of a memory map": lambda: collate_images(images.__getitems__(chosen)),
+        f"{BATCH} images of a memory map": lambda: collate_samples(images.__getitems__(chosen)),
     }
     for what, function in functions.items():
         seconds, peak = timed(function, bank, labels, images.images)

@@ -91,7 +91,7 @@ class OurStep:
         generator = torch.Generator().manual_seed(0)
         for _ in range(repeats):
             started = time.perf_counter()
-            views = dict(self.processor.views(images, generator))
+            views = dict(self.processor.views(image=images, generator=generator))
             self.parts["input"] += time.perf_counter() - started
             self(views)
         total = sum(self.parts.values())
@@ -122,7 +122,7 @@ def measure(method: str, backbone: str, size: int, rounds: int) -> dict:
     batch = BATCHES[size]
     ours = OurStep(method, backbone, size)
     images = torch.randint(0, 256, (batch, 3, size, size), dtype=torch.uint8)
-    views = dict(ours.processor.views(images, torch.Generator().manual_seed(0)))
+    views = dict(ours.processor.views(image=images, generator=torch.Generator().manual_seed(0)))
     steps = {OURS: ours} | {n: peer(ours.model.config, backbone, size) for n, peer in PEERS[method].items()}
     flops, matrix = ours.flops(views), torch.randn(SIDE, SIDE)
     products = max(round(flops / (2 * SIDE**3)), 1)

@@ -21,7 +21,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.functional import to_pil_image
 
 from hf_ssl import DinoImageProcessor, SimCLRImageProcessor
-from hf_ssl.data import collate_images, decode_image
+from hf_ssl.data import collate_samples, decode_image
 from hf_ssl.training.memory import freed_memory_kept
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -81,11 +81,11 @@ def contestants(images, processor, lightly, policies):
     """The same views of `images` by every library; each returns how many images that were."""
     pictures, generator = [to_pil_image(image) for image in images], torch.Generator().manual_seed(0)
     samples = [{"image": decode_image(picture, 3), "index": i} for i, picture in enumerate(pictures)]
-    decoded = collate_images(samples)["images"]
+    decoded = collate_samples(samples)["image"]
     each, batched = [of_torchvision(*p) for p in policies], [of_kornia(*p) for p in policies]
 
     def ours():
-        processor.views(decoded, generator)
+        processor.views(image=decoded, generator=generator)
         return len(images)
 
     def by_lightly():

@@ -1,5 +1,6 @@
 """Base of the image processors: the plain call preprocesses for inference, `views` makes training views."""
 
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from transformers import BatchFeature
 from transformers.image_processing_backends import PilBackend
 from transformers.image_transforms import convert_to_rgb
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, PILImageResampling
@@ -18,19 +18,19 @@ from .augment.resize import one_by_one
 from .checks.bounded_json import read_json
 from .checks.processors import require_processor, require_processor_files
 from .checks.repository_files import pinned
-from .configuration_utils import closest
+from .processing_utils import SSLProcessorMixin
 from .utils.packed_images import PackedImages
 
 # Written by transformers into every preprocessor_config.json.
 _SAVED_KEYS = {"image_processor_type", "processor_class", "feature_extractor_type", "auto_map", "_valid_kwargs_names"}
 
 
-class SSLImageProcessor(PilBackend):
+class SSLImageProcessor(SSLProcessorMixin, PilBackend):
     """
     Called with images it does ordinary, deterministic preprocessing, exactly as a native `ViTImageProcessor` with the
-    same attributes; for an encoder of one channel it also makes PIL images in colour gray. `views` draws the method's
-    training views; every hyper-parameter of the policy is a class attribute of the method's processor, overridable in
-    the constructor and saved with it.
+    same attributes; for an encoder of one channel it also makes PIL images in colour gray. `views(image=images,
+    generator=generator)` draws the method's training views; every number of them is a class attribute of the method's
+    processor, overridable in the constructor and saved with it.
 
     Attributes:
         pixel_format (`dict`, *optional*): `hf_ssl.data.PixelFormat.to_dict()` of the images that the encoder was
@@ -41,6 +41,7 @@ class SSLImageProcessor(PilBackend):
         ValueError: for a keyword that is no attribute, with the nearest name, and for a value out of bounds.
     """
 
+    sample_keys = ("image",)
     resample = PILImageResampling.BICUBIC
     image_mean = IMAGENET_DEFAULT_MEAN
     image_std = IMAGENET_DEFAULT_STD
@@ -55,22 +56,18 @@ class SSLImageProcessor(PilBackend):
     pixel_format = None
 
     def __init__(self, **kwargs):
-        policy = self.view_attributes()
-        known = set(policy) | set(self.valid_kwargs.__annotations__) | {"pixel_format"}
-        for name in kwargs:
-            if name not in known | _SAVED_KEYS:
-                raise ValueError(f"{type(self).__name__} has no attribute {name!r}.{closest(name, known)}")
+        listed = self.view_attributes().keys()
+        known = listed | self.valid_kwargs.__annotations__.keys() | {"pixel_format"}
+        self.require_known((name for name in kwargs if name not in _SAVED_KEYS), known)
         require_processor({name: value for name, value in kwargs.items() if name in known}, type(self).__name__)
-        super().__init__(**{k: v for k, v in kwargs.items() if k not in policy})
-        for name, default in policy.items():
-            value = kwargs.get(name, default)
-            setattr(self, name, list(value) if isinstance(value, tuple) else value)
-        self._require_complete(policy)
+        super().__init__(**{name: value for name, value in kwargs.items() if name not in listed})
+        self.take_view_attributes(kwargs)
+        self._require_sizes()
         try:
             self.policies()
         except NotImplementedError:  # the base classes draw no views
             pass
-        except (ArithmeticError, LookupError, TypeError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
             raise ValueError(
                 f"{type(self).__name__} cannot draw views with these attributes ({type(error).__name__}: {error})."
             ) from None
@@ -84,26 +81,15 @@ class SSLImageProcessor(PilBackend):
             require_processor_files(repository, pinned(repository, kwargs))
         return super().get_image_processor_dict(repository, **kwargs)
 
-    def _require_complete(self, policy: dict[str, Any]) -> None:
-        """Nothing is left out that a step needs."""
+    def _require_sizes(self) -> None:
+        """Nothing is left out that a view needs."""
         name = type(self).__name__
-        for attribute, default in policy.items():
-            if default is not None and vars(self)[attribute] is None:
-                raise ValueError(f"{name}.{attribute} must have a value, got None.")
-            if isinstance(vars(self)[attribute], dict):
-                raise ValueError(f"{name}.{attribute} must be a number or a list, got {vars(self)[attribute]!r:.100}.")
         if self.do_normalize and (self.image_mean is None or self.image_std is None):
             raise ValueError(f"{name} normalises (do_normalize), which needs image_mean and image_std.")
         side = self.crop_size if self.do_center_crop else self.size
         if side is None or side.get("height") is None or side.get("width") is None:
             field = "crop_size" if self.do_center_crop else "size"
             raise ValueError(f"{name}.{field} must have a height and a width, got {side}.")
-
-    @classmethod
-    def view_attributes(cls) -> dict[str, Any]:
-        """Names and defaults of the view policy: the annotated attributes of the method's own class."""
-        owners = [c for c in reversed(cls.__mro__) if issubclass(c, SSLImageProcessor)]
-        return {name: vars(c)[name] for c in owners for name in vars(c).get("__annotations__", {})}
 
     @property
     def is_gray(self) -> bool:
@@ -119,23 +105,19 @@ class SSLImageProcessor(PilBackend):
         """The views to draw: name of the batch entry -> one `ViewPolicy` for each view."""
         raise NotImplementedError
 
-    def views(
-        self, images: torch.Tensor | list[torch.Tensor], generator: torch.Generator | None = None
-    ) -> BatchFeature:
+    def draw_views(self, samples: Mapping[str, Any], generator: torch.Generator | None) -> dict[str, torch.Tensor]:
         """
-        Draw training views, independently for each sample.
-
         Args:
-            images (`torch.Tensor` of shape `(batch, channels, height, width)`, or [`PackedImages`] or a list of
-                `(channels, height, width)` of any sizes): uint8 in 0..255 or float in 0..1, 1 or 3 channels, on any
-                device.
-            generator (`torch.Generator`, *optional*): the only source of randomness; on the CPU.
+            samples (`dict`): under `"image"` a `torch.Tensor` of shape `(batch, channels, height, width)`, or
+                [`PackedImages`] or a list of `(channels, height, width)` of any sizes: uint8 in 0..255 or float in
+                0..1, 1 or 3 channels, on any device.
+            generator (`torch.Generator`): the only source of randomness; on the CPU.
 
         Returns:
-            `BatchFeature`: normalised float32 views of shape `(batch, views, channels, size, size)` under each name of
+            `dict`: normalised float32 views of shape `(batch, views, channels, size, size)` under each name of
             `policies()`, on the device of the images.
         """
-        return BatchFeature({name: self._draw(images, p, generator) for name, p in self.policies().items()})
+        return {name: self._draw(samples["image"], p, generator) for name, p in self.policies().items()}
 
     def _draw(self, images, policies: list[ViewPolicy], generator: torch.Generator | None) -> torch.Tensor:
         """Views of one size. Those under one policy in one go: of small images, calls cost as much as arithmetic."""
@@ -173,38 +155,40 @@ class SSLImageProcessor(PilBackend):
 
 class AugmentedImageProcessor(SSLImageProcessor):
     r"""
-    Views by SimCLR's pipeline: crop, flip, colour jitter, grey, blur, solarise (arXiv:2002.05709, appendix A).
+    Views by SimCLR's pipeline: crop, flip, colour jitter, grey, blur, solarise (arXiv:2002.05709, appendix A). What
+    the attributes mean stands here; their values stand in each method's own processor.
 
     Args:
-        crop_ratio (`list[float]`, *optional*, defaults to `[3/4, 4/3]`): aspect ratio of the crops.
-        flip_probability (`float`, *optional*, defaults to 0.5): horizontal flip.
-        color_jitter (`list[float]`, *optional*): brightness, contrast, saturation and hue.
-        color_jitter_probability (`float`, *optional*, defaults to 0.8)
-        grayscale_probability (`float`, *optional*, defaults to 0.2)
+        crop_ratio (`list[float]`, *optional*): aspect ratio of the crops, width / height, drawn log-uniformly.
+        flip_probability (`float`, *optional*): horizontal flip.
+        color_jitter (`list[float]`, *optional*): strength of the changes in brightness, contrast, saturation and hue.
+        color_jitter_probability (`float`, *optional*)
+        grayscale_probability (`float`, *optional*)
         blur_probability (`float` or `list[float]`, *optional*): Gaussian blur, kernel of 10 % of the side; a list has
-            one value for each kind of view, and is repeated where there are more views.
-        blur_sigma (`list[float]`, *optional*, defaults to `[0.1, 2.0]`): in pixels.
-        solarize_probability (`float` or `list[float]`, *optional*): as `blur_probability`.
-        rotate_probability (`float`, *optional*, defaults to 0.0): by 90, 180 or 270 degrees, for images without an
-            upright: textures, tissue, the sky.
+            one value for each view, and is repeated where there are more views.
+        blur_sigma (`list[float]`, *optional*): standard deviation of the blur in pixels, drawn uniformly.
+        solarize_probability (`float` or `list[float]`, *optional*): invert what is brighter than half; a list as for
+            `blur_probability`.
+        rotate_probability (`float`, *optional*): by 90, 180 or 270 degrees, for images without an upright: textures,
+            tissue, the sky. No paper has it.
     """
 
-    crop_ratio: list = [3 / 4, 4 / 3]
-    flip_probability: float = 0.5
-    color_jitter: list = [0.4, 0.4, 0.4, 0.1]
-    color_jitter_probability: float = 0.8
-    grayscale_probability: float = 0.2
-    blur_probability: float | list = 0.5
-    blur_sigma: list = [0.1, 2.0]
-    solarize_probability: float | list = 0.0
-    rotate_probability: float = 0.0
+    crop_ratio: list
+    flip_probability: float
+    color_jitter: list
+    color_jitter_probability: float
+    grayscale_probability: float
+    blur_probability: float | list
+    blur_sigma: list
+    solarize_probability: float | list
+    rotate_probability: float
 
-    def policy(self, kind: int, size: int, crop_scale: list[float], **fields) -> ViewPolicy:
+    def policy(self, view_index: int, size: int, crop_scale: list[float], **fields) -> ViewPolicy:
         """
-        The policy of one kind of view.
+        The policy of one view, or of several that are drawn alike.
 
         Args:
-            kind (`int`): which of `blur_probability` and `solarize_probability` to take.
+            view_index (`int`): which entry of `blur_probability` and `solarize_probability` to take.
             size (`int`): side in pixels.
             crop_scale (`list[float]`): area of the crop, share of the image.
             fields: further fields of [`ViewPolicy`].
@@ -222,16 +206,16 @@ class AugmentedImageProcessor(SSLImageProcessor):
             hue=hue,
             jitter_probability=self.color_jitter_probability,
             grayscale_probability=self.grayscale_probability,
-            blur_probability=_of_kind(self.blur_probability, kind),
+            blur_probability=_of_view(self.blur_probability, view_index),
             blur_sigma=tuple(self.blur_sigma),
-            solarize_probability=_of_kind(self.solarize_probability, kind),
+            solarize_probability=_of_view(self.solarize_probability, view_index),
             rotate_probability=self.rotate_probability,
             **fields,
         )
 
 
-def _of_kind(values: float | list[float], kind: int) -> float:
-    return values[kind % len(values)] if isinstance(values, list) else values
+def _of_view(values: float | list[float], view_index: int) -> float:
+    return values[view_index % len(values)] if isinstance(values, list) else values
 
 
 class TwoViewImageProcessor(AugmentedImageProcessor):
@@ -239,15 +223,15 @@ class TwoViewImageProcessor(AugmentedImageProcessor):
     Two views of one size, or more.
 
     Args:
-        view_size (`int`, *optional*): side of the views in pixels; by default that of inference. Smaller views cost
+        view_size (`int`, *optional*): side of the views in pixels; `None` for that of inference. Smaller views cost
             less, and an encoder may well be used at a larger size than it was trained at (arXiv:1906.06423).
-        views_per_image (`int`, *optional*, defaults to 2)
-        crop_scale (`list[float]`, *optional*): area of the crop, share of the image.
+        views_per_image (`int`, *optional*)
+        crop_scale (`list[float]`, *optional*): area of the crop, share of the image, drawn uniformly.
     """
 
-    view_size: int | None = None
-    views_per_image: int = 2
-    crop_scale: list = [0.08, 1.0]
+    view_size: int | None
+    views_per_image: int
+    crop_scale: list
 
     def policies(self) -> dict[str, list[ViewPolicy]]:
         size = self.view_size or self.inference_size
@@ -259,23 +243,23 @@ class MultiCropImageProcessor(AugmentedImageProcessor):
     Large crops (`pixel_values`) and small ones (`local_pixel_values`): SwAV (arXiv:2006.09882, section 3.2).
 
     Args:
-        global_crop_size (`int`, *optional*): side of the large crops in pixels; by default that of inference.
-        global_crop_scale (`list[float]`, *optional*): area, share of the image.
-        global_crops (`int`, *optional*, defaults to 2): how many.
-        local_crop_size (`int`, *optional*, defaults to 96): side of the small crops in pixels.
-        local_crop_scale (`list[float]`, *optional*): area, share of the image.
+        global_crop_size (`int`, *optional*): side of the large crops in pixels; `None` for that of inference.
+        global_crop_scale (`list[float]`, *optional*): area, share of the image, drawn uniformly.
+        global_crops (`int`, *optional*): how many.
+        local_crop_size (`int`, *optional*): side of the small crops in pixels.
+        local_crop_scale (`list[float]`, *optional*): area, share of the image, drawn uniformly.
         local_crops (`int`, *optional*): how many; 0 for none.
     """
 
-    global_crop_size: int | None = None
-    global_crop_scale: list = [0.14, 1.0]
-    global_crops: int = 2
-    local_crop_size: int = 96
-    local_crop_scale: list = [0.05, 0.14]
-    local_crops: int = 6
+    global_crop_size: int | None
+    global_crop_scale: list
+    global_crops: int
+    local_crop_size: int
+    local_crop_scale: list
+    local_crops: int
 
     def policies(self) -> dict[str, list[ViewPolicy]]:
-        """Kinds of views are the large crops one by one, then the small ones together."""
+        """Large crops have the view indices 0, 1, ...; all small ones share the next."""
         size = self.global_crop_size or self.inference_size
         large = [self.policy(i, size, self.global_crop_scale) for i in range(self.global_crops)]
         if not self.local_crops:

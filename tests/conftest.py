@@ -100,7 +100,7 @@ def build_views(method: str, batch: int = 4, seed: int = 0):
     """A batch of training views of random images."""
     generator = torch.Generator().manual_seed(seed)
     images = torch.randint(0, 256, (batch, 3, 32, 32), generator=generator, dtype=torch.uint8)
-    views = dict(build_processor(method).views(images, generator))
+    views = dict(build_processor(method).views(image=images, generator=generator))
     extras = {"labels": torch.arange(batch) % 2, "sample_index": torch.arange(batch)}
     return views | {name: extras[name] for name in METHODS[method].pretraining_class.data_columns}
 

@@ -297,10 +297,20 @@ def test_processor_rejects_typos_documents_itself_and_round_trips(method, tmp_pa
 
 
 @methods
+def test_a_processor_lists_every_number_of_its_views_itself(method):
+    cls = METHODS[method].image_processor_class
+    assert cls.sample_keys == ("image",)
+    declared = {name for c in cls.__mro__ if issubclass(c, SSLImageProcessor) for name in c.__annotations__}
+    assert cls.view_attributes().keys() == vars(cls)["__annotations__"].keys() == declared
+
+
+@methods
 def test_views_depend_on_the_generator_alone(method):
     processor = build_processor(method)
     images = torch.randint(0, 256, (4, 3, 40, 36), dtype=torch.uint8)
-    first, again, other = (processor.views(images, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
+    first, again, other = (
+        processor.views(image=images, generator=torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
+    )
     for name in first:
         assert torch.equal(first[name], again[name])
         assert not torch.equal(first[name], other[name])
@@ -311,7 +321,7 @@ def test_views_depend_on_the_generator_alone(method):
 def test_grey_and_ragged_images_become_views(method):
     processor = build_processor(method)
     images = [torch.randint(0, 256, (1, 20 + 3 * i, 50), dtype=torch.uint8) for i in range(3)]
-    views = processor.views(images, torch.Generator().manual_seed(0))
+    views = processor.views(image=images, generator=torch.Generator().manual_seed(0))
     assert views["pixel_values"].shape[0] == 3 and views["pixel_values"].shape[-3] == 3
     extras = {k: v for k, v in build_views(method, batch=3).items() if k in ("labels", "sample_index")}
     build_model(method)(**views, **extras).loss.backward()

@@ -183,7 +183,8 @@ def build_processor(
     statistics = {} if base_model is None else normalisation_of(base_model)
     try:
         processor = cls(**size | values | statistics | parse_values(overrides))
-        views = processor.views(torch.zeros(2, 3, image_size, image_size, dtype=torch.uint8), torch.Generator())
+        images = torch.zeros(2, 3, image_size, image_size, dtype=torch.uint8)
+        views = processor.views(image=images, generator=torch.Generator())
     except (ArithmeticError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         if not overrides:
             raise

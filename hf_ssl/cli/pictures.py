@@ -51,7 +51,7 @@ class _Run:
 
     @cached_property
     def views(self) -> dict[str, torch.Tensor]:
-        return self.processor.views(self.images, torch.Generator().manual_seed(0))
+        return self.processor.views(image=self.images, generator=torch.Generator().manual_seed(0))
 
 
 def draw(

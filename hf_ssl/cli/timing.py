@@ -13,7 +13,6 @@ from ..evaluation.features import frozen_embedder, num_channels_of, pixel_batche
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..training import SSLTrainingArguments, ViewCollator
-from ..training.collators import make_views
 
 T = TypeVar("T")
 _TIMED_STEPS = 2
@@ -42,7 +41,7 @@ def seconds_per_step(
             read = time.perf_counter()
             inputs = {name: _moved(value, args.device) for name, value in collator(samples).items()}
             with torch.autocast(args.device.type, torch.bfloat16, enabled=bool(args.bf16)):
-                model(**make_views(processor, inputs)).loss.backward()
+                model(**processor.views_of(inputs)).loss.backward()
             if cuda:
                 torch.cuda.synchronize(args.device)
             reading.append(read - started)

@@ -3,7 +3,7 @@
 from ..utils.packed_images import PackedImages
 from .adapt import as_image_dataset
 from .base import ImageDataset
-from .collate import collate_images
+from .collate import collate_samples
 from .decoded import DecodedImages
 from .errors import DataError
 from .folder import ImageFolder
@@ -28,7 +28,7 @@ __all__ = [
     "PixelFormat",
     "TensorImages",
     "as_image_dataset",
-    "collate_images",
+    "collate_samples",
     "decode_image",
     "load_data",
     "settle_pixel_format",

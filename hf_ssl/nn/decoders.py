@@ -6,7 +6,7 @@ from transformers import ViTConfig
 from transformers import initialization as init
 from transformers.models.vit.modeling_vit import ViTLayer
 
-from .masking import sincos_positions
+from .positions import sincos_positions
 
 
 class MaskedPatchDecoder(nn.Module):

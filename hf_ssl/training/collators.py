@@ -1,4 +1,4 @@
-"""From samples to views, with randomness that depends on nothing but the seed and the samples of the batch."""
+"""From samples to views, with randomness that depends on nothing but the run and the place of a batch in it."""
 
 import hashlib
 from collections.abc import Iterator
@@ -6,59 +6,64 @@ from collections.abc import Iterator
 import torch
 from torch.utils.data import DataLoader, Subset
 
-from ..data import collate_images
-from ..image_processing_utils import SSLImageProcessor
+from ..data import collate_samples
 from ..nn.distributed import rank, world_size
+from ..processing_utils import SSLProcessorMixin
 from ..utils.stopping import InWorker
+from .places import NO_PLACE
 
 EVALUATION = -1  # in place of the epoch: the views of an evaluation are the same every time
 
 
-def batch_seed(seed: int, epoch: int, index: torch.Tensor) -> int:
+def batch_seed(seed: int, epoch: int, place: int, index: torch.Tensor, process: int = 0) -> int:
     """
-    What the randomness of a batch starts from: the seed of the run, the epoch, and the indices of its samples.
-
-    Within an epoch no image comes twice, so no two batches start alike, whatever their size and the sampler; and this
-    needs no step counter: it is the same in a worker, on the device, and after a resume. Only a sampler that draws
-    with replacement can repeat a batch, and with it the views: batches of one image, mostly.
+    What the randomness of a batch starts from: the seed of the run, the epoch, the step, and the indices of its
+    samples. No two batches of a run start alike, whatever their size, and though the sampler may draw with
+    replacement. Nothing is counted on the way: it is the same in a worker, on the device, and after a resume.
 
     Args:
         seed (`int`): of the run.
         epoch (`int`): from 0, or `EVALUATION`.
+        place (`int`): the step, counted in samples: how many the epoch had before this batch, over all processes; or
+            `NO_PLACE`.
         index (`torch.LongTensor` of shape `(batch,)`): of the samples, in order.
+        process (`int`, *optional*, defaults to 0): which process the batch is for. Where the batches of an epoch
+            cannot be shared equally, some get its first ones once more.
     """
-    entries = torch.cat([torch.tensor([epoch]), index])
+    entries = torch.cat([torch.tensor([epoch, place, process]), index])
     digest = hashlib.blake2b(entries.numpy().tobytes(), digest_size=8, salt=seed.to_bytes(8, "little"))
     return int.from_bytes(digest.digest(), "little") >> 1
 
 
-def make_views(processor: SSLImageProcessor, batch: dict) -> dict[str, torch.Tensor]:
-    """Views of a batch of raw images `{"images", "view_seed", ...}`; other entries are passed through."""
-    rest = {k: v for k, v in batch.items() if k not in ("images", "view_seed")}
-    return {**processor.views(batch["images"], torch.Generator().manual_seed(batch["view_seed"])), **rest}
-
-
 class ViewCollator:
     """
-    Collate samples `{"image": uint8 (C, H, W), "index": int}` into a batch of views.
+    Collate samples into a batch of views.
 
     Args:
-        processor (`SSLImageProcessor`): draws the views.
+        processor (`SSLProcessorMixin`): draws the views. Samples hold its `sample_keys`, their `"index"`, and in
+            training their `"place"`, see [`PlacedSamples`].
         seed (`int`): of the run.
-        make_views (`bool`): `False` leaves the raw `images` and `view_seed`: the Trainer makes views on its device.
+        make_views (`bool`): `False` leaves the raw samples and `view_seed`: the Trainer makes views on its device.
         extras (`tuple[str]`): of "sample_index", for methods that keep something for each sample, and "labels", for
             supervised ones.
+        process (`int`): that the batches are for.
 
     The epoch lies in shared memory: workers that live longer than one see what `set_epoch` says in the main process.
     """
 
     def __init__(
-        self, processor: SSLImageProcessor, seed: int = 42, make_views: bool = True, extras: tuple[str, ...] = ()
+        self,
+        processor: SSLProcessorMixin,
+        seed: int = 42,
+        make_views: bool = True,
+        extras: tuple[str, ...] = (),
+        process: int = 0,
     ):
         self.processor = processor
         self.seed = seed
         self.make_views = make_views
         self.extras = extras
+        self.process = process
         self._epoch = torch.zeros(1, dtype=torch.long).share_memory_()
 
     def set_epoch(self, epoch: int) -> None:
@@ -72,13 +77,15 @@ class ViewCollator:
         return collator
 
     def __call__(self, samples: list[dict]) -> dict:
-        batch = collate_images(samples, with_labels="labels" in self.extras, pack=not self.make_views)
+        keys, labelled = self.processor.sample_keys, "labels" in self.extras
+        batch = collate_samples(samples, keys, with_labels=labelled, pack=not self.make_views)
         index = batch.pop("index")
         if "sample_index" in self.extras:
             batch["sample_index"] = index
         # A number: a tensor would have to come back from the device.
-        batch["view_seed"] = batch_seed(self.seed, int(self._epoch), index)
-        return make_views(self.processor, batch) if self.make_views else batch
+        place = samples[0].get("place", NO_PLACE)
+        batch["view_seed"] = batch_seed(self.seed, int(self._epoch), place, index, self.process)
+        return self.processor.views_of(batch) if self.make_views else batch
 
 
 class SequentialBatches:

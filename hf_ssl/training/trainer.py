@@ -16,12 +16,13 @@ from ..utils.stopping import InWorker
 from .arguments import SSLTrainingArguments, refuse_optimizer_arguments
 from .batches import WholeBatches, settle_batch, steps_in_epoch
 from .callbacks import StepHooks, WeightDecaySchedule
-from .collators import SequentialBatches, ViewCollator, make_views
+from .collators import SequentialBatches, ViewCollator
 from .doctor import Doctor
 from .effective import effective_values
 from .memory import channels_last_pays, freed_memory_kept
 from .online import has_labels, images_with_loss, online_knn, require_best_metric, require_labels
 from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
+from .places import PlacedSampler, PlacedSamples
 from .processes import join_batches, mean_logs
 from .progress import LogPrinter, ProgressLine
 from .saving import SavingTrainer
@@ -94,7 +95,7 @@ class SSLTrainer(SavingTrainer):
             model=model,
             args=args,
             data_collator=data_collator
-            or ViewCollator(processing_class, args.seed, not on_device, model.data_columns),
+            or ViewCollator(processing_class, args.seed, not on_device, model.data_columns, args.process_index),
             train_dataset=train_dataset,
             eval_dataset=eval_dataset,
             processing_class=processing_class,
@@ -148,10 +149,14 @@ class SSLTrainer(SavingTrainer):
             dataset = WholeBatches(dataset, batch_size)  # torch drops the last batch of data with a length only
         if not is_training and isinstance(collator, ViewCollator):
             self.data_collator = collator.for_evaluation()
+        placed = is_training and isinstance(collator, ViewCollator) and isinstance(dataset, Sized)
+        dataset = PlacedSamples(dataset) if placed else dataset
         try:
             loader = super()._get_dataloader(
                 dataset, description, batch_size, *args, is_training=is_training, **kwargs
             )
+            if placed:  # after accelerate has chosen the sampler
+                loader.set_sampler(PlacedSampler(loader.get_sampler()))
             loader.worker_init_fn = InWorker(loader.worker_init_fn)
             return loader
         finally:
@@ -182,7 +187,7 @@ class SSLTrainer(SavingTrainer):
 
     def _prepare_inputs(self, inputs):
         inputs = super()._prepare_inputs(inputs)
-        return make_views(self.processing_class, inputs) if "images" in inputs else inputs
+        return self.processing_class.views_of(inputs) if "view_seed" in inputs else inputs
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)

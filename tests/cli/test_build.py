@@ -22,7 +22,9 @@ def test_recipes_for_a_cpu_run_on_both_kinds_of_encoder(method, backbone, name):
     assert model.config.pooling in (None, "mean") and (model.config.pooling is None or backbone == "vit-nano")
     processor = build_processor(row, recipe, {}, image_size=32, model=model)
     model.on_data(4096)
-    views = dict(processor.views(torch.randint(0, 256, (4, 1, 32, 32), dtype=torch.uint8)))
+    views = dict(
+        processor.views(image=torch.randint(0, 256, (4, 1, 32, 32), dtype=torch.uint8), generator=torch.Generator())
+    )
     extras = {"labels": torch.tensor([0, 1, 0, 1]), "sample_index": torch.arange(4)}
     output = model.train()(**views, **{name: extras[name] for name in model.data_columns})
     assert output.loss.isfinite()

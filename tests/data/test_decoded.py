@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from hf_ssl.data import DataError, ImageFolder, as_image_dataset, collate_images, load_data
+from hf_ssl.data import DataError, ImageFolder, as_image_dataset, collate_samples, load_data
 from hf_ssl.data.images import decode_image
 from hf_ssl.data.unreadable import Header, allowed_unreadable, at_least, read_header, reason_of, spread, to_decode
 
@@ -86,7 +86,7 @@ def test_known_ones_are_left_out_from_the_start(damaged):
 def test_failures_in_workers_reach_the_main_process_and_all_subsets(damaged, context):
     folder = ImageFolder(damaged)
     part, other = folder.subset(range(20)), folder.subset([28, 29])
-    loader = DataLoader(part, batch_size=4, num_workers=2, collate_fn=collate_images, multiprocessing_context=context)
+    loader = DataLoader(part, batch_size=4, num_workers=2, collate_fn=collate_samples, multiprocessing_context=context)
     assert sum(len(batch["index"]) for batch in loader) == 20
     assert [name for name, _ in folder.unreadable()] == [name for name, _ in other.unreadable()] == BAD[:2]
     assert folder.same_source(part) and [s["index"] for s in other.__getitems__([0, 1])] == [0, 0]
@@ -99,7 +99,7 @@ def test_the_end_of_all_images_is_one_sentence_from_a_worker_too(tmp_path):
     with pytest.raises(
         DataError, match=r"^None of the 4 images in .* \(a/000.png: the file is gone; .*check the files\.$"
     ):
-        list(DataLoader(data.train, 2, collate_fn=collate_images, num_workers=1))
+        list(DataLoader(data.train, 2, collate_fn=collate_samples, num_workers=1))
 
 
 @pytest.mark.parametrize("bad", [range(10), range(20, 30), range(0, 30, 3)])

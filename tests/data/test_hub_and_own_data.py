@@ -20,7 +20,7 @@ from hf_ssl.data import (
     HubStream,
     TensorImages,
     as_image_dataset,
-    collate_images,
+    collate_samples,
     load_data,
 )
 from hf_ssl.data.stream import EPOCH_STRIDE
@@ -208,14 +208,14 @@ def test_streams_count_over_epochs_and_workers():
     first = list(stream)
     assert [s["index"] for s in first] == list(range(12))
     assert all(s["label"] == s["image"][0, 0, 0].item() % 2 for s in first)
-    loader = DataLoader(stream, 3, collate_fn=collate_images, num_workers=2, persistent_workers=True)
+    loader = DataLoader(stream, 3, collate_fn=collate_samples, num_workers=2, persistent_workers=True)
     orders = []
     for epoch in (0, 1):
         stream.set_epoch(epoch)
         batches = list(loader)
         index = torch.cat([b["index"] for b in batches])
         assert len(set(index.tolist())) == 12 and (index // EPOCH_STRIDE == epoch).all()
-        orders.append(torch.cat([b["images"][:, 0, 0, 0] for b in batches]))
+        orders.append(torch.cat([b["image"][:, 0, 0, 0] for b in batches]))
         assert sorted(orders[-1].tolist()) == list(range(12))
     assert not torch.equal(*orders)
     assert stream.labels is None and stream.report() is None
@@ -354,17 +354,17 @@ def test_batches_are_stored_as_their_images_are():
     pixels = torch.randint(0, 256, (4, 5, 6, 3), dtype=torch.uint8)
     for planes in (False, True):
         images = [image.contiguous() if planes else image for image in pixels.permute(0, 3, 1, 2)]
-        batch = collate_images([{"image": image, "index": 0} for image in images])["images"]
+        batch = collate_samples([{"image": image, "index": 0} for image in images])["image"]
         assert torch.equal(batch, pixels.permute(0, 3, 1, 2)) and batch[0].stride() == images[0].stride()
 
 
 def test_batches_have_no_labels_unless_asked():
     images = TensorImages(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), [0, 1, 2, 3])
-    batch = next(iter(DataLoader(images, 4, collate_fn=collate_images)))
-    assert batch.keys() == {"images", "index"} and batch["images"].shape == (4, 1, 2, 2)
+    batch = next(iter(DataLoader(images, 4, collate_fn=collate_samples)))
+    assert batch.keys() == {"image", "index"} and batch["image"].shape == (4, 1, 2, 2)
     assert batch["index"].dtype == torch.long and batch["index"].tolist() == [0, 1, 2, 3]
-    assert collate_images([images[3]], with_labels=True)["labels"].tolist() == [3]
+    assert collate_samples([images[3]], with_labels=True)["labels"].tolist() == [3]
     mixed = [{"image": torch.zeros(3, n, 2, dtype=torch.uint8), "index": n} for n in (1, 2)]
-    assert [image.shape for image in collate_images(mixed)["images"]] == [(3, 1, 2), (3, 2, 2)]
+    assert [image.shape for image in collate_samples(mixed)["image"]] == [(3, 1, 2), (3, 2, 2)]
     with pytest.raises(DataError, match="has no labels"):
-        collate_images(mixed, with_labels=True)
+        collate_samples(mixed, with_labels=True)

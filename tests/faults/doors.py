@@ -189,7 +189,7 @@ def _processor(processor: Any) -> dict:
     if isinstance(processor, SSLImageProcessor):
         found["type"] = type(processor).__name__
         images = torch.arange(2 * 3 * 40 * 40).remainder(251).to(torch.uint8).view(2, 3, 40, 40)
-        views = processor.views(images, torch.Generator().manual_seed(0))
+        views = processor.views(image=images, generator=torch.Generator().manual_seed(0))
         for name, values in sorted(views.items()):
             if values.is_floating_point() and not torch.isfinite(values).all():
                 raise Unsound("views are not finite")

@@ -188,7 +188,7 @@ def test_a_gray_encoder_trains_and_is_evaluated_on_gray_and_on_color(repositorie
     _, _, model, processor, native = repositories[0]["gray"]
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (8, channels, 40, 40), generator=generator, dtype=torch.uint8)
-    views = processor.views(images, generator)["pixel_values"]
+    views = processor.views(image=images, generator=generator)["pixel_values"]
     assert views.shape == (8, 2, 1, 32, 32) and model(views).loss.isfinite()
     dataset = [{"image": image, "label": i % 2} for i, image in enumerate(images)]
     report = evaluate_encoder(*native, dataset, dataset, k=1, linear=False)

@@ -56,7 +56,7 @@ def test_the_order_of_the_patches_matters_to_the_head_so_the_processor_draws_it(
     image = cells.repeat_interleave(17, 0).repeat_interleave(17, 1).expand(8, 1, -1, -1)
     processor = build_processor("infomin", jigsaw_scale=[1.0, 1.0], crop_ratio=[1.0, 1.0], flip_probability=0.0)
     processor.do_normalize = False
-    patches = processor.views(image, torch.Generator().manual_seed(0))["jigsaw_pixel_values"]
+    patches = processor.views(image=image, generator=torch.Generator().manual_seed(0))["jigsaw_pixel_values"]
     assert patches.shape == (8, 9, 3, 16, 16)
     places = (patches.mean((2, 3, 4)) * 9 * 255 / 225).round().long()
     assert torch.equal(places.sort(1).values, torch.arange(9).expand(8, 9))
@@ -81,7 +81,7 @@ def test_without_patches_it_is_momentum_contrast():
     model = build_model("infomin", jigsaw_patches=0).train()
     processor = build_processor("infomin", jigsaw_grid=0, randaugment_ops=[])
     images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
-    views = processor.views(images, torch.Generator().manual_seed(0))
+    views = processor.views(image=images, generator=torch.Generator().manual_seed(0))
     assert set(views) == {"pixel_values"} and processor.policies()["pixel_values"][0].randaugment_ops == ()
     moco = build_model("moco_v2", temperature=0.15)
     moco.load_state_dict(model.state_dict())
@@ -123,9 +123,9 @@ def test_errors():
             InfoMinConfig(**{field: value})
     images = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
     with pytest.raises(ValueError, match="jigsaw_patch_size must be at most jigsaw_size // jigsaw_grid = 17, got 18"):
-        build_processor("infomin", jigsaw_patch_size=18).views(images)
+        build_processor("infomin", jigsaw_patch_size=18).views(image=images, generator=torch.Generator())
     with pytest.raises(ValueError, match="randaugment_ops must be a list of autocontrast, .*; got 'cutout'"):
-        build_processor("infomin", randaugment_ops=["cutout"]).views(images)
+        build_processor("infomin", randaugment_ops=["cutout"]).views(image=images, generator=torch.Generator())
 
 
 def test_views_of_the_official_code():
@@ -140,7 +140,9 @@ def test_views_of_the_official_code():
     crop = processor.jigsaw_policy()
     assert (crop.size, crop.crop_scale, crop.flip_probability) == (255, (0.6, 1.0), 0.5)
     assert not (crop.jitter_probability or crop.blur_probability or crop.grayscale_probability or crop.randaugment_ops)
-    views = processor.views(torch.randint(0, 256, (2, 1, 60, 50), dtype=torch.uint8))
+    views = processor.views(
+        image=torch.randint(0, 256, (2, 1, 60, 50), dtype=torch.uint8), generator=torch.Generator()
+    )
     assert views["pixel_values"].shape == (2, 2, 3, 224, 224)
     assert views["jigsaw_pixel_values"].shape == (2, 9, 3, 64, 64)
     config = InfoMinConfig()
@@ -151,6 +153,6 @@ def test_views_of_the_official_code():
 def test_patches_can_be_drawn(tmp_path):
     images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
     processor = build_processor("infomin")
-    views = processor.views(images, torch.Generator().manual_seed(0))
+    views = processor.views(image=images, generator=torch.Generator().manual_seed(0))
     path = save_views(tmp_path / "views.png", images, views, processor.image_mean, processor.image_std)
     assert path.stat().st_size > 10_000

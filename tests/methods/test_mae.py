@@ -5,7 +5,8 @@ import torch
 from transformers import ViTConfig, ViTMAEConfig, ViTMAEForPreTraining
 
 from hf_ssl import MAEConfig, MAEForPreTraining, MAEImageProcessor
-from hf_ssl.nn.masking import patchify, sincos_positions
+from hf_ssl.nn.patches import patchify
+from hf_ssl.nn.positions import sincos_positions
 
 from ..conftest import BACKBONES, build_model, build_views
 

@@ -113,7 +113,7 @@ def test_the_vanilla_version_has_one_level_and_one_crop():
     model = build_model("obow", "resnet", **RECIPES["vanilla"].config, vocabulary_size=16)
     assert model.levels == [-1] and len(model.vocabularies) == len(model.generators) == 1
     views = build_processor("obow", **RECIPES["vanilla"].processor).views(
-        torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8), torch.Generator().manual_seed(0)
+        image=torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8), generator=torch.Generator().manual_seed(0)
     )
     assert views.keys() == {"pixel_values", "student_pixel_values"} and views["student_pixel_values"].shape[1] == 1
     output = model(**views)
@@ -155,7 +155,9 @@ def test_views_of_the_official_code():
     assert first == second and first.size == 160 and first.crop_scale == (0.08, 0.6)
     assert (first.brightness, first.contrast, first.saturation, first.hue) == (0.4, 0.4, 0.4, 0.1)
     assert (first.blur_probability, source.blur_probability, source.grayscale_probability) == (0.5, 0.0, 0.2)
-    views = processor.views(torch.randint(0, 256, (2, 3, 260, 300), dtype=torch.uint8), torch.Generator())
+    views = processor.views(
+        image=torch.randint(0, 256, (2, 3, 260, 300), dtype=torch.uint8), generator=torch.Generator()
+    )
     shapes = {name: tuple(value.shape) for name, value in views.items()}
     assert shapes == {
         "pixel_values": (2, 1, 3, 224, 224),
@@ -170,7 +172,7 @@ def test_the_teacher_sees_what_inference_sees_flipped_or_not():
     images = torch.stack([ramp.expand(256, 256), ramp[:, None].expand(256, 256), ramp.expand(256, 256)])
     images = images.expand(8, 3, 256, 256).contiguous()
     inference = processor([image.permute(1, 2, 0).numpy() for image in images], return_tensors="pt")["pixel_values"]
-    views = processor.views(images, torch.Generator().manual_seed(0))["pixel_values"][:, 0]
+    views = processor.views(image=images, generator=torch.Generator().manual_seed(0))["pixel_values"][:, 0]
     flipped = 0
     for view, plain in zip(views, inference, strict=True):
         straight, mirrored = ((view - x).abs().max().item() for x in (plain, plain.flip(2)))

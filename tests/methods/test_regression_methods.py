@@ -42,7 +42,9 @@ def test_the_model_computes_the_papers_loss(method):
 @methods
 def test_more_views_are_all_pairs(method):
     model = build_model(method).eval()
-    views = dict(build_processor(method, views_per_image=3).views(torch.rand(4, 3, 32, 32)))["pixel_values"]
+    views = dict(
+        build_processor(method, views_per_image=3).views(image=torch.rand(4, 3, 32, 32), generator=torch.Generator())
+    )["pixel_values"]
     pairs = [model(views[:, list(pair)]).loss for pair in permutations(range(3), 2)]
     torch.testing.assert_close(model(views).loss, torch.stack(pairs).mean(), atol=1e-5, rtol=1e-5)
 

@@ -12,7 +12,9 @@ from ..conftest import build_model, build_processor, build_views
 
 def test_the_loss_is_the_cross_entropy_of_every_view():
     model = build_model("supervised", label_smoothing=0.1).train()
-    views = build_processor("supervised", views_per_image=2).views(torch.rand(4, 3, 32, 32))["pixel_values"]
+    views = build_processor("supervised", views_per_image=2).views(
+        image=torch.rand(4, 3, 32, 32), generator=torch.Generator()
+    )["pixel_values"]
     labels = torch.tensor([0, 1, 1, 0])
     output = model(views, labels=labels)
     logits = [model.classifier(model.encoder()(v).pooler_output) for v in views.unbind(1)]

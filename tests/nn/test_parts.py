@@ -1,4 +1,4 @@
-"""Heads, schedules, momentum, stochastic depth, masks and positions."""
+"""Heads, schedules, momentum, stochastic depth, patches and positions."""
 
 import math
 
@@ -8,17 +8,13 @@ import torch
 from torch import nn
 from transformers import ViTConfig, ViTModel
 
+from hf_ssl.augment.masks import random_masks, visible_indices
 from hf_ssl.nn.drop_path import add_drop_path
 from hf_ssl.nn.heads import MLPHead, PrototypeHead
-from hf_ssl.nn.masking import (
-    encode_tokens,
-    patchify,
-    random_masking,
-    sincos_positions,
-    unpatchify,
-    visible_indices,
-)
+from hf_ssl.nn.masking import encode_tokens
 from hf_ssl.nn.network_copy import NetworkCopy, ema_
+from hf_ssl.nn.patches import patchify, unpatchify
+from hf_ssl.nn.positions import sincos_positions
 from hf_ssl.nn.schedules import cosine, warmup
 
 
@@ -81,16 +77,6 @@ def test_prototype_head_equals_weight_norm(norm_last_layer):
     assert (head.norms is None) == norm_last_layer
 
 
-def test_masks_hide_the_same_number_everywhere_and_differ():
-    mask = random_masking(64, 16, 0.75, torch.Generator().manual_seed(0))
-    assert mask.dtype == torch.bool and (mask.sum(1) == 12).all()
-    assert len({tuple(row.tolist()) for row in mask}) > 40
-    assert 0.6 < mask.float().mean(0).min() and mask.float().mean(0).max() < 0.9
-    assert torch.equal(mask, random_masking(64, 16, 0.75, torch.Generator().manual_seed(0)))
-    rows = visible_indices(mask)
-    assert all(sorted(r.tolist()) == r.tolist() and not m[r].any() for r, m in zip(rows, mask, strict=True))
-
-
 def test_patches_are_cut_row_by_row_with_channels_last():
     images = torch.arange(2 * 3 * 8 * 4).float().view(2, 3, 8, 4)
     patches = patchify(images, 4)
@@ -128,7 +114,7 @@ def test_hidden_pixels_cannot_reach_the_encoder():
     torch.manual_seed(0)
     vit = tiny_vit().eval()
     x = torch.randn(2, 3, 16, 16)
-    mask = random_masking(2, 16, 0.75, torch.Generator().manual_seed(0))
+    mask = random_masks(2, 16, 0.75, torch.Generator().manual_seed(0))
     visible, hidden = visible_indices(mask), unpatchify(mask[..., None].expand(-1, -1, 48).float(), 4, 16, 16)
     with torch.no_grad():
         assert torch.equal(encode_tokens(vit, x, visible), encode_tokens(vit, x + 100 * hidden, visible))

@@ -11,6 +11,7 @@ from hf_ssl.data import TensorImages, as_image_dataset
 from hf_ssl.training import SSLTrainer, SSLTrainingArguments, fit_batch
 from hf_ssl.training.batches import WholeBatches, steps_in_epoch
 from hf_ssl.training.collators import ViewCollator, batch_seed
+from hf_ssl.training.places import NO_PLACE
 
 from ..conftest import build_model, build_processor
 from .test_resume import StopAt, build_trainer, images
@@ -128,14 +129,29 @@ class Seeds(ViewCollator):
         return batch
 
 
-def seeds_of(folder, monkeypatch, method="mae", sequential=True, callbacks=None, resume=None, **arguments):
+class AlwaysTheFirst(SequentialSampler):
+    """A sampler that draws with replacement, at its worst."""
+
+    def __iter__(self):
+        return iter([0] * len(self))
+
+
+def seeds_of(
+    folder,
+    monkeypatch,
+    method="mae",
+    sampler: type | None = SequentialSampler,
+    callbacks=None,
+    resume=None,
+    **arguments,
+):
     seen = []
     monkeypatch.setattr(Seeds, "seen", seen, raising=False)
     monkeypatch.setattr("hf_ssl.training.trainer.ViewCollator", Seeds)
     values = {"views_on_device": True, "gradient_accumulation_steps": 1, "warmup_epochs": 0, **arguments}
     trainer = build_trainer(method, "vit", folder, callbacks=callbacks, **values)
-    if sequential:
-        monkeypatch.setattr(trainer, "_get_train_sampler", lambda dataset: SequentialSampler(dataset))
+    if sampler is not None:
+        monkeypatch.setattr(trainer, "_get_train_sampler", sampler)
     trainer.train(resume_from_checkpoint=resume)
     return seen
 
@@ -146,7 +162,9 @@ def seeds_of(folder, monkeypatch, method="mae", sequential=True, callbacks=None,
         {},
         {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 4},
         {"per_device_train_batch_size": 20},
-        {"sequential": False, "per_device_train_batch_size": 1},
+        {"sampler": None, "per_device_train_batch_size": 1},
+        {"sampler": AlwaysTheFirst},
+        {"sampler": AlwaysTheFirst, "per_device_train_batch_size": 1, "gradient_accumulation_steps": 4},
     ],
     ids=str,
 )
@@ -155,13 +173,13 @@ def test_no_view_comes_twice(arguments, tmp_path, monkeypatch):
     assert len(seen) == len(set(seen)) == 3 * 20 // arguments.get("per_device_train_batch_size", 4)
 
 
+@pytest.mark.parametrize("sampler", [SequentialSampler, AlwaysTheFirst, None])
 @pytest.mark.parametrize("stop", [3, 5])  # inside an epoch of five batches, and at its end
-def test_a_resumed_run_draws_the_views_it_would_have_drawn(stop, tmp_path, monkeypatch):
-    whole = seeds_of(tmp_path / "whole", monkeypatch)
-    seeds_of(tmp_path / "part", monkeypatch, callbacks=[StopAt(stop)])
-    assert (
-        seeds_of(tmp_path / "part", monkeypatch, resume=str(tmp_path / "part" / f"checkpoint-{stop}")) == whole[stop:]
-    )
+def test_a_resumed_run_draws_the_views_it_would_have_drawn(stop, sampler, tmp_path, monkeypatch):
+    whole = seeds_of(tmp_path / "whole", monkeypatch, sampler=sampler)
+    seeds_of(tmp_path / "part", monkeypatch, sampler=sampler, callbacks=[StopAt(stop)])
+    checkpoint = str(tmp_path / "part" / f"checkpoint-{stop}")
+    assert seeds_of(tmp_path / "part", monkeypatch, sampler=sampler, resume=checkpoint) == whole[stop:]
 
 
 def test_resuming_with_workers_is_exact(tmp_path):
@@ -180,7 +198,7 @@ def test_workers_that_outlive_an_epoch_see_the_next():
     for epoch in (0, 1):
         collator.set_epoch(epoch)
         seeds = [batch["view_seed"] for batch in loader]
-        assert seeds == [batch_seed(42, epoch, torch.tensor(index)) for index in ([0, 1], [2, 3])]
+        assert seeds == [batch_seed(42, epoch, NO_PLACE, torch.tensor(index)) for index in ([0, 1], [2, 3])]
 
 
 def test_the_views_of_an_evaluation_stay_the_same(tmp_path):

@@ -96,7 +96,7 @@ def test_training_moves_the_published_encoder_and_logs(method, tmp_path):
 def test_accumulated_gradients_are_means():
     """MAE's loss has no term between images, so 1 x 8 and 2 x 4 must give the same update."""
     weights = []
-    views = [dict(build_processor("mae").views(images(8).images, torch.Generator().manual_seed(0)))]
+    views = [dict(build_processor("mae").views(image=images(8).images, generator=torch.Generator().manual_seed(0)))]
     halves = [{k: v[i : i + 4] for k, v in views[0].items()} for i in (0, 4)]
     for batches in (views, halves):
         import tempfile

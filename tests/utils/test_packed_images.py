@@ -9,7 +9,7 @@ import torch
 from accelerate.utils import send_to_device
 from torch.utils.data import DataLoader
 
-from hf_ssl.data import PackedImages, collate_images
+from hf_ssl.data import DataError, PackedImages, collate_samples
 
 SIZES = [(5, 4), (1, 7), (6, 6)]
 
@@ -53,7 +53,7 @@ def test_repeating_copies_nothing():
 def test_travels_through_pickle_and_accelerate():
     images = pictures(interleaved=True)
     packed = PackedImages.pack(images)
-    moved = send_to_device({"images": packed, "view_seed": 1}, torch.device("meta"), non_blocking=True)["images"]
+    moved = send_to_device({"image": packed, "view_seed": 1}, torch.device("meta"), non_blocking=True)["image"]
     assert moved.device.type == "meta" and moved[1].shape == (3, 1, 7)
     again = pickle.loads(pickle.dumps(packed))
     assert all(map(torch.equal, again, images)) and again.interleaved
@@ -74,13 +74,22 @@ def test_images_that_do_not_fit_together(images):
 
 def test_the_collator_packs_only_what_differs():
     samples = [{"image": image, "index": i} for i, image in enumerate(pictures())]
-    batch = collate_images(samples)
-    assert isinstance(batch["images"], PackedImages) and batch["images"].sizes.tolist() == list(map(list, SIZES))
-    assert isinstance(collate_images(samples[:1])["images"], torch.Tensor)
+    batch = collate_samples(samples)
+    assert isinstance(batch["image"], PackedImages) and batch["image"].sizes.tolist() == list(map(list, SIZES))
+    assert isinstance(collate_samples(samples[:1])["image"], torch.Tensor)
     if torch.cuda.is_available():
-        assert next(iter(DataLoader(samples, 3, collate_fn=collate_images, pin_memory=True)))[
-            "images"
-        ].pixels.is_pinned()
+        batch = next(iter(DataLoader(samples, 3, collate_fn=collate_samples, pin_memory=True)))
+        assert batch["image"].pixels.is_pinned()
+
+
+def test_samples_are_batched_by_key():
+    words, sound = ["a cat", "two dogs"], [torch.zeros(5), torch.ones(3)]
+    samples = [{"text": words[i], "audio": sound[i], "clip": torch.ones(2, 3, 4, 4), "index": i} for i in range(2)]
+    batch = collate_samples(samples, ("text", "audio", "clip"))
+    assert batch["text"] == words and batch["audio"] == sound and batch["clip"].shape == (2, 2, 3, 4, 4)
+    assert batch.keys() == {"text", "audio", "clip", "index"}
+    with pytest.raises(DataError, match="needs 'image' in every sample, but the data set holds text, audio, clip"):
+        collate_samples(samples)
 
 
 # More images in flight than the process may have files open.
@@ -88,7 +97,7 @@ FEW_FILES = """
 import resource
 import torch
 from torch.utils.data import DataLoader, Dataset
-from hf_ssl.data import collate_images
+from hf_ssl.data import collate_samples
 
 class Photos(Dataset):
     def __len__(self):
@@ -97,10 +106,10 @@ class Photos(Dataset):
         return {"image": torch.full((3, 8 + i % 7, 9 + i % 5), i % 256, dtype=torch.uint8), "index": i}
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (96, 96))
-loader = DataLoader(Photos(), batch_size=100, num_workers=2, collate_fn=collate_images)
+loader = DataLoader(Photos(), batch_size=100, num_workers=2, collate_fn=collate_samples)
 batches = list(loader)
-assert [len(batch["images"]) for batch in batches] == [100] * 4
-assert all(int(batch["images"][7].float().mean()) == int(batch["index"][7]) % 256 for batch in batches)
+assert [len(batch["image"]) for batch in batches] == [100] * 4
+assert all(int(batch["image"][7].float().mean()) == int(batch["index"][7]) % 256 for batch in batches)
 """
 
 

@@ -1,7 +1,9 @@
 """Views of InfoMin (arXiv:2005.10243, section 4; `--aug D` and the jigsaw of the official code)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
-from transformers import BatchFeature
 
 from ...augment import RANDAUGMENT_OPS, ViewPolicy, grid_patches, make_view
 from ...image_processing_utils import TwoViewImageProcessor
@@ -10,7 +12,8 @@ from ...image_processing_utils import TwoViewImageProcessor
 class InfoMinImageProcessor(TwoViewImageProcessor):
     r"""
     Two views under one strong policy, with RandAugment between blur and grey, and shuffled patches of a third crop,
-    whose colours are left alone. Further attributes are those of [`TwoViewImageProcessor`].
+    whose colours are left alone. What the attributes that are not explained below mean: see
+    [`TwoViewImageProcessor`].
 
     Args:
         randaugment_ops (`list[str]`, *optional*): operators to draw from, of `RANDAUGMENT_OPS`; by default all but
@@ -26,21 +29,33 @@ class InfoMinImageProcessor(TwoViewImageProcessor):
         jigsaw_scale (`list[float]`, *optional*, defaults to `[0.6, 1.0]`): area of the third crop, share of the image.
     """
 
+    # `--aug D` of the official code.
+    view_size: int | None = None  # that of inference: 224
+    views_per_image: int = 2
     crop_scale: list = [0.2, 1.0]
+    crop_ratio: list = [3 / 4, 4 / 3]  # torchvision's RandomResizedCrop as it is
+    flip_probability: float = 0.5
     color_jitter: list = [0.8, 0.8, 0.8, 0.2]
+    color_jitter_probability: float = 0.8
+    grayscale_probability: float = 0.2
+    blur_probability: float | list = 0.5
+    blur_sigma: list = [0.1, 2.0]
+    solarize_probability: float | list = 0.0  # RandAugment has its own
+    rotate_probability: float = 0.0  # RandAugment has small angles
     randaugment_ops: list = [op for op in RANDAUGMENT_OPS if op != "identity"]
     randaugment_layers: int = 2
     randaugment_probability: float = 0.5
     randaugment_magnitude: float = 10.0
     randaugment_magnitude_std: float = 0.5
+    # Its `JigsawCrop`.
     jigsaw_grid: int = 3
     jigsaw_size: int = 255
     jigsaw_patch_size: int = 64
     jigsaw_scale: list = [0.6, 1.0]
 
-    def policy(self, kind: int, size: int, crop_scale: list[float], **fields) -> ViewPolicy:
+    def policy(self, view_index: int, size: int, crop_scale: list[float], **fields) -> ViewPolicy:
         return super().policy(
-            kind,
+            view_index,
             size,
             crop_scale,
             randaugment_ops=tuple(self.randaugment_ops),
@@ -63,9 +78,7 @@ class InfoMinImageProcessor(TwoViewImageProcessor):
             grayscale_probability=0.0,
         )
 
-    def views(
-        self, images: torch.Tensor | list[torch.Tensor], generator: torch.Generator | None = None
-    ) -> BatchFeature:
+    def draw_views(self, samples: Mapping[str, Any], generator: torch.Generator | None) -> dict[str, torch.Tensor]:
         """
         As in the base class, with `jigsaw_pixel_values` of shape `(batch, patches, channels, jigsaw_patch_size,
         jigsaw_patch_size)`.
@@ -73,7 +86,7 @@ class InfoMinImageProcessor(TwoViewImageProcessor):
         Raises:
             ValueError: when the patches are larger than the cells.
         """
-        views = super().views(images, generator)
+        views = super().draw_views(samples, generator)
         if self.jigsaw_grid:
             cell = self.jigsaw_size // self.jigsaw_grid
             if self.jigsaw_patch_size > cell:
@@ -81,7 +94,7 @@ class InfoMinImageProcessor(TwoViewImageProcessor):
                     f"InfoMinImageProcessor.jigsaw_patch_size must be at most jigsaw_size // jigsaw_grid = {cell}, "
                     f"got {self.jigsaw_patch_size}."
                 )
-            crop = make_view(images, self.jigsaw_policy(), generator)
+            crop = make_view(samples["image"], self.jigsaw_policy(), generator)
             count, jitter = self.jigsaw_grid**2, cell - self.jigsaw_patch_size
             patches = grid_patches(crop, self.jigsaw_patch_size, count, self.jigsaw_grid, jitter, generator)
             views["jigsaw_pixel_values"] = self.finish(patches.flatten(0, 1)).unflatten(0, patches.shape[:2])

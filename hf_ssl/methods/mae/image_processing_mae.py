@@ -1,11 +1,13 @@
 """Views and masks of MAE (arXiv:2111.06377, section 3 and appendix A)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
-from transformers import BatchFeature
 
 from ...augment import ViewPolicy
+from ...augment.masks import random_masks, visible_indices
 from ...image_processing_utils import SSLImageProcessor
-from ...nn.masking import random_masking, visible_indices
 
 
 class MAEImageProcessor(SSLImageProcessor):
@@ -20,8 +22,9 @@ class MAEImageProcessor(SSLImageProcessor):
         flip_probability (`float`, *optional*, defaults to 0.5): horizontal flip.
     """
 
-    patch_size: int = 16
-    mask_ratio: float = 0.75
+    patch_size: int = 16  # of the encoder, ViT-B/16
+    mask_ratio: float = 0.75  # figure 5
+    # `main_pretrain.py` of the official code; table 8 has them as RandomResizedCrop.
     crop_scale: list = [0.2, 1.0]
     crop_ratio: list = [3 / 4, 4 / 3]
     flip_probability: float = 0.5
@@ -39,15 +42,14 @@ class MAEImageProcessor(SSLImageProcessor):
         )
         return {"pixel_values": [policy]}
 
-    def views(
-        self, images: torch.Tensor | list[torch.Tensor], generator: torch.Generator | None = None
-    ) -> BatchFeature:
+    def draw_views(self, samples: Mapping[str, Any], generator: torch.Generator | None) -> dict[str, torch.Tensor]:
+        """The one view under `pixel_values`, of shape `(batch, channels, size, size)`."""
+        return {"pixel_values": super().draw_views(samples, generator)["pixel_values"][:, 0]}
+
+    def draw_masks(self, batch: int, generator: torch.Generator | None) -> dict[str, torch.Tensor]:
         """
-        As in the base class, with `pixel_values` of shape `(batch, channels, size, size)`, `bool_masked_pos` of shape
-        `(batch, patches)`, True = masked, and `visible_patches` of shape `(batch, visible)`, indices of the others.
+        `bool_masked_pos` of shape `(batch, patches)`, True = masked, and `visible_patches` of shape `(batch,
+        visible)`, indices of the others.
         """
-        views = super().views(images, generator)
-        pixel_values = views["pixel_values"][:, 0]
-        mask = random_masking(len(images), (self.inference_size // self.patch_size) ** 2, self.mask_ratio, generator)
-        masks = {"bool_masked_pos": mask, "visible_patches": visible_indices(mask)}
-        return BatchFeature({"pixel_values": pixel_values, **{k: v.to(pixel_values.device) for k, v in masks.items()}})
+        mask = random_masks(batch, (self.inference_size // self.patch_size) ** 2, self.mask_ratio, generator)
+        return {"bool_masked_pos": mask, "visible_patches": visible_indices(mask)}

@@ -7,10 +7,13 @@ from torch import nn
 from transformers import initialization as init
 from transformers.utils.generic import can_return_tuple
 
+from ...augment.masks import visible_indices
 from ...modeling_utils import SSLForImageClassification, SSLModel, SSLOutput, SSLPreTrainedModel, build_backbone
 from ...nn.decoders import MaskedPatchDecoder
 from ...nn.losses import masked_patch_mse
-from ...nn.masking import encode_tokens, patchify, sincos_positions, unpatchify, visible_indices
+from ...nn.masking import encode_tokens
+from ...nn.patches import patchify, unpatchify
+from ...nn.positions import sincos_positions
 from .configuration_mae import MAEConfig
 
 

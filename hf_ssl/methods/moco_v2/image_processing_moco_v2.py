@@ -1,9 +1,23 @@
-"""Views of MoCo v2 (arXiv:2003.04297, section 3; `--aug-plus` of the official code)."""
+"""Views of MoCo v2 (arXiv:2003.04297, section 3)."""
 
 from ...image_processing_utils import TwoViewImageProcessor
 
 
 class MoCoV2ImageProcessor(TwoViewImageProcessor):
-    """Two views under one policy; see [`TwoViewImageProcessor`]."""
+    """
+    Two views under one policy. What the attributes mean: see [`TwoViewImageProcessor`].
+    """
 
+    # `--aug-plus` of the official code.
+    view_size: int | None = None  # that of inference: 224
+    views_per_image: int = 2
     crop_scale: list = [0.2, 1.0]
+    crop_ratio: list = [3 / 4, 4 / 3]  # torchvision's RandomResizedCrop as it is
+    flip_probability: float = 0.5
+    color_jitter: list = [0.4, 0.4, 0.4, 0.1]
+    color_jitter_probability: float = 0.8
+    grayscale_probability: float = 0.2
+    blur_probability: float | list = 0.5
+    blur_sigma: list = [0.1, 2.0]
+    solarize_probability: float | list = 0.0  # no part of the paper
+    rotate_probability: float = 0.0  # no part of the paper

@@ -1,7 +1,9 @@
 """Views of OBoW (arXiv:2012.11552; values of the official code)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
-from transformers import BatchFeature
 
 from ...augment import ViewPolicy, crop_resize, make_view
 from ...augment.patches import grid_patches
@@ -12,8 +14,8 @@ from ...image_processing_utils import AugmentedImageProcessor
 class OBoWImageProcessor(AugmentedImageProcessor):
     r"""
     What the teacher sees (`pixel_values`, one view: the inference preprocessing, sometimes flipped), the student's
-    crops (`student_pixel_values`) and patches of one more crop (`local_pixel_values`); see
-    [`AugmentedImageProcessor`], whose kinds of views are crops and patches. Patches are not blurred.
+    crops (`student_pixel_values`) and patches of one more crop (`local_pixel_values`). What the attributes that are
+    not explained below mean: see [`AugmentedImageProcessor`], whose lists have an entry for crops and one for patches.
 
     Args:
         student_crop_size (`int`, *optional*, defaults to 160): side of the crops in pixels.
@@ -27,6 +29,7 @@ class OBoWImageProcessor(AugmentedImageProcessor):
         local_source_scale (`list[float]`, *optional*, defaults to `[0.6, 1.0]`): its area, share of the image.
     """
 
+    # The official configuration of ImageNet with ResNet-50.
     student_crop_size: int = 160
     student_crop_scale: list = [0.08, 0.6]
     student_crops: int = 2
@@ -36,24 +39,30 @@ class OBoWImageProcessor(AugmentedImageProcessor):
     local_jitter: int = 24
     local_source_size: int = 256
     local_source_scale: list = [0.6, 1.0]
-    blur_probability: float | list = [0.5, 0.0]
+    crop_ratio: list = [3 / 4, 4 / 3]  # torchvision's RandomResizedCrop as it is
+    flip_probability: float = 0.5
+    color_jitter: list = [0.4, 0.4, 0.4, 0.1]
+    color_jitter_probability: float = 0.8
+    grayscale_probability: float = 0.2
+    blur_probability: float | list = [0.5, 0.0]  # patches are not blurred
+    blur_sigma: list = [0.1, 2.0]
+    solarize_probability: float | list = 0.0  # no part of the paper
+    rotate_probability: float = 0.0  # no part of the paper
 
     def policies(self) -> dict[str, list[ViewPolicy]]:
         crop = self.policy(0, self.student_crop_size, self.student_crop_scale)
         return {"student_pixel_values": [crop] * self.student_crops} if self.student_crops else {}
 
-    def views(
-        self, images: torch.Tensor | list[torch.Tensor], generator: torch.Generator | None = None
-    ) -> BatchFeature:
-        views = {"pixel_values": self.finish(self._teacher_view(images, generator))[:, None]}
-        views |= super().views(images, generator)
+    def draw_views(self, samples: Mapping[str, Any], generator: torch.Generator | None) -> dict[str, torch.Tensor]:
+        views = {"pixel_values": self.finish(self._teacher_view(samples["image"], generator))[:, None]}
+        views |= super().draw_views(samples, generator)
         if self.local_crops:
             policy = self.policy(1, self.local_source_size, self.local_source_scale)
-            source = make_view(images, policy, generator, self.finish)
+            source = make_view(samples["image"], policy, generator, self.finish)
             views["local_pixel_values"] = grid_patches(
                 source, self.local_crop_size, self.local_crops, self.local_grid, self.local_jitter, generator
             )
-        return BatchFeature(views)
+        return views
 
     def _teacher_view(self, images, generator: torch.Generator | None) -> torch.Tensor:
         """The centre that inference would see, (batch, channels, size, size) in [0, 1], flipped or not."""

@@ -1,9 +1,28 @@
-"""Views of SwAV (arXiv:2006.09882, section 3.2; values of the official code)."""
+"""Views of SwAV (arXiv:2006.09882, section 3.2)."""
 
 from ...image_processing_utils import MultiCropImageProcessor
 
 
 class SwAVImageProcessor(MultiCropImageProcessor):
-    """Multi-crop: two large and six small crops under one policy; see [`MultiCropImageProcessor`]."""
+    """
+    Multi-crop: two large and six small crops under one policy. What the attributes mean: see
+    [`MultiCropImageProcessor`].
+    """
 
+    # The official runs: `--nmb_crops 2 6 --size_crops 224 96 --min_scale_crops 0.14 0.05 --max_scale_crops 1. 0.14`.
+    global_crop_size: int | None = None  # that of inference: 224
+    global_crop_scale: list = [0.14, 1.0]
+    global_crops: int = 2
+    local_crop_size: int = 96
+    local_crop_scale: list = [0.05, 0.14]
+    local_crops: int = 6
+    # `MultiCropDataset` of the official code, for all crops.
+    crop_ratio: list = [3 / 4, 4 / 3]  # torchvision's RandomResizedCrop as it is
+    flip_probability: float = 0.5
     color_jitter: list = [0.8, 0.8, 0.8, 0.2]
+    color_jitter_probability: float = 0.8
+    grayscale_probability: float = 0.2
+    blur_probability: float | list = 0.5
+    blur_sigma: list = [0.1, 2.0]
+    solarize_probability: float | list = 0.0  # no part of the paper
+    rotate_probability: float = 0.0  # no part of the paper
