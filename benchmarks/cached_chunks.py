@@ -79,7 +79,7 @@ def measure(model, views: dict[str, torch.Tensor], repeats: int) -> tuple[int, f
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    of_batches = [name for name, method in METHODS.items() if method.pretraining_class.batch_contrastive]
+    of_batches = [name for name, method in METHODS.items() if method.pretraining_class.smallest_eval_batch() > 1]
     parser.add_argument("--method", default="simclr", choices=of_batches)
     parser.add_argument("--backbone", default="vit-nano", help="as for hf-ssl pretrain, from scratch")
     parser.add_argument("--image-size", type=int, default=32)

@@ -198,9 +198,9 @@ def build(method: str, native, size: int, images: int, values: dict | None = Non
     row = METHODS[method]
     torch.manual_seed(0)
     model = row.pretraining_class(row.config_class(backbone_config=native, **(values or {}))).train()
-    model.on_data(max(images, 1))
+    model.size_for(max(images, 1))
     pixels = {"size": {"shortest_edge": size}, "crop_size": {"height": size, "width": size}}
-    known = row.image_processor_class.view_attributes()
+    known = row.processor_class.view_attributes()
     local = max(size * 96 // 224 // 8 * 8, 16)
     if "patch_size" in known:
         pixels["patch_size"] = native.patch_size
@@ -212,7 +212,7 @@ def build(method: str, native, size: int, images: int, values: dict | None = Non
             pixels |= {"local_jitter": 2, "local_crops": 2}
         if "jigsaw_size" in known:
             pixels |= {"jigsaw_size": 51, "jigsaw_patch_size": 16}
-    return model, row.image_processor_class(**pixels)
+    return model, row.processor_class(**pixels)
 
 
 def batch_of(method: str, processor, images, device: torch.device) -> dict:

@@ -66,7 +66,7 @@ def a_step(axis: str, value: int) -> tuple[str, int, float]:
     inputs = {"pixel_values": torch.randn(batch, views, 3, size, size)}
     if small:
         inputs["local_pixel_values"] = torch.randn(batch, small, 3, size // 2, size // 2)
-    what = f"{row.title}, {backbone}, {axis}"
+    what = f"{row.info.title}, {backbone}, {axis}"
     return what, *measure(model, inputs, repeats=3)
 
 

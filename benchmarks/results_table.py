@@ -148,7 +148,7 @@ def cells_of(r: dict) -> list[str]:
     method = METHODS[r["method"]]
     accuracies = scores(r, "knn", "linear", "random_knn", "random_linear")
     facts = [f"{r['parameters'] / 1e6:.2f}", str(r["steps"]), ", ".join(map(str, r["seeds"]))]
-    return [f"[{method.title}](https://arxiv.org/abs/{method.paper})", *accuracies, *facts]
+    return [f"[{method.info.title}](https://arxiv.org/abs/{method.info.paper})", *accuracies, *facts]
 
 
 def summary_table(table: dict, costs: bool = False) -> str:
@@ -220,7 +220,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=float, help="of every run; by default those of each method's recipe")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     # Masked images take other budgets, and only a ViT: by name.
-    usual = [name for name, method in METHODS.items() if method.batch != "masked"]
+    usual = [name for name, method in METHODS.items() if method.info.family != "masked images"]
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=usual)
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--threads", type=int, default=1, help="of each run")

@@ -46,13 +46,17 @@ class OurStep:
             processor |= {"global_crop_size": size, "local_crop_size": 96 if size == 224 else 16}
         if method == "mae":
             processor["patch_size"] = native.patch_size
-        self.processor = row.image_processor_class(**processor)
+        self.processor = row.processor_class(**processor)
         if channels_last_pays(self.model, self.processor.largest_view, torch.device("cpu")):
             self.model.to(memory_format=torch.channels_last)
         self.parts: Counter = Counter()
         for module in self.model.children():
             # MAE calls the parts of its encoder by themselves.
-            inside = module.children() if isinstance(module, NetworkCopy) or row.batch == "masked" else [module]
+            inside = (
+                module.children()
+                if isinstance(module, NetworkCopy) or row.info.family == "masked images"
+                else [module]
+            )
             for part in inside:
                 for called in part if isinstance(part, nn.ModuleList) else [part]:
                     self._time(called)
@@ -148,7 +152,9 @@ def measure(method: str, backbone: str, size: int, rounds: int) -> dict:
         "our time, %": ours.shares(images),
         "GFLOP": {"a step": flops / 1e9},
     }
-    return case(f"{METHODS[method].title}, {backbone}, {size} px", rates, bounds=(BFLOAT16, FLOOR), details=details)
+    return case(
+        f"{METHODS[method].info.title}, {backbone}, {size} px", rates, bounds=(BFLOAT16, FLOOR), details=details
+    )
 
 
 def main() -> None:
@@ -162,7 +168,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     cases = []
     for method, backbone, size in product(args.methods, args.backbones, args.sizes):
-        if METHODS[method].batch == "masked" and not backbone.startswith("vit"):
+        if METHODS[method].info.family == "masked images" and not backbone.startswith("vit"):
             continue
         cases.append(measure(method, backbone, size, args.rounds))
         print(cases[-1], flush=True)

@@ -25,9 +25,9 @@ from torch import nn
 from torchvision.transforms import v2
 from torchvision.transforms.functional import to_pil_image
 
-from hf_ssl.cli.build import build_model, build_processor, build_training_arguments
 from hf_ssl.cli.plan import choose_recipe
 from hf_ssl.data import Data, load_data
+from hf_ssl.recipes import build_model, build_processor, build_training_arguments
 from hf_ssl.registry import get_method
 from hf_ssl.training import SSLTrainer
 

@@ -35,31 +35,38 @@ def patch_size(image_size: int) -> int:
     return 4 if image_size <= 40 else 8 if image_size <= 96 else 16
 
 
-def backbone_config(name: str, image_size: int, num_channels: int = 3) -> PreTrainedConfig | None:
+def backbone_config(
+    name: str, image_size: int, num_channels: int = 3, vit_type: str = "vit"
+) -> PreTrainedConfig | None:
     """
     Configuration of a named encoder; `None` when `name` is a folder or a Hub id instead.
 
     Args:
         name (`str`): one of `BACKBONES`.
         image_size (`int`): side in pixels; the patches of a ViT grow with it, see `patch_size`.
+        vit_type (`str`, *optional*, defaults to `"vit"`): which architecture of transformers a ViT is, such as that of
+            CLIP's images; it takes what it has a field for.
 
     Raises:
         ValueError: for a name that is neither, with the nearest known one.
     """
     if name in _VIT:
         width, layers, heads, spread = _VIT[name]
-        return AutoConfig.for_model(
-            "vit",
-            hidden_size=width,
-            num_hidden_layers=layers,
-            num_attention_heads=heads,
-            intermediate_size=4 * width,
-            layer_norm_eps=1e-6,  # of the official SSL code
-            initializer_range=spread,
-            image_size=image_size,
-            patch_size=patch_size(image_size),
-            num_channels=num_channels,
-        )
+        values = {
+            "hidden_size": width,
+            "num_hidden_layers": layers,
+            "num_attention_heads": heads,
+            "intermediate_size": 4 * width,
+            "layer_norm_eps": 1e-6,  # of the official SSL code
+            "initializer_range": spread,
+            "image_size": image_size,
+            "patch_size": patch_size(image_size),
+            "frequency_stride": patch_size(image_size),  # of spectrograms: patches that do not overlap
+            "time_stride": patch_size(image_size),
+            "num_channels": num_channels,
+        }
+        known = AutoConfig.for_model(vit_type).to_dict()
+        return AutoConfig.for_model(vit_type, **{field: value for field, value in values.items() if field in known})
     if name in _RESNET:
         return AutoConfig.for_model("resnet", **_RESNET[name], num_channels=num_channels)
     if "/" in name or Path(name).is_dir():

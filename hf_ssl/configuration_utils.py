@@ -11,6 +11,7 @@ from transformers.utils import CONFIG_NAME
 
 from .checks.bounded_json import read_json
 from .checks.configs import require_config
+from .encoders import encoder_for
 from .utils.spelling import closest
 
 # Keywords that transformers itself passes to every config, or (`use_cache`, the Trainer) writes into it, although no
@@ -37,8 +38,9 @@ class SSLConfig(PreTrainedConfig):
             The native transformers encoder that is trained and published. A `dict` needs `model_type`.
         pooling (`str`, *optional*):
             What the embedding of an image is. `None`: the architecture's own (CLS after the final norm for ViT and
-            DINOv2, the spatial mean for ResNet, ConvNeXt and Swin). `"mean"`: the final norm applied to the mean of
-            the patch tokens (ViT only); such an encoder is published as a `BeitModel`, whose `pooler_output` is this.
+            DINOv2, the spatial mean for ResNet, ConvNeXt and Swin; `Encoder.contract` says it for every family).
+            `"mean"`: the final norm applied to the mean of the patch tokens (ViT only); such an encoder is published
+            as a `BeitModel`, whose `pooler_output` is this.
         initializer_range (`float`, *optional*, defaults to 0.02):
             Standard deviation of the linear layers that the method adds around the encoder.
 
@@ -68,11 +70,9 @@ class SSLConfig(PreTrainedConfig):
             raise ValueError(
                 f"{type(self).__name__}.initializer_range must be at least 0, got {self.initializer_range}."
             )
-        if self.pooling == "mean" and self.backbone_config.model_type != "vit":
-            raise ValueError(
-                f"{type(self).__name__}.pooling='mean' is for ViT backbones; "
-                f"{self.backbone_config.model_type!r} has an embedding of its own: leave pooling=None."
-            )
+        encoder = encoder_for(self.backbone_config)
+        encoder.require_pooling(self.pooling, f"{type(self).__name__}.pooling")
+        self.backbone_config = encoder.config  # of a ViTMAE, that of the plain ViT inside
 
     def _require_meant(self, known: set[str]) -> None:
         """Own fields and the encoder's, before anything is made of them."""

@@ -10,6 +10,7 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import PreTrainedConfig, PreTrainedModel, ResNetConfig, ViTConfig
 
 from .checks.checkpoints import listed
+from .encoders import encoder_for
 from .nn.network_copy import NetworkCopy
 
 # Widths whose heads are not of 64 dimensions: ViT-H, -g and -G (arXiv:2106.04560, table 2) have 16 heads.
@@ -186,46 +187,9 @@ def backbone_and_projector(checkpoint: Mapping[str, Any], source: str, ignored: 
     )
 
 
-# Names in transformers -> names in torchvision, and in timm, as the official code has them.
-_RESNET_NAMES = (
-    (r"embedder\.embedder\.convolution\.", r"conv1."),
-    (r"embedder\.embedder\.normalization\.", r"bn1."),
-    (r"encoder\.stages\.(\d+)\.layers\.(\d+)\.layer\.(\d+)\.convolution\.", r"layer{1}.{2}.conv{3}."),
-    (r"encoder\.stages\.(\d+)\.layers\.(\d+)\.layer\.(\d+)\.normalization\.", r"layer{1}.{2}.bn{3}."),
-    (r"encoder\.stages\.(\d+)\.layers\.(\d+)\.shortcut\.convolution\.", r"layer{1}.{2}.downsample.0."),
-    (r"encoder\.stages\.(\d+)\.layers\.(\d+)\.shortcut\.normalization\.", r"layer{1}.{2}.downsample.1."),
-)
-_VIT_NAMES = (
-    ("embeddings.cls_token", "cls_token"),
-    ("embeddings.position_embeddings", "pos_embed"),
-    ("embeddings.patch_embeddings.projection.", "patch_embed.proj."),
-    ("layers.", "blocks."),
-    (".attention.o_proj.", ".attn.proj."),
-    (".layernorm_before.", ".norm1."),
-    (".layernorm_after.", ".norm2."),
-    ("layernorm.", "norm."),
-)
-
-
-def resnet_name(name: str) -> str:
-    """Name in torchvision of a tensor of a `ResNetModel`."""
-    for pattern, official in _RESNET_NAMES:
-        if match := re.match(pattern, name):
-            stage, layer, conv = (*map(int, match.groups()), 0, 0, 0)[:3]
-            return official.format("", stage + 1, layer, conv + 1) + name[match.end() :]
-    return name
-
-
-def vit_name(name: str) -> str:
-    """Name in timm, after `state_dict`, of a tensor of a `ViTModel`."""
-    for ours, official in _VIT_NAMES:
-        name = name.replace(ours, official)
-    return re.sub(r"\.attention\.([qkv])_proj\.(\w+)$", lambda m: f".attn.qkv.{m[2]}[{'qkv'.index(m[1])}]", name)
-
-
 def native_names(config: PreTrainedConfig, prefix: str = "") -> Callable[[str], str]:
     """For `Conversion.names`: the names of an encoder whose `native_config` is `config`, behind `prefix`."""
-    rule = resnet_name if config.model_type == "resnet" else vit_name
+    rule = encoder_for(config).official_name
     return lambda name: prefix + rule(name)
 
 

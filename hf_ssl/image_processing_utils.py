@@ -18,9 +18,15 @@ from .augment.resize import one_by_one
 from .checks.bounded_json import read_json
 from .checks.processors import require_processor, require_processor_files
 from .checks.repository_files import pinned
+from .modalities import modality_of_sample
 from .processing_utils import SSLProcessorMixin
 from .utils.packed_images import PackedImages
 
+# What a native image processor has, too.
+_NATIVE = (
+    "resample image_mean image_std size crop_size do_convert_rgb do_resize do_center_crop do_rescale rescale_factor "
+    "do_normalize pixel_format"
+).split()
 # Written by transformers into every preprocessor_config.json.
 _SAVED_KEYS = {"image_processor_type", "processor_class", "feature_extractor_type", "auto_map", "_valid_kwargs_names"}
 
@@ -58,7 +64,7 @@ class SSLImageProcessor(SSLProcessorMixin, PilBackend):
     def __init__(self, **kwargs):
         listed = self.view_attributes().keys()
         known = listed | self.valid_kwargs.__annotations__.keys() | {"pixel_format"}
-        self.require_known((name for name in kwargs if name not in _SAVED_KEYS), known)
+        self.require_known(kwargs.keys() - _SAVED_KEYS, known)
         require_processor({name: value for name, value in kwargs.items() if name in known}, type(self).__name__)
         super().__init__(**{name: value for name, value in kwargs.items() if name not in listed})
         self.take_view_attributes(kwargs)
@@ -132,6 +138,28 @@ class SSLImageProcessor(SSLProcessorMixin, PilBackend):
                 repeated = [image for image in images for _ in range(count)]
             parts.append(make_view(repeated, policy, generator, self.finish).unflatten(0, (-1, count)))
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    @classmethod
+    def attributes_for(cls, encoder: Any, size: int) -> dict[str, Any]:
+        resize = size if size <= 96 else round(size * 256 / 224)
+        values = {"size": {"shortest_edge": resize}, "crop_size": {"height": size, "width": size}}
+        if encoder.num_channels == 1:
+            values |= {"do_convert_rgb": False, "image_mean": [0.449], "image_std": [0.226]}
+        return super().attributes_for(encoder, size) | values
+
+    def native(self) -> PilBackend:
+        values, kind = self.to_dict(), modality_of_sample(self.sample_keys[0]).load("native_processor")
+        return kind(**{name: values[name] for name in _NATIVE if name in values})
+
+    @property
+    def num_channels(self) -> int:
+        """Channels of the images that it takes: 1 for an encoder that sees grey, else 3."""
+        return 1 if len(self.image_mean) == 1 else 3
+
+    def example(self, size: int, batch: int = 2, seed: int = 0) -> dict[str, Any]:
+        """Random samples by key, as `views` takes them: images of `size` pixels."""
+        generator = torch.Generator().manual_seed(seed)
+        return {"image": torch.randint(0, 256, (batch, 3, size, size), generator=generator, dtype=torch.uint8)}
 
     @property
     def finish(self) -> Finish:

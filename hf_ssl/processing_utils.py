@@ -33,6 +33,24 @@ class SSLProcessorMixin:
             if name in vars(c) and annotation is not ClassVar and get_origin(annotation) is not ClassVar
         }
 
+    @classmethod
+    def attributes_for(cls, encoder: Any, size: int) -> dict[str, Any]:
+        """
+        The attributes that follow from the encoder, such as its patches and channels.
+
+        Args:
+            encoder (`Encoder`): adapter of the encoder, from `encoder_for`.
+            size (`int`): side in pixels of what the encoder is given, where that has pixels.
+        """
+        return {"patch_size": encoder.patch_size} if "patch_size" in cls.view_attributes() else {}
+
+    def native(self) -> Any:
+        """The processor of transformers that prepares samples for inference exactly as this one does."""
+        raise NotImplementedError
+
+    def settle(self, dataset: Any) -> None:
+        """Find out on the training data what the attributes leave open; nothing, by default."""
+
     def take_view_attributes(self, given: Mapping[str, Any]) -> None:
         """
         Set every view attribute to what is given, or else to what the class lists.
@@ -57,6 +75,24 @@ class SSLProcessorMixin:
         for name in names:
             if name not in known:
                 raise ValueError(f"{cls.__name__} has no attribute {name!r}.{closest(name, known)}")
+
+    def learn(self, samples: Mapping[str, Iterable]) -> None:
+        """
+        Called once before a new run, and before its model is made: what the processor takes from the samples, such as
+        the vocabulary of their captions. It is saved with the processor; one that has it already leaves it as it is.
+
+        Args:
+            samples (`dict`): all samples to train on under each of `sample_keys` that is cheap to read, such as
+                `"text"`; each is read once.
+        """
+
+    def model_fields(self) -> dict[str, Any]:
+        """Fields of the method's configuration that follow from the processor; of one that is a dict, its entries."""
+        return {}
+
+    def encode_samples(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """What a worker does to a batch of samples beside stacking it, such as to turn texts into tokens."""
+        return batch
 
     def views(self, *, generator: torch.Generator, **samples: Any) -> BatchFeature:
         """

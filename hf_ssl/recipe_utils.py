@@ -35,7 +35,14 @@ class Recipe:
         return {name: value(image_size) if callable(value) else value for name, value in self.processor.items()}
 
 
+def merged_fields(values: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """`values | more`, and the same one level down where both hold a dict, as of the configuration of an encoder."""
+    both = {name: values[name] | more[name] for name in values.keys() & more.keys() if isinstance(more[name], dict)}
+    return values | more | both
+
+
 SMALL = "patches and textures, which have no upright: minutes on a few CPU cores"
+TINY = "to see in seconds that everything works; the settings of the tests, which learn nothing"
 PHOTOS = "photographs and drawings of things, which have an upright: minutes on a few CPU cores"
 
 # Small images: crops keep their pixels (a quarter of the image, not rescaled), so that texture keeps its scale and a
@@ -76,6 +83,9 @@ PHOTO_CROPS = PHOTO_VIEWS | {
     "local_crops": 2,
 }
 del PHOTO_CROPS["crop_scale"]
+
+# For images of 32 pixels.
+TINY_CROPS = {"local_crop_size": 16, "local_crops": 2}
 
 SMALL_TRAINING = {
     "learning_rate": 1e-3,

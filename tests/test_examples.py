@@ -52,3 +52,10 @@ def test_continue_pretraining(photos, tmp_path):
     run("continue_pretraining.py", repository, photos, tmp_path / "continued", "--epochs", 1, "--batch-size", 8)
     before, after = (AutoModel.from_pretrained(folder) for folder in (repository, tmp_path / "continued"))
     assert any(not a.equal(b) for a, b in zip(before.parameters(), after.parameters(), strict=True))
+
+
+def test_pretrain_from_python(photos, tmp_path):
+    out = run("pretrain_from_python.py", "simclr", photos, tmp_path / "run", "--image-size", 32, "--steps", 2)
+    assert "random init" in out
+    card = (tmp_path / "run" / "README.md").read_text()
+    assert "| optimizer steps | 2 |" in card and "Trained on **photos**" in card and "kNN accuracy" in card

@@ -5,13 +5,13 @@ import torch
 from transformers import AutoConfig, AutoModel, BeitConfig
 
 from hf_ssl import SimCLRConfig, SimCLRForPreTraining
-from hf_ssl.evaluation import load_encoder
-from hf_ssl.hub import export_pretrained, native_encoder
+from hf_ssl.hub import export_pretrained
+from hf_ssl.loading import load_encoder
 from hf_ssl.registry import METHODS
 
-from .conftest import BACKBONES, SMALL_CONFIGS, build_model, build_processor, build_views
+from .conftest import BACKBONES, build_model, build_processor, build_views, tiny_config
 
-HEADS = SMALL_CONFIGS["simclr"]
+HEADS = tiny_config("simclr")
 ENCODERS = {
     **BACKBONES,
     "beit": lambda: BeitConfig(  # what a mean-pooled ViT is published as
@@ -37,7 +37,7 @@ def test_trains_in_float32(name, stored, tmp_path):
         for key, value in model.backbone.state_dict().items():
             assert torch.equal(value, native.state_dict()[key].to(value.dtype)), key
         model(**build_views("simclr")).loss.backward()
-    assert dtypes(native_encoder(model)) == {torch.float32}
+    assert dtypes(model.native_encoder()) == {torch.float32}
     assert dtypes(load_encoder(str(tmp_path))) == {torch.float32}
     assert dtypes(load_encoder(str(tmp_path), dtype=stored)) == {stored}
 
@@ -70,7 +70,7 @@ def test_a_config_that_says_float16(tmp_path):
 def test_an_exported_mean_pooled_encoder_is_a_start(tmp_path):
     folder = export_pretrained(build_model("mae", pooling="mean").half().eval(), build_processor("mae"), tmp_path)
     for method in ("simclr", "dino"):
-        model = METHODS[method].pretraining_class.from_backbone(str(folder), SMALL_CONFIGS[method])
+        model = METHODS[method].pretraining_class.from_backbone(str(folder), tiny_config(method))
         assert dtypes(model) == {torch.float32} and model.backbone.config.model_type == "beit"
         model(**build_views(method)).loss.backward()
         pixels = torch.rand(2, 3, 32, 32)
@@ -83,8 +83,8 @@ def test_mae_goes_on_from_its_own_pretraining_folder(tmp_path):
     folder = export_pretrained(build_model("mae").eval(), build_processor("mae"), tmp_path)
     mae = METHODS["mae"].pretraining_class
     with pytest.raises(ValueError, match="got 'beit' .of an encoder that MAE published, take its folder pretraining/"):
-        mae.from_backbone(str(folder), SMALL_CONFIGS["mae"])
-    model = mae.from_backbone(str(folder / "pretraining"), SMALL_CONFIGS["mae"])
+        mae.from_backbone(str(folder), tiny_config("mae"))
+    model = mae.from_backbone(str(folder / "pretraining"), tiny_config("mae"))
     model(**build_views("mae")).loss.backward()
 
 

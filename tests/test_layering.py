@@ -7,32 +7,52 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "hf_ssl"
 FILES = sorted(ROOT.rglob("*.py"))
-UTILS = {f"{kind}_utils" for kind in "configuration conversion image_processing modeling processing recipe".split()}
+KINDS = "audio_processing configuration conversion image_processing image_text_processing modeling "
+KINDS += "pretraining processing recipe tokenization video_processing"
+UTILS = {f"{kind}_utils" for kind in KINDS.split()}
 # What knows nothing of machine learning: anything may import it.
-BASE = {"_version", "utils"}
+BASE = {"_version", "utils", "modalities"}
 # Importer -> what of hf_ssl it may import beside `BASE`. Methods are `methods.<name>`; anything may import itself.
 ALLOWED = {
     **dict.fromkeys(BASE, set()),
-    "": {"registry", "auto_classes", "modeling_utils", "methods", "training", "hub"},
+    "": {
+        *("registry", "auto_classes", "modeling_utils", "methods", "loading", "recipes"),
+        *("data", "evaluation", "training", "hub"),
+    },
     "__main__": {"cli"},
-    "auto_classes": {"registry"},
+    "entry_points": set(),
+    "method": UTILS | {"modalities"},
+    "auto_classes": {"method", "registry"},
     "checks": set(),
-    "configuration_utils": {"checks"},
+    "configuration_utils": {"checks", "encoders"},
+    "compat": set(),
     "recipe_utils": set(),
-    "conversion_utils": {"nn", "checks"},
+    "tokenization_utils": set(),
+    "conversion_utils": {"nn", "encoders", "checks"},
     "nn": set(),
+    "encoders": {"nn", "augment"},
     "augment": set(),
     "data": {"checks"},
-    "evaluation": {"checks", "nn", "data"},
+    "loading": UTILS | {"checks", "encoders", "registry"},
+    "recipes": UTILS | {"checks", "backbones", "data", "encoders", "loading", "registry", "training"},
+    "evaluation": {"checks", "nn", "encoders", "data", "loading"},
     "backbones": {"configuration_utils"},
-    "modeling_utils": {"nn", "checks", "configuration_utils"},
+    "pretraining_utils": set(),
+    "training_hooks": {"nn"},
+    "modeling_utils": {"nn", "encoders", "checks", "configuration_utils", "pretraining_utils", "training_hooks"},
     "processing_utils": {"configuration_utils"},
     "image_processing_utils": {"checks", "augment", "processing_utils"},
-    "methods": UTILS | {"nn", "augment"},
-    "training": UTILS | {"checks", "nn", "augment", "data", "evaluation", "hub"},
-    "registry": UTILS | {"methods"},
-    "hub": UTILS | {"checks", "evaluation", "registry"},
-    "cli": UTILS | {"checks", "nn", "backbones", "hub", "training", "evaluation", "data", "registry"},
+    "video_processing_utils": {"augment", "image_processing_utils"},
+    "audio_processing_utils": {"augment", "processing_utils"},
+    "image_text_processing_utils": {"image_processing_utils", "tokenization_utils"},
+    "methods": UTILS | {"nn", "encoders", "augment", "training_hooks", "registry"},
+    "training": UTILS | {"checks", "nn", "augment", "data", "encoders", "evaluation", "registry", "hub"},
+    "registry": UTILS | {"method", "entry_points", "auto_classes"},
+    "hub": UTILS | {"checks", "data", "encoders", "evaluation", "loading", "registry"},
+    "cli": UTILS
+    | {"checks", "nn", "encoders", "backbones", "loading", "recipes", "hub", "training", "evaluation", "data"}
+    | {"registry"},
+    "testing": UTILS | {"nn", "backbones", "encoders", "training", "registry"},
 }
 MAY_ASK_FOR_ATTRIBUTES = {"modeling_utils.py"}
 
@@ -104,12 +124,12 @@ def test_examples_are_short(file):
     assert len(file.read_text(encoding="utf-8").splitlines()) <= 60
 
 
-def test_only_the_registry_names_methods():
+def test_nobody_else_names_methods():
     from hf_ssl.registry import METHODS
 
     for file in FILES:
         own = name_of(file).split(".")[0]
-        if own not in ("methods", "registry", ""):  # the package names them for type checkers
+        if own not in ("methods", ""):  # the package names them for type checkers
             assert not any(name.startswith("methods") for name in imports_of(file)), file
     folders = {p.name for p in (ROOT / "methods").iterdir() if p.is_dir() and not p.name.startswith("__")}
-    assert folders == set(METHODS)
+    assert folders == set(METHODS.built_in)

@@ -9,7 +9,8 @@ from transformers.image_utils import PILImageResampling
 
 from hf_ssl.checks.configs import require_config
 from hf_ssl.checks.processors import require_processor
-from hf_ssl.evaluation import load_encoder, load_image_processor
+from hf_ssl.evaluation import load_image_processor
+from hf_ssl.loading import load_encoder
 from hf_ssl.registry import METHODS
 
 _TOKENS = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}

@@ -19,8 +19,9 @@ from transformers import (
 )
 
 from hf_ssl import SimCLRForPreTraining, SimCLRModel
-from hf_ssl.evaluation import load_encoder, load_image_processor
+from hf_ssl.evaluation import load_image_processor
 from hf_ssl.hub import export_pretrained, validate_card
+from hf_ssl.loading import load_encoder
 from hf_ssl.registry import METHODS
 
 from .cli.test_errors import hf_ssl

@@ -246,8 +246,12 @@ def convert(
 @app.command()
 def methods() -> None:
     """The methods, with their papers."""
-    for method in METHODS.values():
-        typer.echo(f"{method.name:<15} {method.title:<15} {method.year}  {method.family:<18} arXiv:{method.paper}")
+    problems = METHODS.load_all()
+    for name, method in METHODS.items():
+        info = method.info
+        typer.echo(f"{name:<15} {info.title:<15} {info.year}  {info.family:<18} arXiv:{info.paper}")
+    for problem in problems:
+        typer.echo(problem, err=True)
 
 
 @app.command()

@@ -16,18 +16,20 @@ from transformers.trainer_utils import IntervalStrategy
 from ..data import Data, DecodedImages, ImageDataset, ImageStream
 from ..data.base import is_labelled
 from ..data.kept import KeptImages
+from ..encoders import encoder_for
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..recipe_utils import Recipe
+from ..recipes import base_config, build_model, build_processor, build_training_arguments
 from ..registry import Method
 from ..training import SSLTrainingArguments, merge_arguments
 from ..training.batches import settle_batch, steps_in_epoch
 from ..training.online import require_labels
 from ..training.processes import require_same
 from . import plan
-from .build import base_config, build_model, build_processor, build_training_arguments, size_of
 from .plan import Choice, Costs, Situation
 from .timing import largest_batch, seconds_per_evaluated_image, seconds_per_step
+from .values import parse_values
 
 _LENGTH = ("num_train_epochs", "max_steps")
 _BUDGETED = ("small", "photos")  # recipes whose length follows from the time there is
@@ -123,7 +125,7 @@ def assemble(
 
     asked_backbone = request.backbone or decided.get("backbone")
     base = None if asked_backbone is None else base_config(asked_backbone)
-    base_size = None if base is None else size_of(base, situation.short_side)
+    base_size = None if base is None else encoder_for(base).usual_size(situation.short_side)
     asked_size = decided.get("image_size") if request.image_size is None else request.image_size
     size = plan.choose_image_size(situation, asked_size, base_size)
     backbone = plan.choose_backbone(situation, recipe, asked_backbone, size.value)
@@ -147,18 +149,18 @@ def assemble(
 
     names = data.train.label_names
     model, base_model = build_model(
-        method, recipe, backbone.value, request.config, size.value, args.seed, names, images
+        method, recipe, backbone.value, parse_values(request.config), size.value, args.seed, names, images
     )
     if images is not None:
-        model.on_data(images)
+        model.size_for(images)
     settle_batch(model, args, data.train)
     if "labels" in model.data_columns:
         require_labels(model, data.train)
-    processor = build_processor(method, recipe, request.processor, size.value, model, base_model)
+    processor = build_processor(method, recipe, parse_values(request.processor), size.value, model, base_model)
     result = Assembly(data, data.train, images, recipe_name, recipe, model, processor, args, base_model, choices)
     result.chosen_training = training
     if images is not None:
-        model.on_data(images)
+        model.size_for(images)
         result.train = read_cheaply(data.train, processor, args)
     scored = request.evaluate and isinstance(data.test, Sized) and is_labelled(data.train)
     evaluable = images + len(data.test) if scored else 0

@@ -2,88 +2,14 @@
 
 from pathlib import Path
 
-from transformers.utils import CONFIG_NAME
-
-from ..checks.regular_files import read_text_if_any
-from ..evaluation import load_encoder, load_image_processor
-from ..hub import (
-    PRETRAINING,
-    build_card,
-    embedding_check,
-    native_encoder,
-    native_image_processor,
-    validate_card,
-)
-from ..hub.card.fingerprint import same_embedding
-from ..hub.card.sections import CAPTIONS
-from ..hub.card.validation import front_matter
-from ..hub.run_results import RESULTS, not_written, read_results
-from ..utils.files import locked, write_text
+from ..hub.rewrite_card import write_card_again
+from ..utils.files import locked
 from ..utils.printing import say
-from .export import load_method
 from .paths import require_path
 
 
 def run(folder: Path, license: str | None, repo_id: str | None, allow_links: bool = False) -> None:
     require_path(folder, "The repository")
     with locked(folder):
-        write_again(folder, license, repo_id, allow_links)
+        write_card_again(folder, license, repo_id, allow_links)
     say(f"Wrote {folder / 'README.md'}.")
-
-
-def write_again(folder: Path, license: str | None, repo_id: str | None, allow_links: bool = False) -> None:
-    """
-    Raises:
-        ValueError: when the folder is no repository, or its parts do not belong together; the card stays as it is.
-    """
-    if not all((folder / part / CONFIG_NAME).is_file() for part in ("", PRETRAINING)):
-        raise ValueError(
-            f"{folder} is no repository of hf_ssl: it needs a {CONFIG_NAME} at its root and one in {PRETRAINING}/."
-        )
-    readme = folder / "README.md"
-    existing = read_text_if_any(readme)
-    license = license or licence_of(readme, existing)
-    found = read_results(folder / RESULTS) or {}
-    method, model, processor = load_method(str(folder))
-    check = embedding_check(load_encoder(str(folder)), load_image_processor(str(folder)))
-    whole = embedding_check(native_encoder(model), native_image_processor(processor))
-    if not same_embedding(check, whole):
-        raise ValueError(f"The encoders at the root of {folder} and in {PRETRAINING}/ differ: export it again.")
-    try:
-        if found.get("embedding_check") and not same_embedding(check, found["embedding_check"]):
-            raise ValueError(f"{folder / RESULTS} is of another encoder than this one: mend or remove it.")
-        card = build_card(
-            method,
-            model,
-            processor,
-            results=found.get("evaluation"),
-            run=found.get("run"),
-            figures=figures_in(folder),
-            repo_id=repo_id,
-            existing=existing,
-            license=license,
-            check=check,
-        )
-    except (ArithmeticError, AttributeError, KeyError, TypeError) as error:
-        raise not_written(folder / RESULTS, f"{type(error).__name__}: {error}") from None
-    problems = validate_card(card, allow_links)
-    if problems:
-        raise ValueError(f"The card of {folder} would not be sound, and stays as it is: {' '.join(problems)}")
-    write_text(readme, card)
-
-
-def licence_of(readme: Path, card: str | None) -> str:
-    """That of the earlier card; where there is none, that of what hf_ssl trains."""
-    if card is None:
-        return "apache-2.0"
-    try:
-        return str(front_matter(card)["license"])
-    except (KeyError, ValueError):
-        raise ValueError(f"{readme} states no licence of the weights: name it with --license.") from None
-
-
-def figures_in(folder: Path) -> list[str]:
-    """The pictures of a run, best first, then others by name."""
-    stems = {path.stem for path in (folder / "figures").glob("*.png")}
-    ordered = [*(stem for stem in CAPTIONS if stem in stems), *sorted(stems - set(CAPTIONS))]
-    return [f"figures/{stem}.png" for stem in ordered]

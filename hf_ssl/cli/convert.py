@@ -7,10 +7,10 @@ from ..checks.checkpoints import read_checkpoint
 from ..conversion_utils import convert_checkpoint
 from ..hub import build_card, export_pretrained
 from ..hub.card.build import END_NOTES, NOTES
+from ..recipes import build_processor
 from ..registry import METHODS, Method, get_method
 from ..utils.files import sha256
 from ..utils.printing import say
-from .assemble import build_processor
 from .export import empty_folder
 from .paths import require_path
 
@@ -19,7 +19,9 @@ def run(name: str, file: Path, output_dir: Path) -> None:
     method = get_method(name)
     if method.convert is None:
         known = ", ".join(m.name for m in METHODS.values() if m.convert)
-        raise ValueError(f"There is no public checkpoint of {method.title} for PyTorch. There are some of: {known}.")
+        raise ValueError(
+            f"There is no public checkpoint of {method.info.title} for PyTorch. There are some of: {known}."
+        )
     require_path(file, "The checkpoint")
     with empty_folder(output_dir):
         convert(method, file, output_dir)
@@ -30,10 +32,10 @@ def convert(method: Method, file: Path, output_dir: Path) -> None:
     try:
         model, conversion, fresh = convert_checkpoint(method.convert, method.pretraining_class, checkpoint)
     except ValueError as error:
-        raise ValueError(f"{file} is no checkpoint of {method.title}: {error}.") from None
+        raise ValueError(f"{file} is no checkpoint of {method.info.title}: {error}.") from None
     paper = method.recipes["paper"]
     native = model.config.backbone_config.to_dict()
-    size = native.get("image_size") or method.image_processor_class().inference_size
+    size = native.get("image_size") or method.processor_class().inference_size
     recipe = replace(paper, processor=paper.processor | conversion.processor)
     processor = build_processor(method, recipe, {}, size, model)
     notes = f"Converted from `{file.name}` (SHA-256 `{sha256(file)}`), in the layout of {conversion.source}."

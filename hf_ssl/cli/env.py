@@ -1,12 +1,13 @@
 """What `hf-ssl env` prints."""
 
 import importlib
-import importlib.metadata
 import os
 import platform
 import sys
 
 import torch
+
+from ..utils.machine import version
 
 _PACKAGES = "torch transformers accelerate datasets safetensors huggingface-hub tokenizers numpy pillow scikit-learn"
 _OPTIONAL = "torchvision scikit-image matplotlib tensorboard"
@@ -22,20 +23,6 @@ def report() -> str:
         for i in range(torch.cuda.device_count())
     ]
     return "\n".join([f"{name:<16} {value}" for name, value in rows] + problems())
-
-
-def version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def hardware() -> str:
-    """The accelerator, or the processor and its cores, in words."""
-    if torch.cuda.is_available():
-        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
-    return f"CPU, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
 
 
 def problems() -> list[str]:

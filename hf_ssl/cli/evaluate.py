@@ -12,7 +12,8 @@ from transformers.utils import cached_file
 from ..checks.bounded_json import NoObjectError, read_large_json
 from ..configuration_utils import closest
 from ..data import Data, DecodedImages, ImageFolder, PixelFormat, load_data
-from ..evaluation import evaluate_encoder, find_image_processor, load_encoder, load_image_processor
+from ..evaluation import evaluate_encoder, find_image_processor, load_image_processor
+from ..loading import load_encoder
 from ..utils.printing import say
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

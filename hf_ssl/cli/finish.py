@@ -12,20 +12,18 @@ from transformers import AutoImageProcessor, AutoModel, BaseImageProcessor, PreT
 
 from ..data import Data
 from ..data.splits import few_indices
-from ..evaluation import EvaluationReport, evaluate_encoder, load_encoder
-from ..hub import build_card, embedding_check, export_pretrained, push_folder
+from ..evaluation import EvaluationReport, evaluate_encoder
+from ..hub import embedding_check
+from ..hub.figures.of_run import draw
 from ..image_processing_utils import SSLImageProcessor
+from ..loading import load_encoder, load_method
 from ..modeling_utils import SSLPreTrainedModel
-from ..registry import get_method
-from ..utils.files import write_json, write_text
+from ..training.publication import export_run, publish_run, write_run_card
+from ..training.run_record import RunRecord
 from ..utils.printing import say
-from .card import write_again as write_card_again
-from .export import load_method
 from .interruptions import during, same_command
 from .mistakes import mistake, one_line
-from .pictures import draw
 from .run_folder import RunFolder
-from .run_state import CARD, RESULTS, exported_hashes, run_results
 
 
 @dataclass(frozen=True)
@@ -68,25 +66,25 @@ def finish(
         with during("while the trained method was read"):
             _, model, processor = load_method(str(folder.method_source))
             trained = Trained(model.eval(), processor, cache(images))
-    results, report = run_results(folder.folder), None
+    record, report = RunRecord.read(folder.folder), None
     if "exported" in folder.missing:
         with during("while the encoder was written"):
-            export(folder, trained, results)
+            export(folder, trained, record)
     native = cache(lambda: _as_a_user_loads(folder))
     if "evaluated" in folder.missing:
         with during("while the encoder was evaluated"), optional(folder, "evaluated", "evaluation"):
-            report = evaluate_labelled(*native(), trained.images(), folder.state.decided, results["run"])
-            results["evaluation"] = report.to_dict() if report else None
-            write_json(folder.folder / RESULTS, results)
+            report = evaluate_labelled(*native(), trained.images(), folder.state.decided, record.run)
+            record.evaluation = report.to_dict() if report else None
+            record.write(folder.folder)
             folder.did("evaluated")
     if "carded" in folder.missing:
         with during("while the pictures and the card were made"):
-            write_card_and_pictures(folder, trained, results, native)
+            write_card_and_pictures(folder, trained, record, native)
     if folder.has_lost_the_export():
         say("Files of the export were removed while the run was finished: they are written again.", err=True)
         with during("while the encoder was written"):
-            export(folder, trained, results)
-            write_card_and_pictures(folder, trained, results, native)
+            export(folder, trained, record)
+            write_card_and_pictures(folder, trained, record, native)
     if report:
         say(f"\n{report.table()}\n{report.verdict()}")
     return report
@@ -114,13 +112,10 @@ def reason_of(error: Exception) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def export(folder: RunFolder, trained: Trained, results: dict[str, Any]) -> None:
-    vars(trained.model.config).pop("use_cache", None)  # the Trainer sets it, and a checkpoint loses it
+def export(folder: RunFolder, trained: Trained, record: RunRecord) -> None:
     try:
-        export_pretrained(trained.model, trained.processor, folder.folder)
-        results["export"] = exported_hashes(folder.folder)
-        write_json(folder.folder / RESULTS, results)
-        folder.did("exported", results["export"])
+        export_run(folder.folder, trained.model, trained.processor, record)
+        folder.did("exported", record.export)
     except Exception as error:
         raise OSError(
             f"The run is trained, but not exported: {reason_of(error)} To do that without training again: "
@@ -152,28 +147,25 @@ def evaluate_labelled(
 
 
 def write_card_and_pictures(
-    folder: RunFolder, trained: Trained, results: dict[str, Any], native: Callable[[], tuple]
+    folder: RunFolder, trained: Trained, record: RunRecord, native: Callable[[], tuple]
 ) -> None:
     figures, repo_id = [], _repo_id(folder)
     with optional(folder, "embedding_check", "check of the embedding"):
-        results["embedding_check"] = embedding_check(*native())
+        record.embedding_check = embedding_check(*native())
     with optional(folder, "pictures", "set of pictures"):
-        report = EvaluationReport.from_dict(results["evaluation"]) if results["evaluation"] else None
-        place, log = folder.folder / "figures", results["log"]
-        figures = draw(place, trained.model, trained.processor, trained.images(), log, report)
+        report = EvaluationReport.from_dict(record.evaluation) if record.evaluation else None
+        place = folder.folder / "figures"
+        figures = draw(place, trained.model, trained.processor, trained.images(), record.log, report)
     with optional(folder, "carded", "card"):
-        card = build_card(
-            get_method(folder.state.asked["method"]),
+        write_run_card(
+            folder.folder,
             trained.model,
             trained.processor,
-            results=results["evaluation"],
-            run=results["run"],
-            figures=[f"figures/{figure.name}" for figure in figures],
+            record,
             repo_id=repo_id,
-            check=results.get("embedding_check"),
+            figures=[f"figures/{figure.name}" for figure in figures],
+            check=record.embedding_check,
         )
-        write_text(folder.folder / CARD, card)
-        write_json(folder.folder / RESULTS, results)
         folder.did("carded", {"repo_id": repo_id})
 
 
@@ -194,12 +186,10 @@ def publish(folder: RunFolder, token: str | None) -> None:
     training, repo_id = folder.state.asked["training"], _repo_id(folder)
     revision = training.get("hub_revision")
     try:
-        if folder.state.done.get("carded", {}).get("repo_id") != repo_id:  # published only now, or elsewhere
-            write_card_again(folder.folder, None, repo_id)
-            folder.did("carded", {"repo_id": repo_id})
-        done = push_folder(
+        done = publish_run(
             folder.folder,
             repo_id,
+            carded_for=folder.state.done.get("carded", {}).get("repo_id"),  # published only now, or elsewhere
             private=training.get("hub_private_repo"),
             revision=revision,
             token=token,
@@ -211,6 +201,7 @@ def publish(folder: RunFolder, token: str | None) -> None:
         options += ["--private"] if training.get("hub_private_repo") else []
         again = shlex.join(["hf-ssl", "push", str(folder.folder), repo_id, *options])
         raise OSError(f"The run is finished, but not published: {reason_of(error)} Then: {again}") from error
+    folder.did("carded", {"repo_id": repo_id})
     to = {"repo_id": training["hub_model_id"], "revision": revision}
     folder.did("pushed", to | {"commit": done.commit.oid})
     say(f"{'Published' if done.changed else 'Nothing changed:'} {done.commit}")

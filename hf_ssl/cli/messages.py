@@ -25,7 +25,7 @@ def announcement(method: Method, data: Data, run: Assembly, effective: dict[str,
     batch = f", {run.choices['batch'].reason}" if "batch" in run.choices else ""
     lines = [
         *data.summary(),
-        f"{method.title}, recipe {run.recipe_name}: {run.recipe.description}.{_other_recipe(run.recipe_name)}",
+        f"{method.info.title}, recipe {run.recipe_name}: {run.recipe.description}.{_other_recipe(run.recipe_name)}",
         f"Images at {size.value} pixels, {size.reason}. Encoder {backbone.value}, {backbone.reason}: "
         f"{parameters:.2f} M parameters.",
         f"{effective['batch_size']} images a step{batch}; {describe(effective)}.",

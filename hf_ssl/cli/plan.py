@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..configuration_utils import closest
 from ..recipe_utils import Recipe
+from ..recipes import recipe_of
 from ..registry import Method
 
 DEFAULT_MINUTES = 10.0
@@ -56,11 +56,7 @@ def choose_recipe(method: Method, asked: str | None, has_upright: bool) -> Recip
     Raises:
         ValueError: for an unknown name, with the nearest one.
     """
-    name = asked or ("photos" if has_upright else "small")
-    if name not in method.recipes:
-        known = ", ".join(method.recipes)
-        raise ValueError(f"{method.title} has no recipe {name!r}.{closest(name, method.recipes)} Known: {known}.")
-    return method.recipes[name]
+    return recipe_of(method, asked or ("photos" if has_upright else "small"))
 
 
 def choose_image_size(situation: Situation, asked: int | None, base_size: int | None) -> Choice:

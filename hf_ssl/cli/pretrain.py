@@ -1,6 +1,5 @@
 """`hf-ssl pretrain`: from a request to a trained, evaluated and exported encoder."""
 
-import platform
 import shutil
 import sys
 import time
@@ -16,18 +15,18 @@ from ..data import Data, load_data
 from ..hub import PRETRAINING
 from ..nn.distributed import leave_the_others
 from ..registry import get_method
-from ..training import SSLTrainer, SSLTrainingArguments
+from ..training import SSLTrainer
 from ..training.checkpoints import step_of
-from ..utils.files import write_json
+from ..training.opened import facts_of
+from ..training.run_record import RunRecord
 from ..utils.printing import say
 from .assemble import Assembly, assemble
-from .env import hardware, version
 from .finish import Trained, finish, publish
 from .interruptions import during
 from .messages import announcement, why_little
 from .options import shown_command
 from .run_folder import RunFolder, any_file, held, is_first_process
-from .run_state import RECORD, RESULTS
+from .run_state import RECORD
 
 
 @dataclass
@@ -154,37 +153,16 @@ def train(request: Request, folder: RunFolder, began: float) -> Assembly | None:
     # Nothing was left to train where the last checkpoint is of the last step: it was then that training ended.
     ended = (last / TRAINER_STATE_NAME).stat().st_mtime if last and step_of(last) == steps else time.time()
     seconds = max(ended - start["began"], 1e-3)
-    summary = {
+    trainer.about |= {
         "command": shown_command(sys.argv[1:]),
-        "method": method.name,
-        "dataset": data.name,
-        "dataset_description": data.description,
+        **facts_of(data),
         "split": data.split | request.split_asked(),
-        "pixel_format": data.train.pixel_format.to_dict(),
         "base_model": run.base_model,
         "recipe": run.recipe_name,
-        "effective": effective,
-        "parameters": run.model.backbone.num_parameters(),
-        "seed": args.seed,
-        "steps": steps,
-        "resumed_from": start["from_step"],
-        "epochs": trainer.state.epoch,
-        "batch_size": run.images_a_step,
-        "processes": args.world_size,
-        "seconds": round(seconds, 1),
-        "images_per_second": round((steps - start["from_step"]) * run.images_a_step / seconds, 1),
-        "hardware": hardware(),
-        "versions": {name: version(name) for name in ("hf_ssl", "torch", "transformers")}
-        | {"python": platform.python_version()},
-        "training_arguments": changed_arguments(args),
-        "doctor": list(trainer.doctor.findings.values()) if trainer.doctor else None,
     }
-    # Without the Trainer's own summary, which is of the last start and not of the run.
-    log = [entry for entry in trainer.state.log_history if "train_runtime" not in entry]
-    results = {"run": summary, "evaluation": None, "log": log}
+    record = RunRecord.from_trainer(trainer, seconds=seconds, resumed_from=start["from_step"])
     with during("while the record of the training was written"):
-        folder.folder.mkdir(parents=True, exist_ok=True)  # somebody may have removed it
-        write_json(folder.folder / RESULTS, results)
+        record.write(folder.folder)
         best = trainer.state.best_model_checkpoint if args.load_best_model_at_end else None
         facts = {"steps": steps, "repo_id": trainer.hub_model_id}
         folder.did("trained", facts | ({"checkpoint": Path(best).name} if best else {}))
@@ -200,13 +178,3 @@ def require_decided(folder: RunFolder) -> dict[str, Any]:
             "go on: choose another --output-dir, or start again with --overwrite."
         )
     return decided
-
-
-def changed_arguments(args: SSLTrainingArguments) -> dict[str, Any]:
-    """The training arguments that differ from the defaults, without paths."""
-    default = SSLTrainingArguments(output_dir=args.output_dir).to_dict()
-    return {
-        k: v
-        for k, v in args.to_dict().items()
-        if v != default[k] and "dir" not in k and "token" not in k and k != "derived"
-    }

@@ -11,12 +11,15 @@ from typing import Any
 from transformers.utils import CONFIG_NAME, IMAGE_PROCESSOR_NAME
 
 from ..hub import PRETRAINING
-from ..hub.export import is_unfinished, sweep_exports
+from ..hub.export import folders_in, is_unfinished, sweep_exports
+from ..hub.published_files import CARD, exported_hashes
+from ..hub.run_results import RESULTS
 from ..training.checkpoints import fault, newest_whole, sweep
 from ..training.checkpoints import read_state as steps_of
+from ..training.run_record import RunRecord
 from ..utils.files import LOCK, locked
 from ..utils.launchers import process_rank
-from .run_state import CARD, OLD_PLAN, RECORD, RESULTS, RunState, exported_hashes, read_state, recorded, run_results
+from .run_state import OLD_PLAN, RECORD, RunState, read_state, recorded
 from .same_run import differences, length_differs, read_values, taken_over
 
 CHECKPOINTS = "checkpoints"
@@ -201,10 +204,10 @@ class RunFolder:
                     "no checkpoint to write them from: start again with --overwrite."
                 )
             self._gone.add("exported")
-        results = run_results(self.folder)
-        is_there = results is not None
+        record = RunRecord.read(self.folder)
+        is_there = record is not None
         if is_there and "trained" in done and "exported" in self.missing:
-            is_last = self._planned[0] == results["run"]["steps"]
+            is_last = self._planned[0] == record.run["steps"]
             is_there = is_last and fault(self._trained_checkpoint) is None
         if not is_there:  # it comes again from the last checkpoint, without a step if that is of the last one
             for stage in ("trained", "evaluated", "carded"):
@@ -214,7 +217,7 @@ class RunFolder:
 
     def _empty(self) -> None:
         """Remove what a run wrote, and nothing else."""
-        for path in (self.folder / name for name in _OWN):
+        for path in (self.folder / name for name in _OWN.union(folders_in(self.folder))):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
@@ -258,7 +261,8 @@ def _may_be_there(path: Path, is_a_run: bool) -> bool:
     if path.name in {LOCK, f"{RECORD}.part"} | _OF_THE_SYSTEM:
         return True
     if is_a_run:
-        return path.name in _OWN | _HALF_WRITTEN or is_unfinished(path.name)
+        own = _OWN.union(folders_in(path.parent))
+        return path.name in own | _HALF_WRITTEN or is_unfinished(path.name)
     return path.is_dir() and not any_file(path)
 
 

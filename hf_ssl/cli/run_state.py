@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ..checks.bounded_json import NoObjectError, read_large_json
-from ..hub import PRETRAINING
-from ..hub.published_files import is_written_by_us
-from ..hub.run_results import RESULTS, not_written, read_results
-from ..utils.files import sha256, write_json
+from ..hub.published_files import exported_hashes
+from ..training.run_record import RunRecord
+from ..utils.files import write_json
 from ..utils.redaction import redacted
 
 VERSION = 2
-RECORD, CARD = "run.json", "README.md"
+RECORD = "run.json"
 OLD_PLAN = "plan.json"  # of versions before 2: what is `decided` now
 STAGES = ("training", "trained", "exported", "evaluated", "carded", "pushed")
 _DECIDED = {"recipe", "costs", "wanted_steps", "eval_strategy"}
@@ -102,28 +101,6 @@ def recorded(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in kept.items() if name not in ("output_dir", "overwrite")}
 
 
-def exported_hashes(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file of an export: encoder, method, and their processors, by path."""
-    paths = [*folder.iterdir(), *(folder / PRETRAINING).iterdir()] if (folder / PRETRAINING).is_dir() else []
-    names = {path.relative_to(folder).as_posix(): path for path in sorted(paths) if path.is_file()}
-    return {
-        name: sha256(path) for name, path in names.items() if is_written_by_us(name) and name not in (CARD, RESULTS)
-    }
-
-
-def run_results(folder: Path) -> dict[str, Any] | None:
-    """
-    What `results.json` of a run holds; `None` without one.
-
-    Raises:
-        ValueError: when it is not what a run writes.
-    """
-    results = read_results(folder / RESULTS)
-    if results is not None and "steps" not in results.get("run", {}):
-        raise not_written(folder / RESULTS, "run.steps is missing")
-    return results
-
-
 def _read_old_plan(folder: Path) -> dict[str, Any]:
     try:
         plan = read_large_json(folder / OLD_PLAN)
@@ -134,7 +111,7 @@ def _read_old_plan(folder: Path) -> dict[str, Any]:
 
 def _done_before_version_2(folder: Path, continued_from: int | None) -> dict[str, Any]:
     """A run was finished when its `results.json` was there, unless that was of the part before it went on."""
-    results = run_results(folder)
-    if results is None or results["run"]["steps"] == continued_from:
+    record = RunRecord.read(folder)
+    if record is None or record.run["steps"] == continued_from:
         return {}
     return dict.fromkeys(STAGES[:-1], {}) | {"exported": exported_hashes(folder)}

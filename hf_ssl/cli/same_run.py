@@ -8,8 +8,8 @@ from typing import Any
 from ..checks.bounded_json import read_large_json
 from ..training import merge_arguments
 from ..training.arguments import default_arguments
-from .build import parse_values
 from .run_state import RunState
+from .values import parse_values
 
 # What may be another on a restart: it says where things lie, how fast they go, what is shown and kept of them.
 _FREE = {

@@ -112,6 +112,6 @@ def _own_fields(field: str) -> str | None:
     for method in METHODS.values():
         if field in {f.name for f in fields(method.config_class)}:
             return f"--config {field}"
-        if field in method.image_processor_class.view_attributes():
+        if field in method.processor_class.view_attributes():
             return f"--processor {field}"
     return None

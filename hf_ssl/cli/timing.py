@@ -9,7 +9,7 @@ import torch
 from ..data import ImageDataset
 from ..evaluation.baselines import raw_pixels
 from ..evaluation.evaluate import RAW_PIXELS_SIDE
-from ..evaluation.features import frozen_embedder, num_channels_of, pixel_batches
+from ..evaluation.features import frozen_embedder, pixel_batches
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..training import SSLTrainingArguments, ViewCollator
@@ -67,7 +67,7 @@ def seconds_per_evaluated_image(
     encoder = model.encoder()
     started = time.perf_counter()
     with frozen_embedder(encoder, args.device) as embed:
-        for pixels, _ in pixel_batches(processor, sample, _TIMED_IMAGES, num_channels_of(encoder)):
+        for pixels, _ in pixel_batches(processor, sample, _TIMED_IMAGES(encoder)):
             width = embed(pixels).shape[1]
             raw = raw_pixels(pixels, RAW_PIXELS_SIDE).shape[1]
     seconds = (time.perf_counter() - started) / len(sample)

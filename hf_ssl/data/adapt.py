@@ -9,12 +9,13 @@ import torch
 from torch.utils.data import Dataset, IterableDataset
 
 from ..checks.regular_files import UnreadableError
+from ..modalities import get_modality
 from .base import ImageDataset
-from .classes import number_classes
+from .captions import CAPTION_NAMES, caption_of, with_captions
+from .classes import find_name, number_classes
 from .decoded import DecodedImages
 from .errors import DataError
-from .folder import ImageFolder
-from .hub import IMAGE_KEYS, HubImages
+from .hub import IMAGE_KEYS
 from .listing import counted
 from .pixels import PixelFormat
 from .stream import AdaptedStream, HubStream, ImageStream
@@ -34,6 +35,9 @@ def as_image_dataset(
     channels: int = 3,
     max_unreadable: float | None = None,
     pixel_format: PixelFormat | None = None,
+    text_column: str | None = None,
+    captions: bool = False,
+    modality: str = "image",
 ) -> ImageDataset | ImageStream:
     """
     Any data set as one of ours.
@@ -50,12 +54,20 @@ def as_image_dataset(
         channels (`int`, *optional*, defaults to 3): 3 turns every image into RGB, 1 into grey.
         max_unreadable (`float`, *optional*): share of unreadable images that is accepted, see [`DecodedImages`].
         pixel_format ([`PixelFormat`], *optional*): how stored values become pixels; by default found from the images.
+        text_column (`str`, *optional*): key of the dicts, or column, with the captions. By default the usual names.
+        captions (`bool`, *optional*, defaults to `False`): read captions, and leave out the images without one.
+        modality (`str`, *optional*, defaults to `"image"`): what the items are: a row of `hf_ssl/modalities.py`, such
+            as "video" or "audio", with what its `decode` takes in the place of images.
 
     Raises:
         DataError: if the data set is of another type or empty, its items hold no image, or too many are unreadable.
     """
     options = {"channels": channels, "max_unreadable": max_unreadable}
-    if isinstance(dataset, (ImageDataset, ImageStream)):
+    if isinstance(dataset, ImageDataset):
+        return with_captions(dataset, text_column)[0] if captions and dataset.captions is None else dataset
+    if captions and isinstance(dataset, (IterableDataset, datasets.IterableDataset)):
+        raise DataError("Captions of a stream are not read: give a data set with a length.")
+    if isinstance(dataset, ImageStream):
         return dataset
     if isinstance(dataset, dict):  # DatasetDict too
         raise DataError(
@@ -63,15 +75,16 @@ def as_image_dataset(
         )
     if isinstance(dataset, datasets.IterableDataset):
         return HubStream(dataset, image_column, label_column, **options)
-    item_reader = ItemReader(image_column, label_column)
+    row = get_modality(modality)
+    item_reader = ItemReader(image_column, label_column, row.load("items").columns)
     if isinstance(dataset, IterableDataset):
         return AdaptedStream(dataset, item_reader, label_names=label_names, **options)
     if isinstance(dataset, datasets.Dataset):
-        images = HubImages(dataset, image_column, label_column, **options)
+        images = row.load("table")(dataset, image_column, label_column, **options)
     elif isinstance(dataset, (str, os.PathLike)):
-        images = ImageFolder(dataset, label_column=label_column, **options)
+        images = row.load("folder")(dataset, label_column=label_column, **options)
     elif isinstance(dataset, (Dataset, list, tuple)):
-        images = AdaptedImages(dataset, item_reader, labels, label_names, **options)
+        images = row.load("items")(dataset, item_reader, labels, label_names, **options)
     else:
         raise DataError(
             f"{type(dataset).__name__} is no data set: give a datasets.Dataset, a torch Dataset, a list of images or "
@@ -80,7 +93,7 @@ def as_image_dataset(
     if pixel_format is not None:
         images.pixel_format = pixel_format
     images.check()
-    return images
+    return with_captions(images, text_column)[0] if captions else images
 
 
 class ItemReader:
@@ -92,12 +105,17 @@ class ItemReader:
         DataError: if a label was asked for and is of a type that names no class.
     """
 
-    def __init__(self, image_column: str | None = None, label_column: str | None = None):
-        self.image_column, self.label_column = image_column, label_column
+    def __init__(
+        self,
+        image_column: str | None = None,
+        label_column: str | None = None,
+        usual: tuple[str, ...] = IMAGE_KEYS,
+    ):
+        self.image_column, self.label_column, self.usual = image_column, label_column, usual
 
     def __call__(self, item) -> tuple:
         if isinstance(item, dict):
-            image_key = self._key(item, self.image_column, IMAGE_KEYS, "image_column")
+            image_key = self._key(item, self.image_column, self.usual, "image_column")
             if image_key is None:
                 raise UnreadableError(f"No image among the keys {', '.join(map(str, item))}: name it in image_column.")
             label_key = self._key(item, self.label_column, LABEL_KEYS, "label_column")
@@ -132,6 +150,7 @@ class ItemReader:
 class AdaptedImages(DecodedImages):
     """A torch data set or a list, item by item. See [`as_image_dataset`]."""
 
+    columns = IMAGE_KEYS
     _headers_read = PROBES  # an item may be decoded, and augmented, when it is asked for
     _sampled = 16
 
@@ -157,6 +176,20 @@ class AdaptedImages(DecodedImages):
             found = [self._label(row) for row in self._rows.tolist()]
             self._labels = torch.tensor([-1 if label is None else label for label in found])
         return self._labels
+
+    def read_captions(self, column: str | None) -> tuple[list[str | None], str]:
+        """By one pass over the items, which have to be dicts."""
+        found: dict[int, str] = {}
+        used = column
+        for i, row in enumerate(self._rows.tolist()):
+            item = self._dataset[row]
+            key = find_name(item, CAPTION_NAMES) if isinstance(item, dict) and column is None else column
+            if isinstance(item, dict) and key in item and (caption := caption_of(item[key])):
+                found[i], used = caption, key
+        if not found:
+            asked = "" if column is None else f" under {column!r}"
+            raise DataError(f"No item of {self.place} has a caption{asked}: give dicts with 'image' and 'text'.")
+        return [found.get(i) for i in range(len(self))], f"{used!r} of the items"
 
     def _cells(self, rows: list[int]) -> list[int]:
         return rows  # read one by one, so that one bad item costs one item

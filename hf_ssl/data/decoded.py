@@ -80,12 +80,15 @@ class DecodedImages(ImageDataset):
     def pixel_format(self) -> PixelFormat:
         """How stored values become pixels: settled once for the set and all its subsets, from images all over it."""
         if not self._settled:
-            self._settled.append(settle_pixel_format(self._some(), self.channels))
+            self._settled.append(self._settle())
         return self._settled[0]
 
     @pixel_format.setter
     def pixel_format(self, pixel_format: PixelFormat) -> None:
         self._settled[:] = [pixel_format]
+
+    def _settle(self) -> PixelFormat:
+        return settle_pixel_format(self._some(), self.channels)
 
     def reduce_to(self, shortest_side: int | None) -> None:
         """From now on, reduce larger images to this many pixels on their short side while they are decoded."""
@@ -220,7 +223,9 @@ class DecodedImages(ImageDataset):
                 else:
                     if self._labels is not None:
                         label = int(self._labels[index])
-                    sample = {"image": image, "index": index}
+                    sample = {self.sample_key: image, "index": index}
+                    if self.captions is not None:
+                        sample["text"] = self.captions[index]
                     return sample if label is None else {**sample, "label": label}
             index, cell = (index + 1) % len(self), None
         raise DataError(f"{self._none()}{self._examples(self._rows)}: check the files.")
@@ -236,14 +241,14 @@ class DecodedImages(ImageDataset):
             return
         many = f"At least {expected}" if expected > len(errors) else str(len(errors))
         raise DataError(
-            f"{many} of the {len(self)} images in {self.place} cannot be read, more than the {accepted} that are "
-            f"accepted{self._examples(errors)}: remove or repair these files, or raise max_unreadable."
+            f"{many} of the {len(self)} {self.noun}s in {self.place} cannot be read, more than the {accepted} that "
+            f"are accepted{self._examples(errors)}: remove or repair these files, or raise max_unreadable."
         )
 
     def _none(self) -> str:
         if len(self) == 1:
-            return f"The only image in {self.place} cannot be read"
-        return f"None of the {len(self)} images in {self.place} can be read"
+            return f"The only {self.noun} in {self.place} cannot be read"
+        return f"None of the {len(self)} {self.noun}s in {self.place} can be read"
 
     def _examples(self, rows: Sequence[int]) -> str:
         return f" ({'; '.join(f'{name}: {reason}' for name, reason in self._reasons(list(rows)[:NAMES_SHOWN]))})"

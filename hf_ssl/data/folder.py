@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from ..utils.printing import printable
+from .captions import CAPTION_NAMES, caption_of
 from .class_folders import Levels, Parts, class_of, count_images
 from .classes import number_classes
 from .decoded import DecodedImages
 from .errors import DataError
-from .listing import UNSUPPORTED, Listing, describe, list_images
-from .metadata import metadata_labels
+from .listing import UNSUPPORTED, Listing, describe, list_files
+from .metadata import metadata_values
 
 
 class ImageFolder(DecodedImages):
@@ -57,16 +58,17 @@ class ImageFolder(DecodedImages):
         labelled: bool = True,
     ):
         self.root = existing_folder(root)
-        listing = listing or list_images(self.root, exclude)
+        listing = listing or self.list_files(self.root, exclude)
         self._files = listing.files
         if not len(self._files):
-            raise DataError(_no_images(self.root, listing))
+            raise DataError(_none_found(self.root, listing, self.noun))
         super().__init__(
             len(self._files), None, None, channels=channels, max_unreadable=max_unreadable, place=str(self.root)
         )
         # What the tables say wins over the folders, unless the user names a level.
-        self._table = None if label_level is not None else metadata_labels(self.root, listing, label_column)
+        self._table = None if label_level is not None else metadata_values(self.root, listing, label_column)
         self._label_level = label_level
+        self._listing = listing
         self.left_out = listing.describe_left_out()
         numbers: dict[bytes, int] = {}
         self._folder_of = np.array([numbers.setdefault(os.path.dirname(file), len(numbers)) for file in self._files])
@@ -75,6 +77,8 @@ class ImageFolder(DecodedImages):
         if labelled:
             values, self.labels_from = self.class_values(self.folders, self._rows)
             self._labels, self.label_names = number_classes(values, "label")
+
+    list_files = staticmethod(list_files)
 
     def path(self, index: int) -> Path:
         """The file of image `index`."""
@@ -107,6 +111,17 @@ class ImageFolder(DecodedImages):
             source = "label_level=0" if self._label_level == 0 else levels.why_not()
         return [classes[folder] for folder in self._folder_of], source
 
+    def read_captions(self, column: str | None) -> tuple[list[str | None], str]:
+        found = metadata_values(self.root, self._listing, column, CAPTION_NAMES, "text_column")
+        if found is None:
+            raise DataError(
+                f"{self.root} has no captions: add a metadata.csv or metadata.jsonl with the columns file_name and "
+                "text, or name the column in text_column."
+            )
+        value_of, used = found
+        files = self._files[self._rows]
+        return [caption_of(value_of.get(os.fsdecode(file))) for file in files], f"column {used!r} of the metadata"
+
     def _path(self, row: int) -> Path:
         return self.root / os.fsdecode(self._files[row])
 
@@ -127,13 +142,13 @@ def existing_folder(root: str | os.PathLike) -> Path:
     raise DataError(f"{folder} does not exist: give an existing folder of images.")
 
 
-def _no_images(root: Path, listing: Listing) -> str:
+def _none_found(root: Path, listing: Listing, noun: str) -> str:
     if UNSUPPORTED in listing.left_out:
         pictures = describe("pictures of a format that is not read", listing.left_out[UNSUPPORTED])
         return f"{root} holds no images, only {pictures}: convert them to JPEG or PNG."
     if listing.left_out:
         return (
-            f"{root} holds no images (left out: {'; '.join(listing.describe_left_out())}): give the folder that does."
+            f"{root} holds no {noun}s (left out: {'; '.join(listing.describe_left_out())}): give the folder that does."
         )
     inside = "and its subfolders are empty" if listing.subfolders else "it is empty"
-    return f"{root} holds no images, {inside}: give the folder that does."
+    return f"{root} holds no {noun}s, {inside}: give the folder that does."

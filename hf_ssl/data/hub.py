@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 
 import datasets
-import pyarrow
-import torch
 
 from .cells import Cells, to_list
 from .class_folders import TEST_NAMES, TRAIN_NAMES
-from .classes import find_label_name, number_classes
+from .classes import find_name
+from .columns import raw_column, read_captions, read_labels
 from .decoded import DecodedImages
 from .errors import DataError
-from .listing import counted, printable
+from .listing import printable
 from .tables import check_card, check_saved, check_tables
 
 # The splits as the datasets library calls them.
@@ -55,19 +54,29 @@ class HubImages(DecodedImages):
         max_unreadable: float | None = None,
         folders: Sequence[str] | None = None,
     ):
-        self.image_column = find_image_column(dataset, image_column)
+        self.image_column = find_image_column(dataset, image_column, self)
         self.label_column = find_label_column(dataset, label_column)
         if not len(dataset):
             raise DataError("The data set has no rows: give another split.")
+        self._dataset = dataset
         self._table = raw_column(dataset, self.image_column)
         self._cell = Cells(dataset, folders)
-        labels, label_names = _labels(dataset, self.label_column)
+        labels, label_names = read_labels(dataset, self.label_column)
         if label_column is None and label_names is not None and len(label_names) == len(dataset):
             labels = label_names = self.label_column = None  # another text for every image is no class
         place = dataset.info.dataset_name or "the data set"
         super().__init__(
             len(dataset), labels, label_names, channels=channels, max_unreadable=max_unreadable, place=place
         )
+
+    columns, column_type = IMAGE_KEYS, "datasets.Image"  # usual names of the column, and what it is
+
+    @classmethod
+    def holds_samples(cls, feature) -> bool:
+        return isinstance(feature, datasets.Image)
+
+    def read_captions(self, column: str | None) -> tuple[list[str | None], str]:
+        return read_captions(self._dataset, column, self._rows.tolist())
 
     def _cells(self, rows: list[int]) -> list:
         return to_list(self._table[rows].column(0))
@@ -81,8 +90,11 @@ class HubImages(DecodedImages):
         return f"row {row}" + (f" ({printable(os.path.basename(path))})" if isinstance(path, str) else "")
 
 
-def find_image_column(dataset: datasets.Dataset | datasets.IterableDataset, name: str | None) -> str:
-    """The column that holds the images: `name`, or the first of type `datasets.Image`, or files under a usual name."""
+def find_image_column(
+    dataset: datasets.Dataset | datasets.IterableDataset, name: str | None, kind: type["HubImages"] | None = None
+) -> str:
+    """The column that holds the samples: `name`, or the first of their type, or files under a usual name."""
+    kind = HubImages if kind is None else kind
     columns = list(dataset.column_names or [])
     if name is not None:
         if columns and name not in columns:
@@ -90,13 +102,15 @@ def find_image_column(dataset: datasets.Dataset | datasets.IterableDataset, name
         return name
     features = dataset.features or {}
     for column, feature in features.items():
-        if isinstance(feature, datasets.Image):
+        if kind.holds_samples(feature):
             return column
-    for column in IMAGE_KEYS:
+    for column in kind.columns:
         if column in features and _holds_files(features[column]):
             return column
     known = f"the columns are {', '.join(columns)}" if columns else "its columns are not known before it is read"
-    raise DataError(f"No column has the type datasets.Image ({known}): name the one with images in image_column.")
+    raise DataError(
+        f"No column has the type {kind.column_type} ({known}): name the one with {kind.noun}s in image_column."
+    )
 
 
 def find_label_column(
@@ -121,16 +135,7 @@ def find_label_column(
     names = {
         column.rpartition(".")[2]: column for column, feature in features.items() if feature.dtype.startswith(kinds)
     }
-    return names.get(find_label_name(names))
-
-
-def label_value(row: dict, column: str):
-    """The value of a column in one row, where `column` may be a field of a record (`json.label`)."""
-    if column in row:
-        return row[column]
-    record, _, field = column.partition(".")
-    record = row[record]
-    return record.get(field) if isinstance(record, dict) else None
+    return names.get(find_name(names))
 
 
 @dataclass
@@ -233,25 +238,6 @@ def is_saved(folder: str | os.PathLike) -> bool:
     return any(os.path.isfile(os.path.join(folder, file)) for file in ("dataset_dict.json", "state.json"))
 
 
-def raw_column(dataset: datasets.Dataset, column: str) -> datasets.Dataset:
-    """
-    One column as Arrow tables, so that nothing in it is ever decoded by the datasets library.
-
-    Raises:
-        DataError: if it is damaged, so that reading it might end the process.
-    """
-    raw = dataset.with_format("arrow").select_columns([column])
-    try:
-        raw.data.validate(full=True)
-    except pyarrow.ArrowException as error:
-        if "UTF8" not in str(error):  # a single value, which is then missing
-            raise DataError(
-                f"Column {column!r} of the data set is damaged ({str(error).splitlines()[0].rstrip('.')}): make or "
-                "download it again."
-            ) from error
-    return raw
-
-
 def _holds_files(feature) -> bool:
     """Whether a column holds bytes, or records of bytes and a path, as tables made without `datasets` do."""
     if isinstance(feature, dict):
@@ -266,24 +252,3 @@ def _scalars(features: dict) -> dict:
         fields = {f"{column}.{k}": v for k, v in feature.items()} if isinstance(feature, dict) else {column: feature}
         found |= {k: v for k, v in fields.items() if isinstance(v, (datasets.Value, datasets.ClassLabel))}
     return found
-
-
-def _labels(dataset: datasets.Dataset, column: str | None) -> tuple[torch.Tensor | None, list[str] | None]:
-    if column is None:
-        return None, None
-    record = column if column in dataset.column_names else column.partition(".")[0]
-    feature = dataset.features[record]
-    if isinstance(feature, datasets.Image):
-        raise DataError(f"label_column={column!r} holds images, which name no class: name a column of classes.")
-    values = to_list(raw_column(dataset, record)[:].column(0))
-    if record != column:
-        values = [label_value({record: value}, column) for value in values]
-    if not isinstance(feature, datasets.ClassLabel):
-        return number_classes(values, column)
-    labels = torch.tensor([-1 if value is None else max(value, -1) for value in values])
-    if labels.max() >= len(feature.names):
-        raise DataError(
-            f"label_column={column!r} holds {labels.max()}, beyond its {counted(len(feature.names), 'name')} of "
-            "classes, which are numbered from 0: repair it."
-        )
-    return (None, None) if labels.max() < 0 else (labels, feature.names)  # a test split may keep its labels secret

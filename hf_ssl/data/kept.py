@@ -17,6 +17,7 @@ class KeptImages(ImageDataset):
 
     def __init__(self, source: ImageDataset, limit: int):
         super().__init__(None, source.label_names)
+        self.captions = source.captions
         self.source, self.limit = source, limit
         self._kept: dict[int, dict] = {}
 
@@ -36,7 +37,7 @@ class KeptImages(ImageDataset):
         missing = [index for index in dict.fromkeys(indices) if index not in self._kept]
         found = dict(zip(missing, self.source.__getitems__(missing), strict=True)) if missing else {}
         for index, sample in found.items():
-            size = sample["image"].nbytes
+            size = sample[self.source.sample_key].nbytes
             if size <= self.limit:
                 self._kept[index] = sample
                 self.limit -= size

@@ -35,6 +35,22 @@ EXCLUDED = "the output folder"
 OWN_OUTPUT = "a folder that hf-ssl wrote"
 
 
+@dataclass(frozen=True)
+class Kind:
+    """
+    What files are looked for.
+
+    Args:
+        noun (`str`): what a sample is called.
+        extensions (`frozenset[str]`): of its files, in lower case.
+        others (`str`): why a file of another extension is left out.
+    """
+
+    noun: str
+    extensions: frozenset[str]
+    others: str
+
+
 @dataclass
 class Listing:
     """
@@ -91,14 +107,15 @@ def other_extensions() -> frozenset[str]:
     return frozenset(Image.registered_extensions()).union(OTHER_PICTURES) - image_extensions()
 
 
-def list_images(root: Path, exclude: Sequence[str | os.PathLike] = ()) -> Listing:
+def list_files(root: Path, exclude: Sequence[str | os.PathLike] = (), kind: Kind | None = None) -> Listing:
     """
-    Find the images below `root`, however deep; loops of links are safe.
+    Find the images, or files of another kind, below `root`, however deep; loops of links are safe.
 
     A file is an image if its extension says so. A few files of unknown extension are opened: their first bytes say.
     Nothing else is opened, and no file is asked for its size: 100 000 files take a second or two.
 
     Args:
+        kind ([`Kind`], *optional*): what to look for; images by default.
         exclude (`Sequence[str or Path]`, *optional*): folders to leave out. Folders that hf-ssl wrote (a run, an
             exported repository) are left out anyway.
     """
@@ -141,13 +158,13 @@ def list_images(root: Path, exclude: Sequence[str | os.PathLike] = ()) -> Listin
             elif not entry.is_file():  # opening a pipe would wait for ever
                 listing.leave_out(NO_FILE, name)
             else:
-                _sort_file(listing, entry.name, name, found, unknown)
+                _sort_file(listing, entry.name, name, found, unknown, kind)
     for name in unknown:
-        if len(unknown) <= SNIFFED and _starts_like_an_image(os.path.join(root, name)):
+        if kind is None and len(unknown) <= SNIFFED and _starts_like_an_image(os.path.join(root, name)):
             found.append(name)
         else:
             extension = os.path.splitext(name)[1].lower()
-            listing.leave_out(NOT_AN_IMAGE, extension or "no extension")
+            listing.leave_out(kind.others if kind else NOT_AN_IMAGE, extension or "no extension")
     # Sorted folder by folder, as if every separator came before any other character.
     listing.files = np.array(sorted(map(os.fsencode, found), key=_by_folder) or [b""])[: len(found)]
     listing.subfolders = len(seen) - 1
@@ -160,13 +177,15 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
 
 
-def _sort_file(listing: Listing, name: str, path: str, found: list[str], unknown: list[str]) -> None:
+def _sort_file(
+    listing: Listing, name: str, path: str, found: list[str], unknown: list[str], kind: Kind | None
+) -> None:
     extension = os.path.splitext(name)[1].lower()
-    if extension in image_extensions():
+    if extension in (kind.extensions if kind else image_extensions()):
         found.append(path)
     elif name.lower() in METADATA:
         listing.metadata.append(path)
-    elif extension in other_extensions():
+    elif kind is None and extension in other_extensions():
         listing.leave_out(UNSUPPORTED, extension)
     else:
         if extension in TABLES:

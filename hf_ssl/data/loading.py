@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..modalities import get_modality
 from .base import ImageDataset, share_label_names
 from .decoded import DecodedImages
 from .errors import DataError
-from .folder import ImageFolder, existing_folder
+from .folder import existing_folder
 from .folder_splits import split_folder
-from .hub import HubImages, is_saved, load_hub
+from .hub import is_saved, load_hub
 from .idx import FASHION_MNIST, fashion_mnist_folder, idx_split, is_idx_folder
-from .listing import counted, list_images
+from .listing import counted
 from .photo_patches import DESCRIPTION, LICENCE, photo_patches
 from .splits import check_split, choose_test, few, hold_out
 from .stream import HubStream
@@ -43,6 +44,12 @@ class _Request:
     streaming: bool
     limit: int | None
     channels: int | None
+    text_column: str | None
+    modality: str
+
+    def load(self, part: str):
+        """The class of the data sets of this modality that the row names under `part`."""
+        return get_modality(self.modality).load(part)
 
     @property
     def held_out(self) -> tuple[float, int]:
@@ -70,9 +77,12 @@ def load_data(
     streaming: bool = False,
     limit: int | None = None,
     channels: int | None = None,
+    text_column: str | None = None,
+    captions: bool = False,
+    modality: str = "image",
 ) -> Data:
     """
-    Images to train on and to test on.
+    Images, clips or sounds to train on and to test on.
 
     Args:
         source (`str` or path, *optional*, defaults to `"photo-patches"`): `"photo-patches"` (embedded),
@@ -93,6 +103,10 @@ def load_data(
         streaming (`bool`, *optional*, defaults to `False`): read a Hub data set as it arrives, without storing it.
         limit (`int`, *optional*): at most this many images of each split, the classes as even as they can be.
         channels (`int`, *optional*): 3 (RGB) or 1 (grey); by default 1 for the built-in sources and idx files, else 3.
+        text_column (`str`, *optional*): as `label_column`, with the captions.
+        captions (`bool`, *optional*, defaults to `False`): read captions, and leave out the images without one.
+        modality (`str`, *optional*, defaults to `"image"`): what to read: a row of `hf_ssl/modalities.py`. Built-in
+            sources, idx files and streams hold images.
 
     Returns:
         [`Data`].
@@ -125,14 +139,22 @@ def load_data(
         streaming=streaming,
         limit=limit,
         channels=channels,
+        text_column=text_column,
+        modality=modality,
     )
     loader = BUILT_IN.get(text) if isinstance(source, str) else None
     data = (loader or _loader(text, is_path=not isinstance(source, str)))(request)
     if isinstance(data.train, DecodedImages) and isinstance(data.test, DecodedImages):
         data.test.pixel_format = data.train.pixel_format
+    if captions:
+        data.take_captions(text_column)
+    else:
+        request.reject("images without captions", "text_column")
     if isinstance(data.train, ImageDataset):
         if len(data.train) < 2:
-            raise DataError(f"{data.name} holds a single image to train on: give at least two, better some hundreds.")
+            raise DataError(
+                f"{data.name} holds a single {data.train.noun} to train on: give at least two, better some hundreds."
+            )
         if limit is not None:
             data.train = few(data.train, limit, seed)
             data.test = None if data.test is None else few(data.test, limit, seed)
@@ -180,7 +202,7 @@ def _fashion_mnist(request: _Request) -> Data:
 
 def _folder(request: _Request) -> Data:
     folder = existing_folder(request.source)
-    if is_idx_folder(folder):
+    if request.modality == "image" and is_idx_folder(folder):
         request.reject(f"the idx files of {folder}", *FOR_FILES, "split", "test_split")
         train, test = idx_split(folder, "train"), idx_split(folder, "test")
         if train is None:
@@ -194,11 +216,12 @@ def _folder(request: _Request) -> Data:
         return data
     if is_saved(folder):
         return _hub(request)
-    listing = list_images(folder, request.exclude)
+    folder_of = request.load("folder")
+    listing = folder_of.list_files(folder, request.exclude)
     if listing.tables and not len(listing.files):
         return _hub(request, listing.tables)
     request.reject(f"the image folder {folder}", "image_column", "streaming")
-    whole = ImageFolder(
+    whole = folder_of(
         folder,
         channels=request.channels or 3,
         max_unreadable=request.max_unreadable,
@@ -212,7 +235,8 @@ def _folder(request: _Request) -> Data:
     if test is None:
         train, test, made_by = hold_out(train, *request.held_out)
     classes = f"{len(train.label_names)} classes ({train.labels_from})" if train.label_names else "no labels"
-    description = f"The {counted(len(train) + len(test or ()))} of the folder {folder.resolve().name}, {classes}."
+    number = counted(len(train) + len(test or ()), train.noun)
+    description = f"The {number} of the folder {folder.resolve().name}, {classes}."
     data = Data(folder.resolve().name, train, test, train.label_names, description, OWN_LICENCE, made_by)
     data.labels_from, data.left_out = train.labels_from, parts.left_out
     return data
@@ -240,8 +264,9 @@ def _hub(request: _Request, tables: Sequence[str] = ()) -> Data:
         made_by = f"split {found.train_name!r} to train on" + (f", {test_name!r} to test on" if test_name else "")
         made_by = {"made_by": made_by}
     else:
-        train = _judged(HubImages(found.train, *columns, **options), name)
-        tests = {f"split {name!r}": HubImages(test, *columns, **options) for name, test in found.tests.items()}
+        table_of = request.load("table")
+        train = _judged(table_of(found.train, *columns, **options), name)
+        tests = {f"split {name!r}": table_of(test, *columns, **options) for name, test in found.tests.items()}
         train, test, made_by, left_out = choose_test(train, tests, *request.held_out, asked=found.asked)
         if test is not None and "seed" not in made_by:
             test = _judged(test, name)
@@ -249,7 +274,7 @@ def _hub(request: _Request, tables: Sequence[str] = ()) -> Data:
     labels = f"labels from column {train.label_column!r}" if train.label_column else "no labels"
     about = " ".join(info.description.split()) if info.description else "A data set read by the datasets library."
     licence = info.license or "Not stated in the data set's metadata: see its card."
-    description = f"{about} Images from column {train.image_column!r}, {labels}."
+    description = f"{about} {request.load('table').noun.capitalize()}s from column {train.image_column!r}, {labels}."
     labels_from = f"column {train.label_column!r}" if train.label_column else "no column names classes"
     return Data(name, train, test, train.label_names, description, licence, made_by, labels_from, left_out)
 

@@ -5,7 +5,9 @@ from collections.abc import Sized
 from dataclasses import dataclass, field
 
 from .base import ImageDataset, is_labelled
+from .captions import with_captions
 from .decoded import NAMES_SHOWN, DecodedImages
+from .errors import DataError
 from .listing import counted
 from .splits import fingerprint
 from .stream import ImageStream
@@ -29,6 +31,7 @@ class Data:
         labels_from (`str`): where the labels come from, or why there are none.
         left_out (`list[str]`): what was found beside the images, a phrase for every reason.
         has_upright (`bool`): `False` for images that may be turned, such as textures.
+        captions_from (`str`): where the captions come from, where there are any.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Data:
     labels_from: str = ""
     left_out: list[str] = field(default_factory=list)
     has_upright: bool = True
+    captions_from: str = ""
 
     def sizes(self) -> list[tuple[int, int]]:
         """(width, height) in pixels of evenly spread images, upright, without decoding them; empty for a stream."""
@@ -55,11 +59,37 @@ class Data:
         streams = [part for part in (self.train, self.test) if isinstance(part, ImageStream)]
         return "\n".join(filter(None, (source.report() for source in [*self._sources(), *streams]))) or None
 
+    def take_captions(self, column: str | None) -> None:
+        """
+        Read the captions, and leave out the images without one.
+
+        Args:
+            column (`str`, *optional*): where they stand; by default the first with a usual name.
+
+        Raises:
+            DataError: for a stream, a source without such a column, or one without a single caption.
+        """
+        if not isinstance(self.train, ImageDataset):
+            raise DataError("Captions of a stream are not read: give a data set with a length.")
+        total = len(self.train) + len(self.test or ())
+        self.train, self.captions_from = with_captions(self.train, column)
+        if isinstance(self.test, ImageDataset):
+            self.test, _ = with_captions(self.test, column)
+        if missing := total - len(self.train) - len(self.test or ()):
+            self.left_out = [*self.left_out, f"{counted(missing)} without a caption"]
+
     def summary(self) -> list[str]:
-        """What was found, in at most six lines for the start of a run."""
+        """What was found, in at most seven lines for the start of a run."""
         return [
             line
-            for line in (self._images(), self._classes(), self._pictures(), self._lost(), self._left_out())
+            for line in (
+                self._images(),
+                self._classes(),
+                self._captions(),
+                self._pictures(),
+                self._lost(),
+                self._left_out(),
+            )
             if line is not None
         ]
 
@@ -81,11 +111,12 @@ class Data:
         if not isinstance(self.train, ImageDataset):
             return f"{self.name}: a stream of images, read once an epoch; how many there are is not known."
         train, test = len(self.train), len(self.test) if isinstance(self.test, ImageDataset) else 0
+        noun = self.train.noun
         if not test:
             why = f" ({self.split['made_by']})" if is_labelled(self.train) and self.split else ""
-            return f"{self.name}: {counted(train)}, all to train on{why}."
+            return f"{self.name}: {counted(train, noun)}, all to train on{why}."
         made_by = self.split.get("made_by", "as they came")
-        return f"{self.name}: {train + test} images, {train} to train on, {test} to test on ({made_by})."
+        return f"{self.name}: {train + test} {noun}s, {train} to train on, {test} to test on ({made_by})."
 
     def _classes(self) -> str:
         if not isinstance(self.train, ImageDataset):
@@ -109,7 +140,15 @@ class Data:
             line += f" Without a label, and only trained on: {unlabelled}{self._examples_unlabelled()}."
         return line
 
+    def _captions(self) -> str | None:
+        if not self.captions_from:
+            return None
+        lengths = sorted(len(caption.split()) for caption in self.train.captions)
+        return f"Captions: {self.captions_from}; median {lengths[len(lengths) // 2]} words, longest {lengths[-1]}."
+
     def _pictures(self) -> str | None:
+        if isinstance(self.train, ImageDataset) and (described := self.train.describe()):
+            return described
         sizes = sorted(self.sizes(), key=lambda size: size[0] * size[1])
         if not sizes:
             return None
@@ -135,7 +174,9 @@ class Data:
         if not count:
             return None
         shown = [f"{name}: {reason}" for source in self._sources() for name, reason in source.unreadable(3)]
-        return f"Cannot be read: {counted(count)} ({'; '.join(shown[:3])}{'; …' if count > 3 else ''})."
+        return (
+            f"Cannot be read: {counted(count, self.train.noun)} ({'; '.join(shown[:3])}{'; …' if count > 3 else ''})."
+        )
 
     def _left_out(self) -> str | None:
         return f"Left out: {'; '.join(self.left_out)}." if self.left_out else None

@@ -3,12 +3,11 @@
 from .baselines import random_init_like, raw_pixels
 from .collapse import effective_rank, feature_std
 from .evaluate import evaluate_encoder
-from .features import Features, embedding_of, extract_features, preprocess
+from .features import Features, extract_features, preprocess
 from .image_processors import find_image_processor, load_image_processor
 from .knn import knn_accuracy, knn_predict
 from .labels import evaluable, labelled_part
 from .linear import LinearResult, fit_logistic, linear_probe
-from .loading import load_encoder
 from .low_label import LowLabelResult, low_label_probe
 from .report import EvaluationReport, EvaluationRow
 
@@ -19,7 +18,6 @@ __all__ = [
     "LinearResult",
     "LowLabelResult",
     "effective_rank",
-    "embedding_of",
     "evaluable",
     "evaluate_encoder",
     "extract_features",
@@ -30,7 +28,6 @@ __all__ = [
     "knn_predict",
     "labelled_part",
     "linear_probe",
-    "load_encoder",
     "load_image_processor",
     "low_label_probe",
     "preprocess",

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from .baselines import random_init_like, raw_pixels
 from .collapse import effective_rank, feature_std
-from .features import Features, extract_all, frozen_embedder, num_channels_of, pixel_batches
+from .features import Features, extract_all, frozen_embedder, pixel_batches
 from .knn import knn_accuracy
 from .labels import evaluable, stratified_split
 from .linear import VALIDATION_FRACTION, linear_probe
@@ -89,7 +89,7 @@ def evaluate_encoder(
             embedders[BEFORE] = stack.enter_context(frozen_embedder(before, target))
         embedders[ENCODER] = stack.enter_context(frozen_embedder(model, target))
         bank, queries = (
-            extract_all(embedders, pixel_batches(processor, dataset, batch_size, num_channels_of(model), progress))
+            extract_all(embedders, pixel_batches(processor, dataset, batch_size(model), progress))
             for dataset in (train, test)
         )
     classes, bank, queries = _numbered(bank, queries)

@@ -1,10 +1,8 @@
 """Images in, one embedding each out: frozen features of any vision encoder of transformers."""
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,8 @@ from PIL import Image
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel
+
+from ..encoders import encoder_for
 
 
 @dataclass(frozen=True)
@@ -47,47 +47,6 @@ class Features:
         return self if known.all() else Features(self.embeddings[known], self.labels[known])
 
 
-def embedding_of(outputs: Mapping[str, Any], has_cls_token: bool = False) -> torch.Tensor:
-    """
-    The embedding in the outputs of an encoder. The first of these that is there:
-
-    1. `image_embeds`, the image side of an image-text model (`CLIPVisionModelWithProjection`);
-    2. `pooler_output`, the embedding that the encoder itself defines (flattened: ResNet's is `(batch, dim, 1, 1)`);
-    3. `last_hidden_state`: the mean over all positions of a feature map `(batch, dim, height, width)`; of tokens
-       `(batch, tokens, dim)` the first one where the encoder has a CLS token (`ViTMSNModel`, a `ViTModel` without
-       pooler), else the mean over the tokens (`IJepaModel`).
-
-    Args:
-        outputs (`ModelOutput` or mapping): what the encoder returned.
-        has_cls_token (`bool`): whether token 0 is a CLS token; outputs alone cannot tell.
-
-    Returns:
-        `torch.Tensor` of shape `(batch, dim)`, in the dtype of the outputs.
-
-    Raises:
-        ValueError: when the outputs hold no features (a classification or pretraining head), or when the encoder has
-            hidden a random part of the image even in eval mode, as `ViTMAEModel` does.
-    """
-    mask = outputs.get("mask")
-    if isinstance(mask, torch.Tensor) and mask.any():
-        raise ValueError(
-            "The encoder masks a random part of each image even in eval mode, so its embeddings are random too: set "
-            "config.mask_ratio = 0, or load the weights as a plain ViTModel."
-        )
-    for name in ("image_embeds", "pooler_output"):
-        if outputs.get(name) is not None:
-            return outputs[name].flatten(1)
-    hidden = outputs.get("last_hidden_state")
-    if hidden is None:
-        raise ValueError(
-            f"The model returned {sorted(outputs)}, with neither pooler_output nor last_hidden_state: pass the "
-            "encoder (AutoModel.from_pretrained(...), or model.base_model), not a model with a head."
-        )
-    if hidden.ndim == 4:
-        return hidden.mean((2, 3))
-    return hidden[:, 0] if has_cls_token else hidden.mean(1)
-
-
 def extract_features(
     model: PreTrainedModel,
     processor: Callable | None,
@@ -104,7 +63,7 @@ def extract_features(
 
     Args:
         model (`PreTrainedModel`): any vision encoder that `AutoModel` returns. Of an image-text model (CLIP, SigLIP)
-            the image side is taken, through `get_image_features`. See `embedding_of` for what counts as embedding.
+            the image side is taken, through `get_image_features`. See `Encoder.contract` for what counts as embedding.
         processor (callable, *optional*): an image processor; called as `processor(images=..., return_tensors="pt")`.
             Not used, and may be None, when `dataset` is a tensor.
         dataset (`Dataset` or `torch.FloatTensor`): map-style, with samples
@@ -127,7 +86,7 @@ def extract_features(
         batches: Iterable = zip(chunks, [None] * len(chunks), strict=True)
         batches = tqdm(batches, total=len(chunks), desc="Embedding", disable=not progress)
     else:
-        batches = pixel_batches(processor, dataset, batch_size, num_channels_of(model), progress)
+        batches = pixel_batches(processor, dataset, batch_size, encoder_for(model.config).num_channels, progress)
     with frozen_embedder(model, device) as embed:
         features = extract_all({"": embed}, batches)[""]
     return features if labels is None else Features(features.embeddings, labels.cpu())
@@ -193,29 +152,13 @@ def frozen_embedder(model: PreTrainedModel, device: torch.device | str | None = 
             f"{type(model).__name__} is an encoder with a pretraining head: pass the encoder, "
             "AutoModel.from_pretrained(...) of the same folder, or model.backbone."
         )
-    config = model.config.to_dict()
-    # An image-text model has a vision_config and a text_config, and its forward needs both inputs.
-    forward = model.get_image_features if {"vision_config", "text_config"} <= config.keys() else model.forward
-    parameters = inspect.signature(forward).parameters
-    resizes = "interpolate_pos_encoding" in parameters
-    patch = _search(config, "patch_size")
-    size = input_size_of(model)
-    has_cls = any(name.endswith(("cls_token", "class_embedding")) for name, _ in model.named_parameters())
+    encoder = encoder_for(model.config)
     home, modes = model.device, [(module, module.training) for module in model.modules()]
     target = torch.device(device) if device is not None else home
 
     def embed(pixel_values: torch.Tensor) -> torch.Tensor:
-        # Positions are interpolated where the processor's crop is not the size that the encoder was built for.
-        extra = (
-            {"interpolate_pos_encoding": True} if resizes and size and size != tuple(pixel_values.shape[2:]) else {}
-        )
-        if "noise" in parameters and config.get("mask_ratio") == 0:
-            # ViTMAEModel shuffles the patches that it keeps; in order, the embeddings are the same every time.
-            patches = prod(side // patch for side in pixel_values.shape[2:])
-            extra["noise"] = torch.arange(patches, device=target).expand(len(pixel_values), -1)
         with torch.inference_mode(), torch.autocast(target.type, enabled=False):
-            outputs = forward(pixel_values=pixel_values.to(target, model.dtype), **extra)
-            embeddings = outputs if isinstance(outputs, torch.Tensor) else embedding_of(outputs, has_cls)
+            embeddings = encoder.embed(model, pixel_values.to(target, model.dtype)).pooler_output
             return embeddings.float().cpu()
 
     try:
@@ -239,27 +182,6 @@ def extract_all(embedders: Mapping[str, Callable], batches: Iterable) -> dict[st
     targets = targets if targets.max() >= 0 else None
     # Concatenated outside of inference mode, so that a probe can save the embeddings for its backward pass.
     return {name: Features(torch.cat(tensors), targets) for name, tensors in parts.items()}
-
-
-def num_channels_of(model: PreTrainedModel) -> int | None:
-    """Channels that the encoder takes, read from its config; None where the config does not say."""
-    config = model.config.to_dict()
-    input_size = _search(config, "input_size")  # timm: (channels, height, width)
-    return _search(config, "num_channels") or (input_size[0] if input_size else None)
-
-
-def input_size_of(model: PreTrainedModel) -> tuple[int, int] | None:
-    """Height and width that the encoder was built for, read from its config; None where the config does not say."""
-    size = _search(model.config.to_dict(), "image_size")
-    return (size, size) if isinstance(size, int) else size and tuple(size)
-
-
-def _search(config: Mapping[str, Any], key: str) -> Any:
-    """`config[key]`, or that of the vision part of a composite config, or None."""
-    if config.get(key) is not None:
-        return config[key]
-    parts = (config.get(name) for name in ("backbone_config", "vision_config", "pretrained_cfg"))
-    return next((found for part in parts if part and (found := _search(part, key)) is not None), None)
 
 
 def _processor_channels(processor: Any) -> int | None:

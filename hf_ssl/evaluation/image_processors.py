@@ -11,9 +11,9 @@ from transformers.utils import IMAGE_PROCESSOR_NAME, PROCESSOR_NAME, cached_file
 
 from ..checks.processors import checked_image_processor
 from ..checks.repository_files import pinned
-from .features import input_size_of, num_channels_of
+from ..encoders import encoder_for
+from ..loading import PRETRAINING
 
-_PRETRAINING = "pretraining"
 _USUAL_SIDE = 224  # where a config names none, as that of a ResNet
 
 
@@ -77,14 +77,13 @@ def find_image_processor(
     Raises:
         ValueError: where there is one that does not run here.
     """
-    # What timm keeps in the config of the encoder, `pretrained_cfg`, is all that its image processor needs.
-    if model.config.model_type == "timm_wrapper" or _has_processor(repository, revision, subfolder):
+    if encoder_for(model.config).brings_processor or _has_processor(repository, revision, subfolder):
         return load_image_processor(repository, revision=revision, subfolder=subfolder), None
     place = Path(repository, subfolder)
     if Path(repository).is_dir():
-        relatives = [(str(place), _PRETRAINING), (str(place.parent), "")]
+        relatives = [(str(place), PRETRAINING), (str(place.parent), "")]
     else:
-        relatives = [(repository, "" if subfolder else _PRETRAINING)]
+        relatives = [(repository, "" if subfolder else PRETRAINING)]
     for relative, folder in relatives:
         if _has_processor(relative, revision, folder):
             found = load_image_processor(relative, revision=revision, subfolder=folder)
@@ -105,8 +104,9 @@ def _has_processor(repository: str, revision: str | None, subfolder: str) -> boo
 
 def _processor_for(model: PreTrainedModel) -> tuple[Callable, str]:
     """An image processor that fits a config, and what it does, in words."""
-    channels = num_channels_of(model) or 3
-    height, width = input_size_of(model) or (_USUAL_SIDE, _USUAL_SIDE)
+    encoder = encoder_for(model.config)
+    channels = encoder.num_channels
+    height, width = encoder.image_size or (_USUAL_SIDE, _USUAL_SIDE)
     mean, std = IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
     if channels != 3:
         mean, std = ([sum(values) / 3] * channels for values in (mean, std))

@@ -130,62 +130,43 @@ def push_model(
     with clear_errors(repository.id):
         existing = repository.card if repository.is_ours else None
     with tempfile.TemporaryDirectory() as folder:
-        write_repository(
-            model,
-            processor,
-            folder,
-            repo_id=repository.id,
-            existing=existing,
-            license=license,
-            run=run,
-            tags=tags,
-            max_shard_size=max_shard_size,
+        card = write_card(
+            model, processor, run=run, repo_id=repository.id, existing=existing, license=license, tags=tags
         )
+        export_pretrained(model, processor, folder, card, max_shard_size=max_shard_size)
         files = published_files(folder, allow_links)
         return _commit(files, repository, tag, commit_message, commit_description, create_pr, allow_links).commit
-
-
-def write_repository(
-    model: SSLPreTrainedModel,
-    processor: SSLImageProcessor,
-    folder: str | Path,
-    *,
-    repo_id: str | None = None,
-    existing: str | None = None,
-    license: str | None = None,
-    run: Mapping[str, Any] | None = None,
-    tags: Sequence[str] | None = None,
-    max_shard_size: int | str = "50GB",
-) -> Path:
-    """`export_pretrained` with the card of `build_card`; the licence is that of the `existing` card by default."""
-    card = write_card(model, processor, repo_id=repo_id, existing=existing, license=license, run=run, tags=tags)
-    return export_pretrained(model, processor, folder, card, max_shard_size=max_shard_size)
 
 
 def write_card(
     model: SSLPreTrainedModel,
     processor: SSLImageProcessor,
     *,
+    results: Mapping[str, Any] | None = None,
+    run: Mapping[str, Any] | None = None,
+    figures: Sequence[str] = (),
+    check: Mapping[str, Any] | None = None,
     repo_id: str | None = None,
     existing: str | None = None,
     license: str | None = None,
-    run: Mapping[str, Any] | None = None,
     tags: Sequence[str] | None = None,
 ) -> str:
-    """The card of a model that nobody has evaluated; the licence is that of the `existing` card by default."""
-    method = method_of(model.config)
+    """
+    The card of `build_card`, with the licence of the `existing` card by default, or "apache-2.0", and with more tags.
+    """
     if license is None:
         license = front_matter(existing).get("license") if existing else None
     card = build_card(
-        method,
+        method_of(model.config),
         model,
         processor,
-        results=None,
+        results=results,
         run=run,
-        figures=[],
+        figures=figures,
         repo_id=repo_id,
         existing=existing,
         license=license or "apache-2.0",
+        check=check,
     )
     if tags:
         parsed = ModelCard(card)
@@ -247,7 +228,7 @@ def _is_at(commit: str, additions: list[CommitOperationAdd], repository: Reposit
         return True
     files = repository.files_at(commit)
     ours = all(is_there(addition, files.get(addition.path_in_repo)) for addition in additions)
-    return ours and all(path in repository.files for path in files if is_written_by_us(path))
+    return ours and all(path in repository.files for path in files if is_written_by_us(path, repository.folders))
 
 
 def _additions(
@@ -268,5 +249,5 @@ def _stale(files: dict[str, Path], repository: Repository, old_card: str, new_ca
     """What goes; a figure only if it was in the old card and is not in the new one, others may be the owner's."""
     if not repository.is_ours:
         return [path for path in repository.replaceable if path not in files]
-    left = [path for path in repository.files if is_written_by_us(path) and path not in files]
+    left = [path for path in repository.files if is_written_by_us(path, repository.folders) and path not in files]
     return [p for p in left if not p.startswith(f"{FIGURES}/") or (p in old_card and p not in new_card)]

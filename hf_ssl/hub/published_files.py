@@ -1,5 +1,6 @@
 """Which files of a folder are published, and what must be true of them before anything is sent."""
 
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
@@ -9,8 +10,10 @@ from ..checks.bounded_json import read_json
 from ..checks.checkpoints import listed
 from ..checks.regular_files import read_text_if_any
 from ..checks.weights import shards_of
+from ..loading import PRETRAINING
+from ..utils.files import sha256
 from .card.validation import validate_card
-from .export import PRETRAINING
+from .export import folders_in
 from .push_checks import CARD, require_as_made, require_harmless
 from .run_results import RESULTS
 
@@ -22,7 +25,9 @@ _MODEL = (
     SAFE_WEIGHTS_INDEX_NAME,
     "model-?????-of-?????.safetensors",
 )
-_WRITTEN = {"": (CARD, RESULTS, *_MODEL), PRETRAINING: _MODEL, FIGURES: ("*.png",)}
+# Of processors that are more than an image processor.
+_PROCESSOR = ("*processor_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+_PROCESSOR += ("vocab.json", "vocab.txt", "merges.txt")
 _LICENSES = "LICENSE*"  # beside `license: other`; the owner's, so that it is never deleted
 # What the Trainer keeps to resume: not published, and no reason to refuse a folder.
 _TRAINER_STATE = ("optimizer*", "scheduler*", "scaler*", "rng_state*", "training_args.bin")
@@ -44,11 +49,38 @@ _RUN_CODE = {
 }
 
 
-def is_written_by_us(path: str) -> bool:
-    """Whether a path, relative to a repository, is one that hf_ssl writes."""
+def is_written_by_us(path: str, folders: Collection[str] = (PRETRAINING,)) -> bool:
+    """
+    Whether a path, relative to a repository, is one that hf_ssl writes.
+
+    Args:
+        folders (`Collection[str]`, *optional*): the subfolders of weights, see `folders_of`.
+    """
     parent, name = str(PurePosixPath(path).parent), PurePosixPath(path).name
-    patterns = _WRITTEN.get("" if parent == "." else parent, ())
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+    return any(fnmatchcase(name, pattern) for pattern in _written("" if parent == "." else parent, folders))
+
+
+def _written(folder: str, folders: Collection[str]) -> tuple[str, ...]:
+    """Patterns of the names of files that hf_ssl writes into a folder of a repository."""
+    if folder == FIGURES:
+        return ("*.png",)
+    if folder == "":
+        return (CARD, RESULTS, *_MODEL, *_PROCESSOR)
+    return (*_MODEL, *_PROCESSOR) if folder in folders else ()
+
+
+def exported_hashes(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file of an export: encoders, method, and their processors, by path."""
+    if not (folder / PRETRAINING).is_dir():
+        return {}
+    folders = folders_in(folder)
+    paths = [path for part in ("", *folders) if (folder / part).is_dir() for path in (folder / part).iterdir()]
+    names = {path.relative_to(folder).as_posix(): path for path in sorted(paths) if path.is_file()}
+    return {
+        name: sha256(path)
+        for name, path in names.items()
+        if is_written_by_us(name, folders) and name not in (CARD, RESULTS)
+    }
 
 
 def published_files(folder: str | Path, allow_links: bool = False) -> dict[str, Path]:
@@ -68,10 +100,12 @@ def published_files(folder: str | Path, allow_links: bool = False) -> dict[str, 
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder} is no folder.")
-    found = _candidates(folder)
-    missing = [name for name in (CONFIG_NAME, IMAGE_PROCESSOR_NAME, CARD) if name not in found]
-    missing += [f"{PRETRAINING}/{n}" for n in (CONFIG_NAME, IMAGE_PROCESSOR_NAME) if f"{PRETRAINING}/{n}" not in found]
-    for part in ("", PRETRAINING):
+    folders = folders_in(folder)
+    found = _candidates(folder, folders)
+    needed = [CONFIG_NAME, IMAGE_PROCESSOR_NAME, CARD, f"{PRETRAINING}/{IMAGE_PROCESSOR_NAME}"]
+    needed += [f"{part}/{CONFIG_NAME}" for part in folders]
+    missing = [name for name in needed if name not in found]
+    for part in ("", *folders):
         missing += _unused_weights(folder / part, f"{part}/" if part else "", found)
     if missing:
         raise ValueError(
@@ -82,24 +116,24 @@ def published_files(folder: str | Path, allow_links: bool = False) -> dict[str, 
     if problems := validate_card(card, allow_links):
         raise ValueError(f"The card {found[CARD]} is not sound: {' '.join(problems)}")
     require_harmless(found)
-    _require_kind(folder / CONFIG_NAME, native=True)
-    _require_kind(folder / PRETRAINING / CONFIG_NAME, native=False)
+    for part in ("", *folders):
+        _require_kind(folder / part / CONFIG_NAME, native=part != PRETRAINING)
     require_as_made(folder, found)
     return found
 
 
-def _candidates(folder: Path) -> dict[str, Path]:
+def _candidates(folder: Path, folders: Collection[str]) -> dict[str, Path]:
     found = {}
-    for part in _WRITTEN:
+    for part in ("", *folders, FIGURES):
         inside = folder / part
         _require_no_link(folder, [inside] if part else [])
         for path in sorted(inside.iterdir()) if inside.is_dir() else ():
             name = f"{part}/{path.name}" if part else path.name
-            if is_written_by_us(name) or (not part and fnmatchcase(path.name, _LICENSES)):
+            if is_written_by_us(name, folders) or (not part and fnmatchcase(path.name, _LICENSES)):
                 _require_no_link(folder, [path])
                 if path.is_file():
                     found[name] = path
-                elif is_written_by_us(name) or not path.is_dir():  # LICENSES may be a folder
+                elif is_written_by_us(name, folders) or not path.is_dir():  # LICENSES may be a folder
                     raise ValueError(f"{path} is no file: put the one that belongs there in its place, or remove it.")
             elif path.suffix in _RUN_CODE and not any(fnmatchcase(path.name, state) for state in _TRAINER_STATE):
                 raise ValueError(

@@ -15,13 +15,15 @@ from ..checks.checkpoints import listed, load_checked
 from ..checks.processors import checked_image_processor
 from ..checks.regular_files import read_regular
 from ..checks.repository_files import pinned
+from ..image_processing_utils import SSLImageProcessor
+from ..loading import PRETRAINING
 from ..utils.files import sha256
 from ..utils.printing import printable
 from ..utils.redaction import secret_in
 from .card.fingerprint import embedding_check, same_embedding
 from .card.sections import eval_results
 from .card.validation import UNSEEN, front_matter
-from .export import PRETRAINING, native_image_processor, native_weights
+from .export import published_parts, published_weights
 from .run_results import RESULTS, read_results
 
 CARD = "README.md"
@@ -91,22 +93,27 @@ def require_as_made(folder: Path, found: Mapping[str, Path]) -> None:
         _require_hashes(folder, found, results["export"])
     if results.get("evaluation"):
         _require_shown(found[CARD], results["evaluation"])
-    encoder, method = _load(folder, AutoModel, ""), _load(folder, AutoModelForPreTraining, PRETRAINING)
-    processor = checked_image_processor(folder, pinned(folder, {}))
+    method = _load(folder, AutoModelForPreTraining, PRETRAINING)
     own = checked_image_processor(folder, pinned(folder, {"subfolder": PRETRAINING}))
-    config, weights = native_weights(method)
-    differing = [
-        *_differing(_fields(config), _fields(encoder.config)),
-        *_differing(native_image_processor(own).to_dict(), processor.to_dict()),
-        *_differing(weights, encoder.state_dict()),
-    ]
-    if differing:
-        raise ValueError(
-            f"The encoders at the root of {folder} and in {PRETRAINING}/ differ ({listed(differing, 3)}): "
-            "export it again."
-        )
+    encoders = {}
+    for subfolder, part in published_parts(method, own).items():
+        encoders[subfolder] = encoder = _load(folder, AutoModel, subfolder)
+        config, weights = published_weights(part)
+        differing = [
+            *_differing(_fields(config), _fields(encoder.config)),
+            *_differing(weights, encoder.state_dict()),
+        ]
+        if isinstance(part.processor, SSLImageProcessor):
+            there = checked_image_processor(folder, pinned(folder, {"subfolder": subfolder}))
+            differing += _differing(part.processor.native().to_dict(), there.to_dict())
+        if differing:
+            raise ValueError(
+                f"The encoders {f'in {subfolder}/' if subfolder else 'at the root'} of {folder} and in "
+                f"{PRETRAINING}/ differ ({listed(differing, 3)}): export it again."
+            )
     if "export" in results:
         return
+    encoder, processor = encoders[""], checked_image_processor(folder, pinned(folder, {}))
     of_another = results.get("evaluation")  # nothing ties them to these weights
     if "embedding_check" in results:
         of_another = not same_embedding(embedding_check(encoder, processor), results["embedding_check"])

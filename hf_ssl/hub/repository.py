@@ -14,8 +14,9 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import validate_repo_id
 from transformers.utils import CONFIG_NAME
 
+from ..loading import PRETRAINING
 from ..utils.redaction import remember
-from .export import PRETRAINING
+from .export import folders_of
 from .hub_errors import clear_errors
 from .published_files import CARD
 
@@ -48,16 +49,26 @@ class Repository:
     def card(self) -> str | None:
         return self._read(CARD) if CARD in self.files else None
 
-    @cached_property
+    @property
     def is_ours(self) -> bool:
         """Whether hf_ssl published what is here."""
+        return self._method.startswith("ssl_")
+
+    @cached_property
+    def folders(self) -> tuple[str, ...]:
+        """The subfolders of weights, see `folders_of`."""
+        return folders_of(self._method)
+
+    @cached_property
+    def _method(self) -> str:
+        """The `model_type` of what lies in `pretraining/`; an empty text where there is nothing."""
         path = f"{PRETRAINING}/{CONFIG_NAME}"
         if path not in self.files:
-            return False
+            return ""
         try:
-            return str(json.loads(self._read(path))["model_type"]).startswith("ssl_")
+            return str(json.loads(self._read(path))["model_type"])
         except (ValueError, KeyError, TypeError):
-            return False
+            return ""
 
     @property
     def is_empty(self) -> bool:

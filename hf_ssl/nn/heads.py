@@ -91,3 +91,9 @@ class PrototypeHead(nn.Module):
         z = F.normalize(self.mlp(embeddings), dim=-1)
         weight = F.normalize(self.prototypes.weight, dim=-1)
         return F.linear(z, weight if self.norms is None else weight * self.norms)
+
+    def drop_prototype_gradients_(self) -> None:
+        """Let the prototypes stay as they are in the next optimizer step."""
+        for parameter in (self.prototypes.weight, self.norms):
+            if parameter is not None:
+                parameter.grad = None

@@ -54,6 +54,28 @@ def info_nce(queries: torch.Tensor, keys: torch.Tensor, negatives: torch.Tensor,
         return F.cross_entropy(logits, torch.zeros(len(q), dtype=torch.long, device=q.device))
 
 
+def paired_info_nce(first: torch.Tensor, second: torch.Tensor, log_scale: torch.Tensor) -> torch.Tensor:
+    """
+    InfoNCE between the two sides of pairs (CLIP, arXiv:2103.00020, figure 3): which of the second sides belongs to a
+    first side, and the reverse, among all pairs of the *global* batch.
+
+    Args:
+        first, second (`torch.Tensor` of shape `(batch, dim)`): row i of one belongs to row i of the other; not
+            necessarily normalised.
+        log_scale (`torch.Tensor`, scalar): logarithm of the factor of the cosines, the inverse temperature.
+
+    Returns:
+        `torch.Tensor`: scalar, the mean of both cross-entropies over the pairs of this process.
+    """
+    with torch.autocast(first.device.type, enabled=False):
+        x, y = F.normalize(first.float(), dim=-1), F.normalize(second.float(), dim=-1)
+        scale = log_scale.float().exp()
+        own = torch.arange(len(x), device=x.device) + rank() * len(x)
+        of_second = F.cross_entropy(scale * x @ gather(y).T, own)  # [B, W * B]
+        of_first = F.cross_entropy(scale * y @ gather(x).T, own)
+        return (of_second + of_first) / 2
+
+
 def negative_cosine(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """
     Minus the cosine of each pair of rows, averaged (SimSiam, arXiv:2011.10566, equation 1). BYOL's loss is 2 + 2 times
@@ -143,6 +165,23 @@ def cross_view_entropy(targets: torch.Tensor, log_probabilities: torch.Tensor) -
     crossed = torch.einsum("bik,bjk->", targets, log_probabilities)
     same = (targets * log_probabilities[:, :teachers]).sum()
     return -(crossed - same) / (batch * (teachers * students - min(teachers, students)))
+
+
+def masked_cross_entropy(targets: torch.Tensor, log_probabilities: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """
+    iBOT's loss of the patches (arXiv:2111.07832, equation 2): the cross-entropy at the masked patches of a view,
+    averaged over them, and then over all views; a view without masked patches counts as zero, as in the official code.
+
+    Args:
+        targets (`torch.Tensor` of shape `(..., patches, prototypes)`): teacher probabilities.
+        log_probabilities (`torch.Tensor` of the same shape): of the student.
+        mask (`torch.BoolTensor` of shape `(..., patches)`): True where the student saw a mask token.
+
+    Returns:
+        `torch.Tensor`: scalar.
+    """
+    entropies = -(targets * log_probabilities).sum(-1)
+    return ((entropies * mask).sum(-1) / mask.sum(-1).clamp_min(1)).mean()
 
 
 def soft_cross_entropy(targets: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:

@@ -17,3 +17,16 @@ def sincos_positions(dim: int, rows: int, columns: int) -> torch.Tensor:
     angles = [axis.reshape(-1, 1).double() * omega for axis in (x, y)]  # the official code puts the column first
     table = torch.cat([f(angle) for angle in angles for f in (torch.sin, torch.cos)], dim=1).float()
     return torch.cat([torch.zeros(1, dim), table])[None]
+
+
+def sinusoid_positions(count: int, dim: int) -> torch.Tensor:
+    """
+    Fixed sine-cosine positions along one axis, sine and cosine in turn ("Attention is all you need",
+    arXiv:1706.03762, section 3.5), which VideoMAE counts over all tokens of a clip.
+
+    Returns:
+        `torch.Tensor` of shape `(1, count, dim)`; `dim` must be even.
+    """
+    rate = 10000.0 ** -(torch.arange(0, dim, 2, dtype=torch.float64) / dim)
+    angle = torch.arange(count, dtype=torch.float64)[:, None] * rate
+    return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1).float()[None]

@@ -40,3 +40,20 @@ class Queue(nn.Module):
         at = (self.pointer + torch.arange(len(rows), device=rows.device)) % len(self)
         self.rows.index_copy_(0, at, rows.to(self.rows.dtype))
         self.pointer.add_(len(rows)).remainder_(len(self))
+
+
+def require_queue_fits(length: int, num_samples: int, field: str) -> None:
+    """
+    Args:
+        length (`int`): of a queue of keys.
+        num_samples (`int`): training images.
+        field (`str`): where the length is set, for the message.
+
+    Raises:
+        ValueError: when the queue is longer than there are images, so that an image would meet itself.
+    """
+    if length > num_samples:
+        raise ValueError(
+            f"A queue of {length} keys on {num_samples} images would hold other views of the same image: "
+            f"set {field} to at most {num_samples}."
+        )

@@ -41,12 +41,11 @@ def settle_batch(model: SSLPreTrainedModel, args: SSLTrainingArguments, dataset)
     Raises:
         ValueError: when the batch, the data or the last batch are too small for the method.
     """
-    least = 2 if model.batch_contrastive or model.normalises_batch else 1
-    does = "compare" if model.batch_contrastive else "normalise"
+    least = model.min_batch_size
     if args.per_device_train_batch_size < least:
         raise ValueError(
-            f"{type(model).__name__} {does}s the images of a batch with each other: "
-            f"per_device_train_batch_size must be at least 2, got {args.per_device_train_batch_size}."
+            f"In {type(model).__name__} the images of a batch depend on each other: per_device_train_batch_size must "
+            f"be at least {least}, got {args.per_device_train_batch_size}."
         )
     if not isinstance(dataset, Sized):
         return
@@ -59,10 +58,11 @@ def settle_batch(model: SSLPreTrainedModel, args: SSLTrainingArguments, dataset)
         )
         args.per_device_train_batch_size = batch // max(1, args.n_gpu)
         args.scale_learning_rate()
-    if least == 2 and not args.dataloader_drop_last and args.world_size == 1 and images % args.train_batch_size == 1:
+    rest = images % args.train_batch_size
+    if 0 < rest < least and not args.dataloader_drop_last and args.world_size == 1:
         raise ValueError(
-            f"The last batch of {images} images would hold a single one, and {type(model).__name__} has nothing to "
-            f"{does} it with: leave dataloader_drop_last at True, or choose another per_device_train_batch_size."
+            f"The last batch of {images} images would hold {rest}, and {type(model).__name__} needs {least}: leave "
+            "dataloader_drop_last at True, or choose another per_device_train_batch_size."
         )
 
 

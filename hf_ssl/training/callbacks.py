@@ -10,17 +10,22 @@ class StepHooks(TrainerCallback):
     Forward the steps to the hooks of the model; nothing here knows a method.
 
     Args:
-        batches (iterable): see `SSLPreTrainedModel.on_epoch_begin`.
+        data (`TrainingData`): see `SSLPreTrainedModel.prepare`.
         set_epoch (callable): told of each epoch before the model is.
     """
 
-    def __init__(self, batches, set_epoch):
-        self.batches, self.set_epoch = batches, set_epoch
+    def __init__(self, data, set_epoch):
+        self.data, self.set_epoch = data, set_epoch
+
+    def on_train_begin(self, args, state, control, model, **kwargs):
+        if state.global_step == 0:  # a run that goes on has it from its checkpoint
+            self.set_epoch(0)
+            model.prepare(self.data)
 
     def on_epoch_begin(self, args, state, control, model, **kwargs):
         epoch = int((state.epoch or 0) + 1e-6)
         self.set_epoch(epoch)
-        model.on_epoch_begin(epoch, self.batches)
+        model.on_epoch_begin(epoch)
 
     def on_step_begin(self, args, state, control, model, **kwargs):
         model.on_step_begin(state.global_step, state.max_steps)
@@ -38,5 +43,5 @@ class WeightDecaySchedule(TrainerCallback):
     def on_step_begin(self, args, state, control, optimizer, **kwargs):
         value = cosine(state.global_step, state.max_steps, args.weight_decay, args.final_weight_decay)
         for group in optimizer.param_groups:
-            if group["decays"]:
+            if group["follows_weight_decay"]:
                 group["weight_decay"] = value

@@ -1,7 +1,7 @@
 """From samples to views, with randomness that depends on nothing but the run and the place of a batch in it."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 
 import torch
 from torch.utils.data import DataLoader, Subset
@@ -79,6 +79,7 @@ class ViewCollator:
     def __call__(self, samples: list[dict]) -> dict:
         keys, labelled = self.processor.sample_keys, "labels" in self.extras
         batch = collate_samples(samples, keys, with_labels=labelled, pack=not self.make_views)
+        batch = self.processor.encode_samples(batch)
         index = batch.pop("index")
         if "sample_index" in self.extras:
             batch["sample_index"] = index
@@ -88,13 +89,13 @@ class ViewCollator:
         return self.processor.views_of(batch) if self.make_views else batch
 
 
-class SequentialBatches:
+class SequentialData:
     """
-    One pass over a process's share of a data set, in order; made anew by every `iter`. It leaves the random state of
-    the run as it was.
+    The data of a run for a look before it begins: passes in order, each made anew, and free if not iterated. They
+    leave the random state of the run as it was.
 
     Args:
-        dataset: map-style.
+        dataset: map-style, or a stream.
         collator: of the run.
         batch_size (`int`)
         num_workers (`int`)
@@ -105,9 +106,29 @@ class SequentialBatches:
         self.dataset, self.collator, self.prepare = dataset, collator, prepare
         self.batch_size, self.num_workers = batch_size, num_workers
 
-    def __iter__(self) -> Iterator[dict]:
+    @property
+    def num_samples(self) -> int | None:
+        """Images, in all processes together; `None` for a stream."""
+        return len(self.dataset) if isinstance(self.dataset, Sized) else None
+
+    def batches(self) -> Iterator[dict]:
+        """
+        One pass over this process's share of the data, as arguments of `forward`.
+
+        Raises:
+            ValueError: for a stream in several processes, where nobody knows a share.
+        """
+        if isinstance(self.dataset, Sized):
+            dataset = Subset(self.dataset, range(rank(), len(self.dataset), world_size()))
+        elif world_size() == 1:
+            dataset = self.dataset
+        else:
+            raise ValueError(
+                "The method looks at the data before it learns, and several processes cannot share a stream for that: "
+                "use data with a length, or one process."
+            )
         loader = DataLoader(
-            Subset(self.dataset, range(rank(), len(self.dataset), world_size())),
+            dataset,
             batch_size=self.batch_size,
             collate_fn=self.collator,
             num_workers=self.num_workers,

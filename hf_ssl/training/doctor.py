@@ -199,7 +199,7 @@ def _fields(config: dict, ways: dict[str, str]) -> list[str]:
 def _larger_batch(args, model, loader) -> list[str]:
     """Advice for losses that compare the images of a batch, while there are more images than that."""
     batch = args.train_batch_size * args.world_size
-    if not model.batch_contrastive or loader is None:
+    if model.smallest_eval_batch() == 1 or loader is None:
         return []
     if isinstance(loader.dataset, Sized) and len(loader.dataset) < 2 * batch:
         return []

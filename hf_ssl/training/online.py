@@ -54,7 +54,7 @@ def images_with_loss(model: SSLPreTrainedModel, dataset, batch_size: int) -> Seq
     """
     The images of an evaluation set, by their index, that the loss can be computed of: for a supervised method those of
     a class that it has an output for. A loss that compares the images of a batch depends on how many there are, so
-    that a smaller last batch is left out, and a single image has none.
+    that a smaller last batch is left out, and fewer images than it needs have none.
 
     Args:
         batch_size (`int`): images in a batch, of all processes together.
@@ -63,9 +63,9 @@ def images_with_loss(model: SSLPreTrainedModel, dataset, batch_size: int) -> Seq
     if "labels" in model.data_columns:
         labels = dataset.labels if has_labels(dataset) else torch.full((len(dataset),), -1)
         images = ((labels >= 0) & (labels < model.config.num_labels)).nonzero().flatten().tolist()
-    if model.batch_contrastive:
+    if (least := model.smallest_eval_batch()) > 1:
         whole = len(images) - len(images) % batch_size
-        images = images[: whole or len(images)] if len(images) > 1 else images[:0]
+        images = images[: whole or len(images)] if len(images) >= least else images[:0]
     return images
 
 

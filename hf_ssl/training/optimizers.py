@@ -1,44 +1,46 @@
-"""Parameter groups without decay on gains and biases, and LARS."""
+"""The parameter groups of a model in an optimizer, their schedules and clipping; and LARS."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
-
-_NEVER_DECAYED = ("cls_token", "mask_token", "register_tokens", "position_embeddings", "relative_position_bias_table")
-
-
-def decays(name: str, parameter: nn.Parameter) -> bool:
-    """Whether weight decay (and LARS's rate adaptation) applies: matrices and filters, but no tokens or positions."""
-    return parameter.ndim > 1 and name.rsplit(".", 1)[-1] not in _NEVER_DECAYED
+from torch.optim.lr_scheduler import LambdaLR
+from transformers.optimization import get_scheduler
 
 
-def mark_groups(optimizer: torch.optim.Optimizer, model: nn.Module, constant: tuple[str, ...]) -> None:
+def regroup_(optimizer: torch.optim.Optimizer, groups: Sequence[dict[str, Any]]) -> None:
     """
-    Note in each group of `optimizer`, under `decays`, whether its parameters of `model` are of the decayed kind and,
-    under `constant_lr`, whether they belong to the children named in `constant`, which get groups of their own.
+    Give a new optimizer the groups of `SSLPreTrainedModel.parameter_groups`, with everything else that its own groups
+    say; a parameter stays with those that share its old and its new group.
+
+    Raises:
+        ValueError: when a parameter of the optimizer is in none of `groups`, or in two.
     """
-    decaying = {id(p) for name, p in model.named_parameters() if decays(name, p)}
-    steady = {id(p) for name, p in model.named_parameters() if name.split(".")[0] in constant}
-    for group in list(optimizer.param_groups):
-        group["decays"] = any(id(p) in decaying for p in group["params"])
-        group["constant_lr"] = False
-        apart = [p for p in group["params"] if id(p) in steady]
-        if apart:
-            group["params"] = [p for p in group["params"] if id(p) not in steady]
-            optimizer.add_param_group({**group, "params": apart, "constant_lr": True})
+    group_of = {id(p): number for number, group in enumerate(groups) for p in group["params"]}
+    old = list(optimizer.param_groups)
+    named = sum(len(group["params"]) for group in groups)
+    held = [id(p) for group in old for p in group["params"]]
+    if len(group_of) != named or set(held) != set(group_of):
+        raise ValueError(
+            f"parameter_groups names {named} parameters, {len(group_of)} of them different, and {len(held)} are "
+            "trained: name every parameter with requires_grad once."
+        )
+    optimizer.param_groups.clear()
+    for number, group in enumerate(groups):
+        for own in old:
+            together = [p for p in own["params"] if group_of[id(p)] == number]
+            if together:
+                optimizer.add_param_group({**own, **group, "params": together, "lr": own["lr"] * group["lr_scale"]})
 
 
-def hold_constant_groups_(scheduler: torch.optim.lr_scheduler.LambdaLR) -> None:
-    """Take the groups marked `constant_lr` out of a schedule."""
+def schedule_groups_(scheduler: LambdaLR, warmup_steps: int, total_steps: int) -> None:
+    """Let the groups that name a schedule of their own follow that, from their learning rate at its peak."""
     for i, group in enumerate(scheduler.optimizer.param_groups):
-        if group["constant_lr"]:
-            scheduler.lr_lambdas[i] = _always_one
-            group["lr"] = scheduler.base_lrs[i]
-
-
-def _always_one(step: int) -> float:
-    return 1.0
+        if group["schedule"] is not None:
+            alone = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+            scheduler.lr_lambdas[i] = get_scheduler(group["schedule"], alone, warmup_steps, total_steps).lr_lambdas[0]
+            group["lr"] = scheduler.base_lrs[i] * scheduler.lr_lambdas[i](scheduler.last_epoch)
 
 
 class LARS(torch.optim.Optimizer):
@@ -105,3 +107,36 @@ def clip_each_(parameters: Iterable[nn.Parameter], max_norm: float) -> torch.Ten
     norms = torch._foreach_norm(gradients)
     torch._foreach_mul_(gradients, [(max_norm / (n + 1e-6)).clamp(max=1.0) for n in norms])
     return torch.stack(norms).norm()
+
+
+def clip_apart(groups: Iterable[dict[str, Any]]) -> bool:
+    """Whether any group of an optimizer names a norm of its own; those of a user's own optimizer do not."""
+    return any(group.get("max_grad_norm") is not None for group in groups)
+
+
+def clip_groups_(groups: Iterable[dict[str, Any]], clip_rest_: Callable[[list[nn.Parameter]], Any]) -> torch.Tensor:
+    """
+    Clip the gradients of the groups that name a norm of their own, in place; groups that are `clipped_with` each
+    other have one norm.
+
+    Args:
+        groups (`list[dict]`): of an optimizer.
+        clip_rest_ (`Callable`): clips the parameters of the other groups.
+
+    Returns:
+        `torch.Tensor`: scalar, the norm of all gradients before.
+    """
+    together: dict[int | None, list[nn.Parameter]] = {}
+    norms: dict[int | None, float] = {}
+    for group in groups:
+        apart = group["max_grad_norm"] is not None
+        number = group["clipped_with"] if apart else None
+        norms[number] = group["max_grad_norm"]
+        together.setdefault(number, []).extend(p for p in group["params"] if p.grad is not None)
+    before = nn.utils.get_total_norm([p.grad for parameters in together.values() for p in parameters])
+    for number, parameters in together.items():
+        if number is None:
+            clip_rest_(parameters)
+        else:
+            nn.utils.clip_grad_norm_(parameters, norms[number])
+    return before

@@ -1,6 +1,7 @@
 """What the Trainer pushes to the Hub: a repository that plain transformers loads, never its own checkpoint."""
 
 import tempfile
+import time
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,15 @@ from transformers.utils import logging
 from transformers.utils.hub import PushInProgress
 
 from ..checks.regular_files import read_text_if_any
-from ..hub import open_repository, push_folder, write_card, write_repository
+from ..data import Data, ImageDataset, ImageStream
+from ..evaluation import EvaluationReport
+from ..hub import open_repository, write_card
+from ..hub.figures.of_run import draw
 from ..hub.hub_errors import clear_errors
+from ..hub.published_files import FIGURES
 from ..modeling_utils import SSLPreTrainedModel
+from .publication import export_run, publish_run, write_run_card
+from .run_record import RunRecord
 
 logger = logging.get_logger(__name__)
 
@@ -24,13 +31,18 @@ class PublishingTrainer(Trainer):
     [`~transformers.Trainer`] with `push_to_hub`, `create_model_card` and every `hub_strategy` for the layout of
     `export_pretrained`: the native encoder at the root, the method under `pretraining/`, a card, one commit each.
 
+    The card and `results.json` are of the [`RunRecord`] of this trainer: what it cannot know of itself, such as
+    `command`, `recipe`, `dataset` and `base_model`, is in the dict `about`, to which anybody may add.
+
     - "end": only what `push_to_hub` and `save_model` push.
     - "every_save": at every save too, in the background. One that fails is logged, and training goes on.
     - "checkpoint", "all_checkpoints": and in a second commit the checkpoint, in `last-checkpoint/` or
       `checkpoint-N/`, with the optimizer, to resume from; without `training_args.bin`, which may hold a token.
     """
 
+    about: dict[str, Any]
     _hub: HfApi | None = None
+    _began: tuple[float, int] | None = None  # when the last call of `train` began, and at which step
 
     def init_hf_repo(self, token: str | None = None, private: bool | None = None) -> None:
         """
@@ -51,11 +63,18 @@ class PublishingTrainer(Trainer):
         self.hub_model_id, self.push_in_progress = repository.id, None
         self._hub = HfApi()  # its one thread keeps the pushes in order
 
-    def run_facts(self) -> dict[str, Any]:
-        """What the card says of the training."""
-        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
-        steps, epochs = self.state.global_step, self.state.epoch
-        return {"seed": self.args.seed, "steps": steps, "epochs": epochs, "batch_size": batch}
+    def last_training(self) -> tuple[float | None, int | None]:
+        """Seconds that the last call of `train` has taken so far, and the step it began at; None before the first."""
+        if self._began is None:
+            return None, None
+        began, step = self._began
+        runtimes = [entry["train_runtime"] for entry in self.state.log_history if "train_runtime" in entry]
+        return time.time() - began if self.is_in_train or not runtimes else runtimes[-1], step
+
+    def _init_training_state(self, *args):
+        progress = super()._init_training_state(*args)
+        self._began = (time.time(), self.state.global_step)
+        return progress
 
     def create_model_card(
         self,
@@ -63,6 +82,7 @@ class PublishingTrainer(Trainer):
         tags: str | list[str] | None = None,
         finetuned_from: str | None = None,
         dataset: str | None = None,
+        evaluation: EvaluationReport | None = None,
         **kwargs,
     ) -> None:
         """
@@ -73,18 +93,28 @@ class PublishingTrainer(Trainer):
             tags (`str` or `list[str]`, *optional*): more tags.
             finetuned_from (`str`, *optional*): the encoder that training started from.
             dataset (`str`, *optional*): what it was trained on.
+            evaluation ([`EvaluationReport`], *optional*): how good the encoder is, see `evaluate_encoder`.
             kwargs: further arguments of [`Trainer.create_model_card`]; the card has no place for them.
 
         Raises:
             ValueError: for a further argument.
         """
-        facts = self._card_arguments(license, tags, finetuned_from, dataset, **kwargs)
+        facts = self._card_arguments(license, tags, finetuned_from, dataset, evaluation, **kwargs)
         if self.is_world_process_zero():
             readme = Path(self.args.output_dir, "README.md")
             readme.parent.mkdir(parents=True, exist_ok=True)
             existing = read_text_if_any(readme)
             model = self.accelerator.unwrap_model(self.model)
-            card = write_card(model, self.processing_class, repo_id=self.hub_model_id, existing=existing, **facts)
+            record = facts.pop("record")
+            card = write_card(
+                model,
+                self.processing_class,
+                results=record.evaluation,
+                run=record.run,
+                repo_id=self.hub_model_id,
+                existing=existing,
+                **facts,
+            )
             readme.write_text(card, encoding="utf-8")
 
     def push_to_hub(
@@ -94,6 +124,7 @@ class PublishingTrainer(Trainer):
         token: str | None = None,
         revision: str | None = None,
         private: bool | None = None,
+        pictures: bool = True,
         **kwargs,
     ) -> CommitInfo | Future | None:
         """
@@ -101,6 +132,8 @@ class PublishingTrainer(Trainer):
 
         Args:
             blocking (`bool`, *optional*, defaults to `True`): wait until it is done.
+            pictures (`bool`, *optional*, defaults to `True`): draw the curve, nearest neighbours, and what else the
+                method can show of itself, where matplotlib is installed.
             kwargs: arguments of `create_model_card`.
             commit_message, token, revision, private: see `push_folder`.
 
@@ -117,7 +150,7 @@ class PublishingTrainer(Trainer):
         self.save_model(_internal_call=True)  # gathers what is spread over processes
         if not self.is_world_process_zero():
             return None
-        staging = self._staged(self.args.output_dir, token, revision, facts)
+        staging = self._staged(self.args.output_dir, token, revision, facts, pictures)
         self._finish_current_push()
         job = self._hub.run_as_future(
             self._push_staged, staging, commit_message, token=token, revision=revision, private=private
@@ -135,7 +168,7 @@ class PublishingTrainer(Trainer):
         when = f"step {self.state.global_step}" if steps else f"epoch {int(self.state.epoch)}"
         message = f"Training in progress, {when}"
         try:
-            staging = self._staged(checkpoint_folder, None, None, {"run": self.run_facts()})
+            staging = self._staged(checkpoint_folder, None, None, {"record": RunRecord.from_trainer(self)})
         except (ValueError, OSError) as error:
             logger.warning(f"{message}, is not pushed: {error}")
             return
@@ -177,7 +210,12 @@ class PublishingTrainer(Trainer):
         self.push_in_progress = None
 
     def _staged(
-        self, checkpoint_folder: str, token: str | None, revision: str | None, facts: dict[str, Any]
+        self,
+        checkpoint_folder: str,
+        token: str | None,
+        revision: str | None,
+        facts: dict[str, Any],
+        pictures: bool = False,
     ) -> tempfile.TemporaryDirectory:
         """The repository of a checkpoint: whole on one process, however the model is spread while it trains."""
         kind: type[SSLPreTrainedModel] = type(self.accelerator.unwrap_model(self.model))
@@ -185,16 +223,30 @@ class PublishingTrainer(Trainer):
         repository = open_repository(
             self.hub_model_id, token=token or self.args.hub_token, revision=revision or self.args.hub_revision
         )
-        folder = tempfile.TemporaryDirectory()
-        write_repository(
+        folder, record = tempfile.TemporaryDirectory(), facts.pop("record")
+        export_run(Path(folder.name), model, self.processing_class, record)
+        write_run_card(
+            Path(folder.name),
             model,
             self.processing_class,
-            folder.name,
+            record,
             repo_id=self.hub_model_id,
+            figures=self._draw(Path(folder.name, FIGURES), model, record) if pictures else (),
             existing=repository.card,
             **facts,
         )
         return folder
+
+    def _draw(self, folder: Path, model: SSLPreTrainedModel, record: RunRecord) -> list[str]:
+        """The pictures of the run, by their paths in the repository; none of data that only its collator knows."""
+        train, test = self.train_dataset, self.eval_dataset
+        if not isinstance(train, (ImageDataset, ImageStream)):
+            return []
+        test = test if isinstance(test, (ImageDataset, ImageStream)) else None
+        data = Data("", train, test, train.label_names, "", "")
+        report = EvaluationReport.from_dict(record.evaluation) if record.evaluation else None
+        drawn = draw(folder, model.eval(), self.processing_class, data, record.log, report)
+        return [f"{FIGURES}/{path.name}" for path in drawn]
 
     def _push_staged(
         self,
@@ -206,9 +258,10 @@ class PublishingTrainer(Trainer):
     ) -> CommitInfo:
         args = self.args
         with staging as folder:
-            done = push_folder(
-                folder,
+            done = publish_run(
+                Path(folder),
                 self.hub_model_id,
+                carded_for=self.hub_model_id,
                 private=args.hub_private_repo if private is None else private,
                 token=token or args.hub_token,
                 revision=revision or args.hub_revision,
@@ -222,13 +275,15 @@ class PublishingTrainer(Trainer):
         tags: str | list[str] | None = None,
         finetuned_from: str | None = None,
         dataset: str | None = None,
+        evaluation: EvaluationReport | None = None,
         model_name: str | None = None,
         **kwargs,
     ) -> dict[str, Any]:
-        """Of `write_card`; `model_name` is that of the repository."""
+        """The record of this run, and arguments of `write_card`; `model_name` is that of the repository."""
         unused = [name for name, value in kwargs.items() if value is not None]
         if unused:
             raise ValueError(f"The card has no place for {', '.join(unused)}: write it into the card's notes.")
         tags = [tags] if isinstance(tags, str) else tags
-        run = {"dataset": dataset, "base_model": finetuned_from}
-        return {"license": license, "tags": tags, "run": self.run_facts() | {k: v for k, v in run.items() if v}}
+        record = RunRecord.from_trainer(self, evaluation)
+        record.run |= {k: v for k, v in {"dataset": dataset, "base_model": finetuned_from}.items() if v}
+        return {"license": license, "tags": tags, "record": record}

@@ -4,41 +4,42 @@ from collections.abc import Sequence, Sized
 from typing import Any
 
 import torch
-from torch.optim.lr_scheduler import LambdaLR
 from transformers import PrinterCallback, ProgressCallback
 
-from ..data import ImageDataset, ImageStream, as_image_dataset
+from ..data import ImageDataset, ImageStream
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..nn.chunks import set_chunk_size
 from ..utils.packed_images import PackedImages
+from ..utils.printing import say
 from ..utils.stopping import InWorker
-from .arguments import SSLTrainingArguments, refuse_optimizer_arguments
-from .batches import WholeBatches, settle_batch, steps_in_epoch
+from .arguments import SSLTrainingArguments
+from .batches import WholeBatches, settle_batch
 from .callbacks import StepHooks, WeightDecaySchedule
-from .collators import SequentialBatches, ViewCollator
+from .collators import SequentialData, ViewCollator
 from .doctor import Doctor
 from .effective import effective_values
 from .memory import channels_last_pays, freed_memory_kept
 from .online import has_labels, images_with_loss, online_knn, require_best_metric, require_labels
-from .optimizers import LARS, clip_each_, decays, hold_constant_groups_, mark_groups
+from .opened import channels_of, images_beside, open_data
+from .optimizing import OptimizingTrainer
 from .places import PlacedSampler, PlacedSamples
 from .processes import join_batches, mean_logs
 from .progress import LogPrinter, ProgressLine
-from .saving import SavingTrainer
 
 
-class SSLTrainer(SavingTrainer):
+class SSLTrainer(OptimizingTrainer):
     """
-    [`~transformers.Trainer`] for models with the hooks of [`SSLPreTrainedModel`]; how it saves is in
-    [`SavingTrainer`].
+    [`~transformers.Trainer`] for models with the hooks of [`SSLPreTrainedModel`]; how it updates weights is in
+    [`OptimizingTrainer`], how it saves in [`SavingTrainer`].
 
     Args:
         model (`SSLPreTrainedModel`): a `...ForPreTraining`.
         args (`SSLTrainingArguments`)
         processing_class (`SSLImageProcessor`): draws the views.
-        train_dataset: samples `{"image": uint8 tensor (C, H, W), "index": int}`, see `hf_ssl.data`; or whatever
-            `as_image_dataset` takes: a `datasets.Dataset`, a torch data set, a list.
+        train_dataset: what `load_data` gives, whose test part is then the `eval_dataset` by default, or its `train`;
+            or whatever `as_image_dataset` takes: a `datasets.Dataset`, a torch data set, a list of images or files,
+            the name of a folder. What is found in it is said in a few lines.
         eval_dataset (*optional*): the same, or a dict of such data sets; `evaluate` gives its loss and, where both
             data sets have `labels`, the accuracy of a kNN classifier over the training images.
         data_collator (*optional*): makes batches in a way of your own; the data sets then stay as they are.
@@ -62,14 +63,16 @@ class SSLTrainer(SavingTrainer):
         data_collator=None,
         **kwargs,
     ):
+        self.about: dict[str, Any] = {}
         if data_collator is None:
-            if isinstance(train_dataset, dict):
-                as_image_dataset(train_dataset)  # raises: several splits to evaluate on are fine, to train on are not
-            train_dataset = images_of(train_dataset, processing_class)
-            eval_dataset = images_of(eval_dataset, processing_class)
+            opened = open_data(train_dataset, eval_dataset, channels_of(processing_class))
+            train_dataset, eval_dataset, self.about = opened.train, opened.test, opened.about
+            if args.should_log:
+                for line in opened.lines:
+                    say(line)
         set_chunk_size(model, args.cached_chunk_size)
         if isinstance(train_dataset, Sized):
-            model.on_data(len(train_dataset))
+            model.size_for(len(train_dataset))
         settle_batch(model, args, train_dataset)
         if isinstance(train_dataset, (ImageDataset, ImageStream)):
             pixels = train_dataset.pixel_format
@@ -106,12 +109,9 @@ class SSLTrainer(SavingTrainer):
             self.add_callback(self._progress)
         elif self.pop_callback(PrinterCallback) is not None:
             self.add_callback(LogPrinter)
-        self.own_optimizer = self.optimizer  # what the user gave, if anything
-        if self.own_optimizer is not None:
-            refuse_optimizer_arguments(args)
         if train_dataset is not None and args.max_steps > 0:
             self.warmup_steps(args.max_steps)  # a stream has no epochs to count
-        self.add_callback(StepHooks(self.sequential_batches(), self.set_epoch))
+        self.add_callback(StepHooks(self.sequential_data(), self.set_epoch))
         if not isinstance(eval_dataset, dict):
             require_best_metric(args.metric_for_best_model, train_dataset, eval_dataset, args.online_knn)
         if args.final_weight_decay is not None:
@@ -119,25 +119,15 @@ class SSLTrainer(SavingTrainer):
         if self.doctor is not None:
             self.add_callback(self.doctor)
 
-    def sequential_batches(self) -> SequentialBatches:
-        """What `SSLPreTrainedModel.on_epoch_begin` gets."""
+    def sequential_data(self) -> SequentialData:
+        """What `SSLPreTrainedModel.prepare` gets."""
         batch_size, workers = self.args.train_batch_size, self.args.dataloader_num_workers
-        return SequentialBatches(self.train_dataset, self.data_collator, batch_size, workers, self._prepare_inputs)
+        return SequentialData(self.train_dataset, self.data_collator, batch_size, workers, self._prepare_inputs)
 
     def set_epoch(self, epoch: int) -> None:
         """Let the views of the training data be those of `epoch`."""
         if isinstance(self.data_collator, ViewCollator):
             self.data_collator.set_epoch(epoch)
-
-    @property
-    def steps_per_epoch(self) -> int | None:
-        """Optimizer steps of an epoch; `None` where the data have no length."""
-        return steps_in_epoch(len(self.train_dataset), self.args) if isinstance(self.train_dataset, Sized) else None
-
-    def warmup_steps(self, num_training_steps: int) -> int:
-        """Optimizer steps of the warm-up, in a run of `num_training_steps`."""
-        self.args.steps_per_epoch = self.steps_per_epoch
-        return self.args.get_warmup_steps(num_training_steps)
 
     def effective(self) -> dict[str, Any]:
         """What follows from arguments, model and data; see [`effective_values`]."""
@@ -207,51 +197,13 @@ class SSLTrainer(SavingTrainer):
                 logs["embedding_rank"] = rank
         super().log(logs, *args, **kwargs)
 
-    def get_decay_parameter_names(self, model) -> list[str]:
-        return [name for name, parameter in model.named_parameters() if decays(name, parameter)]
-
-    @staticmethod
-    def get_optimizer_cls_and_kwargs(args, model=None):
-        if not args.lars:
-            return SavingTrainer.get_optimizer_cls_and_kwargs(args, model)
-        trust = args.lars_trust_coefficient
-        return LARS, {"lr": args.learning_rate, "momentum": args.lars_momentum, "trust_coefficient": trust}
-
-    def create_optimizer(self, model=None):
-        created = self.optimizer is None
-        optimizer = super().create_optimizer(model)
-        if created:
-            model = self.accelerator.unwrap_model(model if model is not None else self.model)
-            mark_groups(optimizer, model, model.constant_lr_modules)
-            for group in optimizer.param_groups:
-                group["lr"] *= 1.0 if group["decays"] else self.args.bias_lr_ratio
-        return optimizer
-
-    def create_scheduler(self, num_training_steps: int, optimizer=None):
-        created = self.lr_scheduler is None
-        self.args.steps_per_epoch = self.steps_per_epoch  # for the warm-up
-        scheduler = super().create_scheduler(num_training_steps, optimizer)
-        if created and isinstance(scheduler, LambdaLR) and self.own_optimizer is None:
-            hold_constant_groups_(scheduler)
-        return scheduler
-
-    def _clip_grad_norm(self, model):
-        if self.args.max_parameter_grad_norm is None:
-            return super()._clip_grad_norm(model)
-        self.accelerator.unscale_gradients()
-        return clip_each_(model.parameters(), self.args.max_parameter_grad_norm)
-
-    def run_facts(self) -> dict[str, Any]:
-        doctor = list(self.doctor.findings.values()) if self.doctor else None
-        return super().run_facts() | {"doctor": doctor, "effective": self.effective()}
-
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval") -> dict[str, float]:
         """
         The loss on the views of `eval_dataset`, as far as there is one (see `images_with_loss`), and with labels the
         accuracy of a kNN classifier in percent, `..._knn`.
         """
         if isinstance(self.data_collator, ViewCollator) and not isinstance(eval_dataset, str):
-            eval_dataset = images_of(eval_dataset, self.processing_class)
+            eval_dataset = images_beside(self.train_dataset, eval_dataset, channels_of(self.processing_class))
         test = self.eval_dataset if eval_dataset is None else eval_dataset
         test = self.eval_dataset[test] if isinstance(test, str) else test
         metrics = {}
@@ -287,12 +239,3 @@ class SSLTrainer(SavingTrainer):
         encoder = self.accelerator.unwrap_model(self.model).encoder()
         images, seed = self.args.online_knn_images, self.args.seed
         return online_knn(encoder, self.processing_class, self.train_dataset, test, images, seed)
-
-
-def images_of(dataset, processor: SSLImageProcessor):
-    """A data set, or each of a dict of them, as one of ours; in grey for encoders that see grey."""
-    if dataset is None:
-        return None
-    if isinstance(dataset, dict):
-        return {name: images_of(part, processor) for name, part in dataset.items()}
-    return as_image_dataset(dataset, channels=1 if len(processor.image_mean) == 1 else 3)

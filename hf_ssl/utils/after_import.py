@@ -12,7 +12,7 @@ class _Watch(MetaPathFinder):
 
     def __init__(self):
         self.actions: dict[str, Callable[[ModuleType], None]] = {}
-        self.aliases: dict[str, str] = {}
+        self.aliases: dict[str, Callable[[], ModuleType]] = {}
 
     def find_spec(self, fullname, path=None, target=None) -> ModuleSpec | None:
         if fullname in self.aliases:
@@ -33,15 +33,13 @@ class _Watch(MetaPathFinder):
 
 
 class _Alias(Loader):
-    """A module that holds what another one holds."""
+    """A module in which everything is found that another one holds."""
 
-    def __init__(self, original: str):
+    def __init__(self, original: Callable[[], ModuleType]):
         self.original = original
 
     def exec_module(self, module: ModuleType) -> None:
-        __import__(self.original)
-        original = sys.modules[self.original]
-        vars(module).update({name: value for name, value in vars(original).items() if not name.startswith("__")})
+        vars(module)["__getattr__"] = self.original().__getattribute__
 
 
 _WATCH = _Watch()
@@ -61,6 +59,6 @@ def after_import(name: str, action: Callable[[ModuleType], None]) -> None:
         _WATCH.actions[name] = action
 
 
-def make_alias(name: str, original: str) -> None:
-    """Let `import name` give what the module `original` holds, which is imported then."""
+def make_alias(name: str, original: Callable[[], ModuleType]) -> None:
+    """Let `import name` give what the module holds that `original()` imports; it is called then."""
     _WATCH.aliases[name] = original

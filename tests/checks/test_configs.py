@@ -11,11 +11,11 @@ from transformers import AutoImageProcessor, AutoModelForPreTraining
 from hf_ssl.checks.bounded_json import parse_json, read_json
 from hf_ssl.checks.configs import require_config
 from hf_ssl.checks.processors import require_processor
-from hf_ssl.cli.export import load_method
-from hf_ssl.evaluation import load_encoder, load_image_processor
+from hf_ssl.evaluation import load_image_processor
+from hf_ssl.loading import load_encoder, load_method
 from hf_ssl.registry import METHODS
 
-from ..conftest import BACKBONES, SMALL_CONFIGS, build_processor, export_tiny
+from ..conftest import BACKBONES, build_processor, export_tiny, tiny_config
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_configs_of_known_encoders_are_taken(backbone):
 @pytest.mark.parametrize("method", METHODS)
 def test_fields_of_methods_have_bounds(method):
     kind = METHODS[method].config_class
-    values = SMALL_CONFIGS[method] | {"backbone_config": BACKBONES["vit"]()}
+    values = tiny_config(method) | {"backbone_config": BACKBONES["vit"]()}
     config = kind(**values)
     inherited = set(vars(kind.__mro__[1](backbone_config=BACKBONES["vit"]())))
     own = {n: v for n, v in vars(config).items() if n not in inherited and not isinstance(v, bool)}

@@ -11,8 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForPreTraining
 
 from hf_ssl.checks.weights import weight_files
-from hf_ssl.cli.export import load_method
-from hf_ssl.evaluation import load_encoder
+from hf_ssl.loading import load_encoder, load_method
 
 from ..conftest import export_tiny
 

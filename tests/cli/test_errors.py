@@ -108,7 +108,7 @@ MISTAKES = {
     "pretrain photos": ("photos is no method", "--data photos"),
     "pretrain simclrr": ("'simclrr'", "Did you mean 'simclr'?"),
     "pretrain byol --data photos --per_device_train_batch_size 1 --max_steps 1": (
-        "normalises the images",
+        "images of a batch depend",
         "at least 2",
     ),
     "pretrain moco_v2 --data photos --image-size 16 --per_device_train_batch_size 1 --max_steps 1": (

@@ -31,9 +31,10 @@ from transformers import (
 )
 
 from hf_ssl.data import load_data
-from hf_ssl.evaluation import load_encoder, random_init_like
+from hf_ssl.evaluation import random_init_like
 from hf_ssl.evaluation.features import frozen_embedder
 from hf_ssl.hub import export_pretrained
+from hf_ssl.loading import load_encoder
 
 from ..conftest import build_model, build_processor
 from .test_errors import hf_ssl

@@ -112,7 +112,7 @@ def failing(name, error):
         raise error
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(f"hf_ssl.cli.{name}", fail)
+    patch.setattr(f"hf_ssl.{name}", fail)
     return patch
 
 
@@ -131,17 +131,17 @@ def test_killed_after_the_last_step(stage, photos, whole, killed, untrained, mon
 @pytest.mark.parametrize(
     ("where", "what"),
     [
-        ("evaluate_encoder", "evaluation"),
-        ("embedding_check", "check of the embedding"),
-        ("draw", "set of pictures"),
-        ("build_card", "card"),
+        ("cli.finish.evaluate_encoder", "evaluation"),
+        ("cli.finish.embedding_check", "check of the embedding"),
+        ("cli.finish.draw", "set of pictures"),
+        ("training.publication.write_card", "card"),
     ],
 )
 def test_what_fails_is_named_and_done_by_the_next_start(
     where, what, photos, whole, killed, untrained, monkeypatch, capsys
 ):
     run = killed("exported")
-    patch = failing(f"finish.{where}", RuntimeError("it\nfell over"))
+    patch = failing(where, RuntimeError("it\nfell over"))
     assert pretrain(monkeypatch, photos, run) == 0
     patch.undo()
     (sentence,) = [line for line in capsys.readouterr().err.splitlines() if "is missing" in line]
@@ -155,7 +155,7 @@ def test_what_fails_is_named_and_done_by_the_next_start(
 
 def test_no_room_for_the_export(photos, whole, killed, untrained, monkeypatch, capsys):
     run = killed("trained")
-    patch = failing("finish.export_pretrained", OSError(28, "No space left on device"))
+    patch = failing("training.publication.export_pretrained", OSError(28, "No space left on device"))
     assert pretrain(monkeypatch, photos, run) == 2
     patch.undo()
     message = capsys.readouterr().err.splitlines()[-1]
@@ -165,7 +165,7 @@ def test_no_room_for_the_export(photos, whole, killed, untrained, monkeypatch, c
 
 def test_images_that_are_gone_cost_the_evaluation_and_the_pictures(photos, killed, untrained, monkeypatch, capsys):
     run = killed("trained")
-    patch = failing("pretrain.load_data", ValueError("The images are gone."))
+    patch = failing("cli.pretrain.load_data", ValueError("The images are gone."))
     assert pretrain(monkeypatch, photos, run) == 0
     patch.undo()
     assert capsys.readouterr().err.count("is missing: The images are gone.") == 2

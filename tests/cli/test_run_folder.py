@@ -11,7 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 from hf_ssl.cli.run_folder import RunFolder, held
-from hf_ssl.cli.run_state import OLD_PLAN, RECORD, RESULTS, STAGES, exported_hashes, read_state
+from hf_ssl.cli.run_state import OLD_PLAN, RECORD, STAGES, read_state
+from hf_ssl.hub.published_files import exported_hashes
+from hf_ssl.hub.run_results import RESULTS
 
 ASKED = {
     "method": "simclr",

@@ -16,7 +16,7 @@ def test_timing_leaves_the_model_and_the_random_state_as_they_were(method, tmp_p
     pixels = torch.randint(0, 256, (IMAGES, 3, 36, 36), dtype=torch.uint8)
     images = TensorImages(pixels, labels=[i % 2 for i in range(IMAGES)])
     model, processor = build_model(method), build_processor(method)
-    model.on_data(IMAGES)
+    model.size_for(IMAGES)
     arguments = SSLTrainingArguments(str(tmp_path), per_device_train_batch_size=4, use_cpu=True)
     before, state = {k: v.clone() for k, v in model.state_dict().items()}, torch.get_rng_state()
     step, read = seconds_per_step(model, processor, images, arguments)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from hf_ssl.data import DataError, ImageFolder, load_data
 from hf_ssl.data.images import FORMATS, decode_image
-from hf_ssl.data.listing import SNIFFED, image_extensions, list_images
+from hf_ssl.data.listing import SNIFFED, image_extensions, list_files
 
 from .pictures import classes, files, write
 
@@ -23,7 +23,7 @@ def test_every_extension_of_our_formats_is_read_in_any_case(extension, tmp_path)
     image = image.convert({".pbm": "1", ".pfm": "F"}.get(extension, "RGB"))
     path = tmp_path / f"picture{extension.upper()}"
     image.save(path, format=Image.registered_extensions()[extension])
-    assert names(list_images(tmp_path)) == [path.name]
+    assert names(list_files(tmp_path)) == [path.name]
     assert decode_image(path).shape == (3, 12, 16)
 
 
@@ -41,7 +41,7 @@ def test_what_is_left_out_is_counted_by_reason(tmp_path):
     write(tmp_path / "__MACOSX" / "c.png")
     os.symlink("nowhere.png", tmp_path / "dead.png")
     os.symlink("itself", tmp_path / "itself")
-    listing = list_images(tmp_path)
+    listing = list_files(tmp_path)
     assert names(listing) == ["a.png"]
     assert {reason: dict(counts) for reason, counts in listing.left_out.items()} == {
         "not an image": {".txt": 2, ".json": 1, "no extension": 1, ".mp4": 1},
@@ -61,7 +61,7 @@ def test_contents_tell_where_the_extension_is_unknown(tmp_path):
     (tmp_path / "raw.nef").write_bytes(b"II*\0 a raw file starts like a TIFF file")
     (tmp_path / "riff.wav").write_bytes(b"RIFF1234WAVEfmt ")
     os.mkfifo(tmp_path / "pipe.png")  # opening it would wait for ever
-    listing = list_images(tmp_path)
+    listing = list_files(tmp_path)
     assert names(listing) == ["a.x", "g.bin", "noext", "w", "wrong.dat"]
     assert listing.left_out["a picture format that is not read"] == {".nef": 1}
     assert listing.left_out["not an image"] == {".wav": 1}
@@ -72,7 +72,7 @@ def test_many_files_of_unknown_extension_are_not_opened(tmp_path):
     picture = write(tmp_path / "a.png")
     for i in range(SNIFFED + 1):
         os.link(picture, tmp_path / f"{i}.dat")
-    listing = list_images(tmp_path)
+    listing = list_files(tmp_path)
     assert names(listing) == ["a.png"] and listing.left_out["not an image"] == {".dat": SNIFFED + 1}
 
 
@@ -110,7 +110,7 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
         return scandir(folder)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    listing = list_images(tmp_path)
+    listing = list_files(tmp_path)
     assert names(listing) == ["open/000.png", "open/001.png"]
     assert listing.left_out == {"a folder that cannot be listed": {"locked, Permission denied": 1}}
 
@@ -118,7 +118,7 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
 def test_the_order_is_by_folder_and_name(tmp_path):
     for name in ("a/2.png", "a b/1.png", "a/10.png", "a.png", "a/b/1.png"):
         write(tmp_path / name)
-    assert names(list_images(tmp_path)) == ["a/10.png", "a/2.png", "a/b/1.png", "a b/1.png", "a.png"]
+    assert names(list_files(tmp_path)) == ["a/10.png", "a/2.png", "a/b/1.png", "a b/1.png", "a.png"]
 
 
 def test_names_that_are_no_text_can_be_printed(tmp_path):

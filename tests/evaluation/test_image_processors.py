@@ -15,8 +15,9 @@ from transformers import (
     ViTImageProcessorPil,
 )
 
-from hf_ssl.evaluation import extract_features, find_image_processor, load_encoder
+from hf_ssl.evaluation import extract_features, find_image_processor
 from hf_ssl.hub import export_pretrained
+from hf_ssl.loading import load_encoder
 
 from ..conftest import build_model, build_processor
 from .evaluation_cases import Images

@@ -31,7 +31,7 @@ def import_everything() -> None:
     from hf_ssl.registry import METHODS
 
     for method in METHODS.values():
-        _ = method.config_class, method.pretraining_class, method.image_processor_class
+        _ = method.config_class, method.pretraining_class, method.processor_class
 
 
 def die_with_parent() -> None:

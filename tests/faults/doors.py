@@ -17,8 +17,9 @@ import hf_ssl
 from hf_ssl.cli.main import main
 from hf_ssl.configuration_utils import SSLConfig
 from hf_ssl.data import Data, ImageDataset, load_data
-from hf_ssl.evaluation import load_encoder, load_image_processor
+from hf_ssl.evaluation import load_image_processor
 from hf_ssl.image_processing_utils import SSLImageProcessor
+from hf_ssl.loading import load_encoder
 
 from ..conftest import build_views
 from .material import picture

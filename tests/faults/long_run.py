@@ -36,7 +36,7 @@ def train(kind: str, steps: int, folder: Path) -> list[float]:
     )
     model = method.pretraining_class(method.config_class(backbone_config=backbone, projection_sizes=[16, 8]))
     size = {"size": {"shortest_edge": 16}, "crop_size": {"height": 16, "width": 16}}
-    processor = method.image_processor_class(**size)
+    processor = method.processor_class(**size)
     if kind == "files":
         data = load_data(photos(folder / "photos", 200, 20)).train
     else:

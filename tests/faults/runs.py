@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from tests.conftest import SMALL_CONFIGS, SMALL_PROCESSORS
+from hf_ssl.registry import get_method
 
 STATES = ("training", "trained", "exported", "evaluated", "carded", "pushed")
 STEPS, SAVE_STEPS = 12, 3
@@ -40,8 +40,9 @@ def photos(folder: Path, images: int = 24, side: int = 32, names: tuple[str, str
 
 def words(method: str, data: Path | str, *more: str, output: str = "run", steps: int = STEPS) -> list[str]:
     """The command line of a run of seconds."""
-    views = {name: value for name, value in SMALL_PROCESSORS.get(method, {}).items() if name != "patch_size"}
-    small = {"--config": SMALL_CONFIGS[method], "--processor": views}
+    tiny = get_method(method).recipes["tiny"]
+    views = {name: value for name, value in tiny.processor.items() if name != "patch_size"}
+    small = {"--config": tiny.config, "--processor": views}
     line = ["pretrain", method, "--data", str(data), "--output-dir", output, "--backbone", BACKBONES[method]]
     line += ["--image-size", "32", "--max_steps", str(steps), "--save_steps", str(SAVE_STEPS), "--use_cpu"]
     line += ["--per_device_train_batch_size", "4", "--save_total_limit", "4"]

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from hf_ssl.hub import export_pretrained, native_encoder
+from hf_ssl.hub import export_pretrained
 from hf_ssl.registry import METHODS
 
 from ..clean_process import run_clean
@@ -87,7 +87,7 @@ def test_the_subfolder_is_the_whole_method(exported, case):
     again = METHODS[case[0]].pretraining_class.from_pretrained(folder, subfolder="pretraining")
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name
-    same = METHODS[case[0]].image_processor_class.from_pretrained(folder, subfolder="pretraining")
+    same = METHODS[case[0]].processor_class.from_pretrained(folder, subfolder="pretraining")
     assert same.to_dict() == processor.to_dict()
 
 
@@ -98,14 +98,14 @@ def test_the_root_is_native_and_small(exported, case):
     preprocessor = json.loads((folder / "preprocessor_config.json").read_text())
     assert not config["model_type"].startswith("ssl_") and "auto_map" not in config
     assert preprocessor["image_processor_type"] == "ViTImageProcessor"
-    assert not METHODS[case[0]].image_processor_class.view_attributes().keys() & preprocessor.keys()
+    assert not METHODS[case[0]].processor_class.view_attributes().keys() & preprocessor.keys()
 
 
 def test_missing_weights_raise():
     model = build_model("simclr")
     del model.backbone.layers[1].mlp
     with pytest.raises(RuntimeError, match="layers.1.mlp.fc1.weight"):
-        native_encoder(model)
+        model.native_encoder()
 
 
 def test_export_replaces_whole_files_and_keeps_others(tmp_path):
@@ -123,7 +123,7 @@ def test_export_replaces_whole_files_and_keeps_others(tmp_path):
 
 def test_exported_weights_are_those_of_the_teacher(tmp_path):
     model = build_model("dino").eval()
-    native = native_encoder(model)
+    native = model.native_encoder()
     assert torch.equal(native.layers[0].mlp.fc1.weight, model.backbone.layers[0].mlp.fc1.weight)
     assert not torch.equal(native.layers[0].mlp.fc1.weight, model.student.backbone.layers[0].mlp.fc1.weight)
     assert torch.equal(native.pooler.dense.weight, torch.eye(48))

@@ -18,7 +18,7 @@ from hf_ssl.registry import METHODS
 from hf_ssl.training import SSLTrainer, SSLTrainingArguments
 
 from ..clean_process import run_clean
-from ..conftest import SMALL_CONFIGS, build_model, build_processor
+from ..conftest import build_model, build_processor, tiny_config
 
 SCENE = np.random.default_rng(0).integers(0, 256, (45, 37, 4), dtype=np.uint8)
 SCENE[:, :, 3] = np.linspace(0, 255, 37)  # from transparent to opaque
@@ -91,7 +91,7 @@ def gray_model():
     )  # fmt: skip
     torch.manual_seed(0)
     row = METHODS["simclr"]
-    return row.pretraining_class(row.config_class(**SMALL_CONFIGS["simclr"], backbone_config=config))
+    return row.pretraining_class(row.config_class(**tiny_config("simclr"), backbone_config=config))
 
 
 GRAY_PROCESSOR = {"do_convert_rgb": False, "image_mean": [0.449], "image_std": [0.226]}

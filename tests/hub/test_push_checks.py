@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from hf_ssl.evaluation.report import ENCODER
-from hf_ssl.hub import embedding_check, native_encoder, native_image_processor, published_files
+from hf_ssl.hub import embedding_check, published_files
 from hf_ssl.utils.files import sha256
 
 from ..conftest import build_model, build_processor
@@ -116,9 +116,7 @@ def test_results_of_another_run(folder, tmp_path):
         with pytest.raises(ValueError, match=f"{name} is not what the run wrote, by the hashes"):
             published_files(folder)
     own, other = (
-        embedding_check(
-            native_encoder(build_model("simclr", seed=seed)), native_image_processor(build_processor("simclr"))
-        )
+        embedding_check(build_model("simclr", seed=seed).native_encoder(), build_processor("simclr").native())
         for seed in (0, 1)
     )
     add_results(folder, embedding_check=other)  # of a run before there were hashes

@@ -557,8 +557,9 @@ MASK = torch.rand(3, 16, generator=torch.Generator().manual_seed(6)).argsort(1) 
 
 
 def mae():
-    from hf_ssl.augment.masks import visible_indices
     from hf_ssl.nn.masking import encode_tokens
+
+    from hf_ssl.augment.masks import visible_indices
 
     net, visible = drawn(MaskedAutoencoder(), 1), visible_indices(MASK)
     args = argparse.Namespace(model="mae_vit_base_patch16", norm_pix_loss=False, mask_ratio=0.75)

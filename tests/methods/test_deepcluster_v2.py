@@ -16,12 +16,19 @@ from ..processes import in_processes
 from ..training.test_resume import StopAt, build_trainer
 from .test_swav import features_of
 
-HEADS = [8, 6, 7]  # of SMALL_CONFIGS
+HEADS = [8, 6, 7]  # of the recipe "tiny"
 
 
 def data(count=IMAGES, seed=0):
     views = build_views("deepcluster_v2", batch=count, seed=seed)
     return views | {"sample_index": torch.arange(count)}
+
+
+class Given:
+    """Batches, as `prepare` takes them."""
+
+    def __init__(self, batches):
+        self.batches, self.num_samples = lambda: iter(batches), sum(len(b["sample_index"]) for b in batches)
 
 
 def batches_of(views, sizes, order=None):
@@ -33,7 +40,8 @@ def batches_of(views, sizes, order=None):
 
 def clustered(epoch=0, **fields):
     model = build_model("deepcluster_v2", **fields)
-    model.on_epoch_begin(epoch, batches_of(data(), 6))
+    model.prepare(Given(batches_of(data(), 6)))
+    model.on_epoch_begin(epoch)
     return model.train()
 
 
@@ -81,7 +89,8 @@ def test_images_that_are_not_in_the_memory_do_not_count():
 def test_the_memory_starts_with_a_pass_over_all_images():
     model = build_model("deepcluster_v2").train()
     state = copy.deepcopy(model)
-    model.eval().on_epoch_begin(0, batches_of(data(), 6))
+    model.eval().prepare(Given(batches_of(data(), 6)))
+    model.on_epoch_begin(0)
     assert not model.training
     expected = torch.zeros_like(model.memory.embeddings)
     for batch in batches_of(data(), 6):
@@ -111,7 +120,7 @@ def test_features_of_an_epoch_make_the_clusters_of_the_next():
     expected = ClusterMemory(IMAGES, 2, 16, HEADS)
     expected.fill_([(torch.arange(IMAGES), model.memory.embeddings.transpose(0, 1))])
     expected.cluster_(1, 10)
-    model.on_epoch_begin(1, None)  # no second pass over the data
+    model.on_epoch_begin(1)
     assert torch.equal(model.memory.clusters, expected.clusters) and model.memory.epoch == 1
     assert torch.equal(model.memory.centroids, expected.centroids)
 
@@ -120,9 +129,9 @@ def test_within_an_epoch_a_second_call_changes_nothing():
     model = clustered(epoch=3)
     model(**build_views("deepcluster_v2"))
     before = {k: v.clone() for k, v in model.state_dict().items()}
-    model.on_epoch_begin(3, None)
+    model.on_epoch_begin(3)
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
-    model.on_epoch_begin(4, None)
+    model.on_epoch_begin(4)
     assert not torch.equal(model.memory.centroids, before["memory.centroids"])
 
 
@@ -174,10 +183,11 @@ def test_a_checkpoint_goes_on_with_other_data(tmp_path):
     assert again.config.memory_length == IMAGES and again.memory.epoch == 5
     assert torch.equal(again.memory.embeddings, model.memory.embeddings)
     for count in (12, IMAGES):  # the same number of images may be other images
-        again.on_data(count)
+        again.size_for(count)
         assert again.memory.epoch == -1 and again.memory.embeddings.shape == (2, count, 16)
         assert not again.memory.embeddings.any() and (again.memory.clusters == -100).all()
-        again.on_epoch_begin(5, batches_of(data(count), 5))
+        again.prepare(Given(batches_of(data(count), 5)))
+        again.on_epoch_begin(5)
         again.save_pretrained(tmp_path)
         again = DeepClusterV2ForPreTraining.from_pretrained(tmp_path)
         assert again.memory.embeddings.shape == (2, count, 16) and (again.memory.clusters >= 0).all()
@@ -197,8 +207,9 @@ def two_epochs(rank, world):
         if isinstance(module, torch.nn.BatchNorm1d):
             module.eval()
             module.train = lambda mode=True, m=module: m
-    model.on_data(21)  # does not divide among two
-    model.on_epoch_begin(0, batches_of(data(21), 6, torch.arange(rank, 21, world)))
+    model.size_for(21)  # does not divide among two
+    model.prepare(Given(batches_of(data(21), 6, torch.arange(rank, 21, world))))
+    model.on_epoch_begin(0)
     first = copy.deepcopy(model.memory.state_dict())
     order = torch.randperm(20, generator=torch.Generator().manual_seed(2))
     for global_batch in order.split(4):
@@ -206,7 +217,7 @@ def two_epochs(rank, world):
         output = model(**views)
         model.zero_grad()
         output.loss.backward()
-    model.on_epoch_begin(1, None)
+    model.on_epoch_begin(1)
     gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
     return first, model.memory.state_dict(), output.loss.detach(), gradients
 
@@ -227,14 +238,14 @@ def test_two_processes_equal_one():
 
 def test_errors():
     with pytest.raises(ValueError, match="7 images cannot form 8 clusters: .*num_prototypes to at most 7"):
-        build_model("deepcluster_v2").on_data(7)
+        build_model("deepcluster_v2").size_for(7)
     with pytest.raises(ValueError, match="pass sample_index in training"):
         build_model("deepcluster_v2").train()(torch.zeros(4, 2, 3, 32, 32))
     config = build_model("deepcluster_v2").config
     config.memory_length = 0
     fresh = DeepClusterV2ForPreTraining(config)
-    for call in (lambda: fresh.on_epoch_begin(0, []), lambda: fresh(torch.zeros(2, 2, 3, 32, 32))):
-        with pytest.raises(ValueError, match=r"how many there are: .*no stream.*on_data\(number of images\)"):
+    for call in (lambda: fresh.prepare(Given([])), lambda: fresh(torch.zeros(2, 2, 3, 32, 32))):
+        with pytest.raises(ValueError, match=r"how many there are: .*no stream.*size_for\(number of images\)"):
             call()
     with pytest.raises(ValueError, match=r"num_prototypes must name at least one cluster .*got \[3, 0\]"):
         DeepClusterV2Config(num_prototypes=[3, 0])

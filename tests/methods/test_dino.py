@@ -103,7 +103,7 @@ def test_schedules():
     temperatures = []
     for step in (0, 25, 50, 99):
         model.on_step_begin(step, 100)
-        temperatures.append(model.temperature)
+        temperatures.append(model.distillation.temperature)
     assert temperatures == pytest.approx([0.04, 0.055, 0.07, 0.07])
     for step, fixed in ((0, True), (9, True), (10, False)):
         model.zero_grad()

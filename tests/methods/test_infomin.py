@@ -117,7 +117,7 @@ def test_errors():
     with pytest.raises(ValueError, match="exactly 2 views"):
         model(torch.zeros(4, 3, 3, 32, 32), batch["jigsaw_pixel_values"])
     with pytest.raises(ValueError, match="A queue of 16 keys on 12 images"):
-        model.on_data(12)
+        model.size_for(12)
     for field, value in (("jigsaw_weight", 1.5), ("target_momentum", -1), ("temperature", 0), ("jigsaw_patches", -1)):
         with pytest.raises(ValueError, match=f"InfoMinConfig.{field} must"):
             InfoMinConfig(**{field: value})

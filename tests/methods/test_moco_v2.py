@@ -53,7 +53,7 @@ def test_the_key_encoder_follows_at_a_constant_pace():
 
 def test_errors():
     with pytest.raises(ValueError, match="A queue of 16 keys on 12 images .*queue_length to at most 12"):
-        build_model("moco_v2").on_data(12)
+        build_model("moco_v2").size_for(12)
     with pytest.raises(ValueError, match="exactly 2 views"):
         build_model("moco_v2")(torch.zeros(4, 3, 3, 32, 32))
     with pytest.raises(ValueError, match="target_momentum must lie in"):

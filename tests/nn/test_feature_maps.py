@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from transformers import AutoModel, SwinConfig, ViTConfig
-
 from hf_ssl.nn.feature_maps import feature_arguments, feature_levels, feature_maps
+from transformers import AutoModel, SwinConfig, ViTConfig
 
 from ..conftest import BACKBONES
 

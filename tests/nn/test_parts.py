@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from hf_ssl.nn.masking import encode_tokens
 from torch import nn
 from transformers import ViTConfig, ViTModel
 
 from hf_ssl.augment.masks import random_masks, visible_indices
 from hf_ssl.nn.drop_path import add_drop_path
 from hf_ssl.nn.heads import MLPHead, PrototypeHead
-from hf_ssl.nn.masking import encode_tokens
 from hf_ssl.nn.network_copy import NetworkCopy, ema_
 from hf_ssl.nn.patches import patchify, unpatchify
 from hf_ssl.nn.positions import sincos_positions

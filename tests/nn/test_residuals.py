@@ -5,7 +5,7 @@ import torch
 
 from hf_ssl.registry import METHODS
 
-from ..conftest import BACKBONES, SMALL_CONFIGS
+from ..conftest import BACKBONES, tiny_config
 
 # torchvision's zero_init_residual (Barlow Twins, VICReg, SimSiam), init_zero (SimCLR), scale_init (BYOL's haiku).
 AS_IDENTITY = {"barlow_twins", "vicreg", "simsiam", "simclr", "byol"}
@@ -17,7 +17,7 @@ def gains(model):
 
 def fresh(method):
     row = METHODS[method]
-    return row.pretraining_class(row.config_class(**SMALL_CONFIGS[method], backbone_config=BACKBONES["resnet"]()))
+    return row.pretraining_class(row.config_class(**tiny_config(method), backbone_config=BACKBONES["resnet"]()))
 
 
 @pytest.mark.parametrize("method", sorted(set(METHODS) - {"mae"}))
@@ -39,6 +39,6 @@ def test_a_trained_encoder_is_not_touched(tmp_path):
     model.save_pretrained(tmp_path / "method")
     model.backbone.save_pretrained(tmp_path / "encoder")
     again = type(model).from_pretrained(tmp_path / "method")
-    around = type(model).from_backbone(str(tmp_path / "encoder"), SMALL_CONFIGS["barlow_twins"])
+    around = type(model).from_backbone(str(tmp_path / "encoder"), tiny_config("barlow_twins"))
     for loaded in (again, around):
         assert all((gain == 0.5).all() for gain in gains(loaded.backbone))

@@ -146,4 +146,4 @@ def test_the_window_is_bounded():
 def test_clear_errors_before_training(tmp_path):
     with pytest.raises(ValueError, match="per_device_train_batch_size must be at least 2, got 1"):
         build_trainer("simclr", "vit", tmp_path, per_device_train_batch_size=1)
-    assert images() and build_model("mae").batch_contrastive is False
+    assert images() and build_model("mae").min_batch_size == 1

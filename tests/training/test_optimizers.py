@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from hf_ssl.nn.parameter_groups import Treatment, decays, grouped
 from hf_ssl.registry import METHODS
 from hf_ssl.training import LARS, SSLTrainingArguments
-from hf_ssl.training.optimizers import clip_each_, decays, mark_groups
+from hf_ssl.training.optimizers import clip_each_, regroup_
 
 from ..conftest import build_model
 from .test_resume import build_trainer
@@ -77,9 +78,9 @@ def test_the_optimizer_holds_every_trainable_parameter_once(method, tmp_path):
     optimizer = trainer.create_optimizer()
     held = [id(p) for group in optimizer.param_groups for p in group["params"]]
     assert sorted(held) == sorted(id(p) for p in trainer.model.parameters() if p.requires_grad)
-    kinds = [(group["decays"], group["weight_decay"], group["constant_lr"]) for group in optimizer.param_groups]
-    apart = [(True, 0.1, True), (False, 0.0, True)] if trainer.model.constant_lr_modules else []
-    assert kinds == [(True, 0.1, False), (False, 0.0, False), *apart]
+    kinds = [(group["decays"], group["weight_decay"], group["schedule"]) for group in optimizer.param_groups]
+    apart = [(True, 0.1, "constant"), (False, 0.0, "constant")] if method == "simsiam" else []
+    assert kinds == [(True, 0.1, None), (False, 0.0, None), *apart]
     assert isinstance(optimizer, LARS) == (method == "simclr")
 
 
@@ -133,8 +134,63 @@ def test_defaults_hide_nothing(tmp_path):  # T16
     assert arguments.remove_unused_columns is False and arguments.dataloader_drop_last is True
 
 
-def test_mark_groups_names_every_group():
+def test_every_parameter_is_in_one_group():
     model = build_model("mae")
-    optimizer = torch.optim.SGD([{"params": [p]} for p in model.parameters()], lr=0.1)
-    mark_groups(optimizer, model, ())
-    assert {group["decays"] for group in optimizer.param_groups} == {True, False}
+    arguments = SSLTrainingArguments(output_dir="unused", use_cpu=True)
+    groups = model.parameter_groups(arguments)
+    assert {group["decays"] for group in groups} == {True, False}
+    for wrong in (groups[:1], [*groups, groups[0]]):
+        optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
+        with pytest.raises(ValueError, match="name every parameter with requires_grad once"):
+            regroup_(optimizer, wrong)
+
+
+def layerwise(name):
+    """Layer-wise decay in the encoder, and a projector with all that a group can have of its own."""
+    if name.startswith("projector."):
+        return Treatment("projector", 2.0, weight_decay=0.7, schedule="constant_with_warmup", max_grad_norm=0.01)
+    layer = name.split(".")[2] if ".layers." in name else "0"
+    return Treatment(lr_scale=0.5 ** (2 - int(layer)))
+
+
+def test_groups_of_a_method(tmp_path):
+    trainer = build_trainer("simclr", "vit", tmp_path, bias_lr_ratio=0.5)
+    model, seen = trainer.model, []
+    model.parameter_groups = lambda args: grouped(model.named_parameters(), args, layerwise)
+    projector = list(model.projector.parameters())
+
+    def record(step, total):
+        groups = trainer.optimizer.param_groups
+        norm = torch.stack([p.grad.norm() for p in projector]).norm().item()
+        rest = max(p.grad.norm().item() for p in model.backbone.parameters())
+        seen.append(([g["lr"] for g in groups], [g["weight_decay"] for g in groups], norm, rest))
+
+    model.before_optimizer_step = record
+    trainer.train()
+    for rates, decays_, norm, rest in seen:
+        first, second, heads = rates[:2], rates[2:4], rates[4:]
+        assert first[1] == first[0] / 2 and second == [2 * rate for rate in first] and heads[1] == heads[0] / 2
+        assert decays_[4:] == [0.7, 0.0] and decays_[0] == decays_[2] and decays_[1] == decays_[3] == 0.0
+        assert norm == pytest.approx(0.01, rel=1e-3) and rest > 0.01
+    assert [rates[4] for rates, *_ in seen] == [0.0, 0.01, *[0.02] * 4]  # its schedule does not fall
+    assert seen[-1][0][0] < seen[2][0][0] and seen[0][1][0] == pytest.approx(0.1) and seen[-1][1][0] > 0.3
+    logged = [entry["grad_norm"] for entry in trainer.state.log_history if "grad_norm" in entry]
+    assert all(value > 0.01 for value in logged)  # of all gradients, before
+
+
+@pytest.mark.parametrize("limits", [{"max_grad_norm": 0.02}, {"max_parameter_grad_norm": 0.02}])
+def test_groups_without_a_norm_of_their_own_are_clipped_as_the_arguments_say(limits, tmp_path):
+    trainer = build_trainer("simclr", "vit", tmp_path, max_steps=1, **limits)
+    model, seen = trainer.model, []
+    apart = Treatment(max_grad_norm=0.01)
+    model.parameter_groups = lambda args: grouped(
+        model.named_parameters(), args, lambda name: apart if name.startswith("projector.") else Treatment()
+    )
+    model.before_optimizer_step = lambda step, total: seen.extend(
+        [[p.grad.norm() for p in part.parameters()] for part in (model.backbone, model.projector)]
+    )
+    trainer.train()
+    rest, projector = (torch.stack(norms) for norms in seen)
+    assert projector.norm().item() == pytest.approx(0.01, rel=1e-3)
+    norm = rest.norm() if "max_grad_norm" in limits else rest.max()
+    assert norm.item() == pytest.approx(0.02, rel=1e-3)

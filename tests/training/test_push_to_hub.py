@@ -7,12 +7,13 @@ import pytest
 import torch
 from transformers import AutoModel, AutoModelForPreTraining
 
-from hf_ssl.hub import native_encoder, validate_card
+from hf_ssl.hub import validate_card
 
 from ..conftest import build_processor
 from .test_resume import build_trainer
 
-LAYOUT = {".gitattributes", "README.md", "config.json", "model.safetensors", "preprocessor_config.json"} | {
+ENCODER = {"config.json", "model.safetensors", "preprocessor_config.json"}
+LAYOUT = {".gitattributes", "README.md", "results.json", *ENCODER} | {
     f"pretraining/{name}" for name in ("config.json", "model.safetensors", "preprocessor_config.json")
 }
 
@@ -28,7 +29,7 @@ def history(hub):
 
 
 def same(encoder, model):
-    ours = native_encoder(model).state_dict()
+    ours = model.native_encoder().state_dict()
     return all(torch.equal(tensor, ours[name]) for name, tensor in encoder.state_dict().items())
 
 
@@ -40,7 +41,9 @@ def test_push_to_hub_is_one_commit(hub, tmp_path):
     commit = trainer.push_to_hub(tags="texture", license="mit", dataset="owner/pictures")
     head = hub.repo("me/one").find("main")
     assert [c.oid for c in history(hub)] == [commit.oid] and head.title == "End of training"
-    assert head.files.keys() == LAYOUT and json.loads(head.files["config.json"].content)["model_type"] == "vit"
+    pictures = {path for path in head.files if path.startswith("figures/")}
+    assert {"figures/curve.png", "figures/views.png"} <= pictures and head.files.keys() == LAYOUT | pictures
+    assert json.loads(head.files["config.json"].content)["model_type"] == "vit"
     card = head.files["README.md"].content.decode()
     assert (
         validate_card(card) == []

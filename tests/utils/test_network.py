@@ -9,9 +9,9 @@ import pytest
 from huggingface_hub import constants, get_session
 from huggingface_hub.utils import _http, http_backoff
 
-from hf_ssl.evaluation import load_encoder
 from hf_ssl.hub.hub_errors import clear_errors
 from hf_ssl.hub.repository import open_repository
+from hf_ssl.loading import load_encoder
 from hf_ssl.utils import bounded_streams, network
 from hf_ssl.utils.network import bounded_waiting
 

@@ -1,7 +1,6 @@
 """The model card: everything in it comes from the model, its evaluation and its run; what is unknown is left out."""
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
@@ -10,10 +9,11 @@ from typing import Any
 from huggingface_hub import ModelCardData
 from huggingface_hub.utils import validate_repo_id
 
+from ...encoders import encoder_for
 from ...image_processing_utils import SSLImageProcessor
-from ...modeling_utils import SSLPreTrainedModel, embed_dim
+from ...loading import PRETRAINING
+from ...modeling_utils import SSLPreTrainedModel
 from ...registry import Method
-from ..export import PRETRAINING, native_encoder, native_image_processor
 from . import sections
 from .fingerprint import embedding_check
 from .loading_code import loading_code
@@ -21,23 +21,6 @@ from .text import hub_id, plain
 from .validation import END_NOTES, NOTES, front_matter, split_notes, validate_card
 
 __all__ = ["END_NOTES", "NOTES", "build_card", "validate_card"]
-
-# model_type -> what pooler_output is, what last_hidden_state is, and what turns pooler_output into (batch, dim).
-_TOKENS = "all tokens after the final norm, shape (batch, tokens, dim): CLS first, patches last, row by row"
-_MAP = "the last feature map, shape (batch, channels, rows, columns)"
-_CLS = ("the CLS token after the final norm", _TOKENS, "")
-_SPATIAL = ("the spatial mean of the last feature map", _MAP, ".flatten(1)")
-_CONVNEXT = ("the final norm of the spatial mean of the last feature map", _MAP, "")
-_SWIN = ("the mean of the last stage's tokens, after the final norm", "these tokens", "")
-_CONTRACTS = {
-    "vit": ("the CLS token after the final norm (the pooler is the identity)", _TOKENS, ""),
-    **dict.fromkeys(("dinov2", "dinov2_with_registers", "dinov3_vit"), _CLS),
-    **dict.fromkeys(("resnet", "regnet"), _SPATIAL),
-    **dict.fromkeys(("convnext", "convnextv2"), _CONVNEXT),
-    **dict.fromkeys(("swin", "swinv2"), _SWIN),
-}
-_MEAN = ("the final norm of the mean of the patch tokens", "all tokens before the final norm, CLS first", "")
-_OTHER = ("the `pooler_output` that this architecture defines", "the features of the last layer", ".flatten(1)")
 
 
 def build_card(
@@ -57,7 +40,7 @@ def build_card(
     The text of `README.md` for a repository that `export_pretrained` writes.
 
     Args:
-        method (`Method`): row of the registry.
+        method (`Method`): of the registry.
         model (`SSLPreTrainedModel`): the `...ForPreTraining`.
         processor (`SSLImageProcessor`): its image processor.
         results (`dict`, *optional*): `EvaluationReport.to_dict()`, accuracies in percent; only `rows` is necessary, of
@@ -81,7 +64,7 @@ def build_card(
     results, run, backbone = results or {}, run or {}, model.config.backbone_config
     if repo_id is not None:
         validate_repo_id(repo_id)
-    check = check or embedding_check(native_encoder(model), native_image_processor(processor))
+    check = check or embedding_check(model.native_encoder(), processor.native())
     notes = _notes(existing)
     name = repo_id.split("/")[-1] if repo_id else f"{method.name}-{backbone.model_type}"
     dataset = results.get("dataset") or run.get("dataset")
@@ -96,10 +79,9 @@ def build_card(
         eval_results=sections.eval_results(results, dataset) or None,
         **_license_details(existing, license),
     )
-    mean, grey = model.config.pooling == "mean", backbone.to_dict().get("num_channels") == 1
-    pooled, hidden, flatten = _MEAN if mean else _CONTRACTS.get(backbone.model_type, _OTHER)
-    # The first line of a method's file is "Title (arXiv:NNNN.NNNNN): the idea."
-    idea = sys.modules[method.pretraining_class.__module__].__doc__.strip().split("): ", 1)[-1]
+    encoder = encoder_for(backbone)
+    contract, grey = encoder.contract(model.config.pooling), encoder.num_channels == 1
+    native, _ = encoder.export(model.backbone, model.config.pooling)
     origin = (
         f"Trained on **{plain(dataset)}**. {plain(run.get('dataset_description') or '')}".strip() if dataset else ""
     )
@@ -107,23 +89,22 @@ def build_card(
         origin += f"\n\nTraining started from the weights of {plain(run['base_model'])}."
     repository = repo_id or "path/to/this/folder"
     text = Template(Path(__file__).with_name("template.md").read_text(encoding="utf-8")).substitute(
-        vars(method),
+        vars(method.info),
         front_matter=f"---\n{data.to_yaml().strip()}\n---",
         name=name,
-        idea=idea.rstrip("."),
-        native="BeitModel" if mean else type(model.backbone).__name__,
+        native=encoder_for(native).native_class.__name__,
         parameters=f"{model.backbone.num_parameters() / 1e6:.2f}",
         side=processor.inference_size,
         colours="grey" if grey else "RGB",
         open_image=loading_code(processor.pixel_format, grey),
-        pipeline=sections.pipeline(repository, grey),
+        pipeline=sections.pipeline(repository, grey, "pooler_output" in contract.code),
         origin=origin,
-        dim=embed_dim(backbone),
-        pooled=pooled,
-        hidden=hidden,
-        flatten=flatten,
+        dim=encoder.width,
+        pooled=contract.pooled,
+        hidden=contract.hidden,
+        embedding=contract.code,
         repo=repository,
-        check=sections.check(check, repository),
+        check=sections.check(check, repository, contract.code),
         pretraining=PRETRAINING,
         results=sections.results_table(results),
         collapse=sections.collapse(results, run),

@@ -8,6 +8,8 @@ import torch
 from PIL import Image
 from transformers import PreTrainedModel
 
+from ...encoders import encoder_for
+
 _SHOWN = 8  # numbers of the embedding
 _TOLERANCE = 1e-4  # of the largest: machines add in another order
 
@@ -29,12 +31,13 @@ def embedding_check(encoder: PreTrainedModel, processor: Callable) -> dict[str, 
     """
     size = processor.to_dict()["size"]
     sides = [size["shortest_edge"]] * 2 if size.get("shortest_edge") else [size["height"], size["width"]]
-    shape = sides if encoder.config.to_dict().get("num_channels") == 1 else [*sides, 3]
+    shape = sides if encoder_for(encoder.config).num_channels == 1 else [*sides, 3]
     row, column, *colour = np.indices(shape)
     pixels = (7 * row + 3 * column + 50 * sum(colour)) % 256
     inputs = processor(images=Image.fromarray(pixels.astype(np.uint8)), return_tensors="pt")
     encoder = encoder.float().eval()
-    embedding = encoder(inputs["pixel_values"].to(encoder.device)).pooler_output.flatten().cpu()
+    pixels = inputs["pixel_values"].to(encoder.device)
+    embedding = encoder_for(encoder.config).embed(encoder, pixels).pooler_output.flatten().cpu()
     if not embedding.isfinite().all():
         return None
     first = [float(f"{value:.8g}") for value in embedding[:_SHOWN].tolist()]
@@ -51,8 +54,8 @@ def same_embedding(one: Mapping[str, Any] | None, other: Mapping[str, Any] | Non
     return a.shape == b.shape and bool(np.abs(a - b).max() <= _TOLERANCE * np.abs(a).max())
 
 
-def check_code(check: Mapping[str, Any], repository: str) -> str:
-    """Python that makes the embedding again, with plain transformers, and compares."""
+def check_code(check: Mapping[str, Any], repository: str, embedding: str) -> str:
+    """Python that makes the embedding again, by the code of its contract, with plain transformers, and compares."""
     shape, first = tuple(int(side) for side in check["shape"]), [float(value) for value in check["first"]]
     names, formula = "row, column", "7 * row + 3 * column"
     if len(shape) == 3:
@@ -67,7 +70,8 @@ image = Image.fromarray((({formula}) % 256).astype(np.uint8))
 processor = AutoImageProcessor.from_pretrained("{repository}")
 model = AutoModel.from_pretrained("{repository}", dtype=torch.float32).eval()
 with torch.no_grad():
-    embedding = model(**processor(image, return_tensors="pt")).pooler_output.flatten()
+    outputs = model(**processor(image, return_tensors="pt"))
+    embedding = {embedding}.flatten()
 expected = torch.tensor({first})
 difference = (embedding[:{len(first)}] - expected).abs().max() / expected.abs().max()
 assert difference <= {_TOLERANCE}, difference"""

@@ -50,19 +50,21 @@ def eval_results(results: Mapping[str, Any], dataset: str | None) -> list[EvalRe
     ]
 
 
-def check(found: Mapping[str, Any] | None, repository: str) -> str:
+def check(found: Mapping[str, Any] | None, repository: str, embedding: str) -> str:
     """How a reader finds out whether this is the encoder that the card is about."""
     if found is None:
         return "**The embedding of a test image is not finite: this encoder is broken.**"
     return (
         "To check that an encoder is this one, embed an image that a formula makes. Its first numbers, in float32 on "
         "a CPU, come back to 1e-6 of the largest, or to 1e-4 where a machine adds in another order:\n\n"
-        + fenced(check_code(found, repository), "python")
+        + fenced(check_code(found, repository, embedding), "python")
     )
 
 
-def pipeline(repository: str, grey: bool) -> str:
-    """The shorter way, where there is one."""
+def pipeline(repository: str, grey: bool, pooled: bool) -> str:
+    """The shorter way, where there is one: the pipeline knows no embedding but `pooler_output`."""
+    if not pooled:
+        return ""
     if grey:
         return "The pipelines of transformers make every image RGB, and so do not serve this encoder of grey images."
     call = f'pipeline("image-feature-extraction", model="{repository}", pool=True)(open_image("image.jpg"))'

@@ -8,6 +8,7 @@ from torch import nn
 
 INK, GREY, FAINT = "#1f2430", "#7b8494", "#e3e6eb"
 BLUE, ORANGE, GREEN, RED = "#2f6fde", "#e8871e", "#23995b", "#d43d3d"
+Images = torch.Tensor | Sequence[torch.Tensor]
 _DPI = 150
 _CELL, GAP, _MARGIN = 1.05, 0.1, 0.15  # inches
 

@@ -6,12 +6,8 @@ import torch
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode,
     require_views,
 )
@@ -20,23 +16,14 @@ from ...nn.losses import barlow_twins
 from .configuration_barlow_twins import BarlowTwinsConfig
 
 
-class BarlowTwinsModel(SSLModel):
-    config: BarlowTwinsConfig
-
-
-class BarlowTwinsForImageClassification(SSLForImageClassification):
-    config: BarlowTwinsConfig
-
-
 class BarlowTwinsForPreTraining(SSLPreTrainedModel):
     config: BarlowTwinsConfig
     zero_init_residual = True  # as in the official code
-    batch_contrastive = True
+    min_batch_size = 2  # the loss correlates images
 
     def __init__(self, config: BarlowTwinsConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
-        self.projector = MLPHead([embed_dim(config.backbone_config), *config.projection_sizes], last_bias=False)
+        super().__init__(config)  # self.backbone, self.embed_dim
+        self.projector = MLPHead([self.embed_dim, *config.projection_sizes], last_bias=False)
         self.post_init()
 
     @can_return_tuple

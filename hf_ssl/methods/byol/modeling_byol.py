@@ -6,12 +6,8 @@ import torch
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode,
     require_views,
 )
@@ -22,26 +18,18 @@ from ...nn.schedules import cosine
 from .configuration_byol import BYOLConfig
 
 
-class BYOLModel(SSLModel):
-    config: BYOLConfig
-
-
-class BYOLForImageClassification(SSLForImageClassification):
-    config: BYOLConfig
-
-
 class BYOLForPreTraining(SSLPreTrainedModel):
     config: BYOLConfig
     zero_init_residual = True  # as in the official code
-    normalises_batch = True
+    min_batch_size = 2  # the heads have BatchNorm of one view at a time,
+    min_eval_batch_size = 1  # whose running statistics serve in evaluation
     frozen_modules = ("target",)
 
     def __init__(self, config: BYOLConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
+        super().__init__(config)  # self.backbone, self.embed_dim
         # Biases as in the official networks: before the hidden BatchNorm, and by default none at the end.
         biases = {"hidden_bias": True, "last_bias": config.last_bias}
-        self.projector = MLPHead([embed_dim(config.backbone_config), *config.projection_sizes], **biases)
+        self.projector = MLPHead([self.embed_dim, *config.projection_sizes], **biases)
         self.predictor = MLPHead([config.projection_sizes[-1], *config.prediction_sizes], **biases)
         self.target = NetworkCopy(backbone=self.backbone, projector=self.projector)
         self.post_init()

@@ -8,27 +8,16 @@ import torch.nn.functional as F
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode_crops,
     require_views,
 )
 from ...nn.cluster_memory import ClusterMemory
 from ...nn.distributed import gather
 from ...nn.heads import MLPHead
+from ...training_hooks import TrainingData
 from .configuration_deepcluster_v2 import DeepClusterV2Config
-
-
-class DeepClusterV2Model(SSLModel):
-    config: DeepClusterV2Config
-
-
-class DeepClusterV2ForImageClassification(SSLForImageClassification):
-    config: DeepClusterV2Config
 
 
 class DeepClusterV2ForPreTraining(SSLPreTrainedModel):
@@ -37,7 +26,7 @@ class DeepClusterV2ForPreTraining(SSLPreTrainedModel):
     the next begins; an image that an epoch leaves out keeps its older features. The prototypes are the centroids,
     which receive no gradient. All of this is in the checkpoint, so that a run resumes inside an epoch.
 
-    A new run (`on_data`) empties the memory, whatever data a checkpoint was trained on.
+    A new run empties the memory, whatever data a checkpoint was trained on.
     """
 
     config: DeepClusterV2Config
@@ -46,16 +35,15 @@ class DeepClusterV2ForPreTraining(SSLPreTrainedModel):
     _keep_in_fp32_modules_strict = {"memory.embeddings", "memory.centroids"}
 
     def __init__(self, config: DeepClusterV2Config):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
+        super().__init__(config)  # self.backbone, self.embed_dim
         # A bias before the BatchNorm, as in the official projector.
-        self.projector = MLPHead([embed_dim(config.backbone_config), *config.projection_sizes], hidden_bias=True)
+        self.projector = MLPHead([self.embed_dim, *config.projection_sizes], hidden_bias=True)
         self.memory = ClusterMemory(
             config.memory_length, config.assigned_crops, config.projection_sizes[-1], config.num_prototypes
         )
         self.post_init()
 
-    def on_data(self, num_samples: int) -> None:
+    def size_for(self, num_samples: int) -> None:
         if num_samples < max(self.config.num_prototypes):
             raise ValueError(
                 f"{num_samples} images cannot form {max(self.config.num_prototypes)} clusters: lower "
@@ -64,13 +52,13 @@ class DeepClusterV2ForPreTraining(SSLPreTrainedModel):
         self.config.memory_length = num_samples
         self.memory.empty_(num_samples)
 
-    def on_epoch_begin(self, epoch: int, batches: Iterable[dict[str, torch.Tensor]]) -> None:
+    def prepare(self, data: TrainingData) -> None:
         self._require_memory()
-        if self.memory.epoch == epoch:  # resumed inside the epoch
-            return
-        if self.memory.epoch < 0:
-            self.memory.fill_(self._first_features(batches))
-        self.memory.cluster_(epoch, self.config.kmeans_iterations)
+        self.memory.fill_(self._first_features(data.batches()))
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        if self.memory.epoch != epoch:  # else resumed inside the epoch
+            self.memory.cluster_(epoch, self.config.kmeans_iterations)
 
     def _first_features(self, batches: Iterable[dict[str, torch.Tensor]]) -> Iterator[tuple[torch.Tensor, ...]]:
         """
@@ -107,7 +95,7 @@ class DeepClusterV2ForPreTraining(SSLPreTrainedModel):
             image is the one nearest to its features at hand.
 
         Raises:
-            ValueError: in training without `sample_index`, or without `on_data` before.
+            ValueError: in training without `sample_index`, or without `size_for` before.
         """
         c = self.config
         require_views(self, pixel_values, at_least=c.assigned_crops)
@@ -141,7 +129,7 @@ class DeepClusterV2ForPreTraining(SSLPreTrainedModel):
         if not self.config.memory_length:
             raise ValueError(
                 "DeepClusterV2 keeps features of every training image, so it must know how many there are: train on "
-                "data with a length (no stream), or call on_data(number of images) first."
+                "data with a length (no stream), or call size_for(number of images) first."
             )
 
 

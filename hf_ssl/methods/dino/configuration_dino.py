@@ -32,7 +32,8 @@ class DinoConfig(SSLConfig):
         freeze_prototypes_share (`float`, *optional*, defaults to 0.0033):
             Share of the run during which the student's prototypes stay fixed (1 of 300 epochs).
         student_drop_path_rate (`float`, *optional*, defaults to 0.1):
-            Stochastic depth of the student. For ViT backbones; others bring their own.
+            Stochastic depth of the student, for plain transformers whose own configuration has no `drop_path_rate`
+            (ViT, DeiT, CLIP); others have theirs.
     """
 
     model_type = "ssl_dino"

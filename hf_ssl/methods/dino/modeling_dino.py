@@ -1,26 +1,20 @@
 """DINO (arXiv:2104.14294): self-distillation with no labels, from a moving-average teacher, over many crops."""
 
-import math
 from dataclasses import dataclass
 
 import torch
 from transformers.utils.generic import can_return_tuple
 
+from ...encoders import encoder_for
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode_crops,
 )
-from ...nn.distributed import mean_over_ranks
-from ...nn.drop_path import add_drop_path
 from ...nn.heads import PrototypeHead
-from ...nn.losses import cross_view_entropy
 from ...nn.network_copy import NetworkCopy, ema_
-from ...nn.schedules import cosine, warmup
+from ...nn.schedules import cosine
+from ...nn.self_distillation import SelfDistillation
 from .configuration_dino import DinoConfig
 
 
@@ -32,32 +26,28 @@ class DinoOutput(SSLOutput):
     """
 
 
-class DinoModel(SSLModel):
-    config: DinoConfig
-
-
-class DinoForImageClassification(SSLForImageClassification):
-    config: DinoConfig
-
-
 class DinoForPreTraining(SSLPreTrainedModel):
     config: DinoConfig
     frozen_modules = ("backbone", "head")  # the teacher, which is what gets published
     _keep_in_fp32_modules_strict = {"center", "center_sum", "center_batches"}
 
     def __init__(self, config: DinoConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
-        sizes = [embed_dim(config.backbone_config), *config.head_sizes]
+        super().__init__(config)  # self.backbone, self.embed_dim
+        sizes = [self.embed_dim, *config.head_sizes]
         self.head = PrototypeHead(sizes, config.num_prototypes, config.norm_last_layer, config.head_batch_norm)
         self.student = NetworkCopy(backbone=self.backbone, head=self.head)
-        if config.backbone_config.model_type == "vit" and config.student_drop_path_rate > 0:
-            add_drop_path(self.student.backbone, config.student_drop_path_rate)
-        self.register_buffer("center", torch.zeros(config.num_prototypes))
-        # Mean logits of the teacher since the last optimizer step, summed over so many batches.
-        self.register_buffer("center_sum", torch.zeros(config.num_prototypes), persistent=False)
-        self.register_buffer("center_batches", torch.zeros(()), persistent=False)
-        self.temperature = config.warmup_teacher_temperature
+        if config.student_drop_path_rate > 0:
+            encoder_for(config.backbone_config).add_drop_path(self.student.backbone, config.student_drop_path_rate)
+        self.distillation = SelfDistillation(
+            self,
+            "center",
+            config.num_prototypes,
+            config.student_temperature,
+            config.teacher_temperature,
+            config.warmup_teacher_temperature,
+            config.warmup_teacher_share,
+            config.center_momentum,
+        )
         self.post_init()
 
     @can_return_tuple
@@ -88,19 +78,10 @@ class DinoForPreTraining(SSLPreTrainedModel):
         crops = [pixel_values] if local_pixel_values is None else [pixel_values, local_pixel_values]
         with torch.no_grad():  # first, while no activations are kept
             teacher, h = self._project(self, [pixel_values])  # [B, 2, K], [B, 2, D]
-            teacher = teacher.float()
-            targets = ((teacher - self.center) / self.temperature).softmax(-1)
-            if self.training:
-                self.center_sum.add_(mean_over_ranks(teacher.mean((0, 1))))
-                self.center_batches.add_(1)
-            logs = {
-                "teacher_entropy": torch.special.entr(targets).sum(-1).mean(),
-                "mean_teacher_entropy": torch.special.entr(targets.mean((0, 1))).sum(),
-                "uniform_loss": torch.tensor(math.log(self.config.num_prototypes), device=targets.device),
-            }
+            targets = self.distillation.targets(self, teacher)
+            logs = self.distillation.statistics(targets)
         student, _ = self._project(self.student, crops)  # [B, V, K]
-        log_probabilities = (student.float() / self.config.student_temperature).log_softmax(-1)
-        loss = cross_view_entropy(targets, log_probabilities) if return_loss else None
+        loss = self.distillation.cross_view_loss(targets, student) if return_loss else None
         return DinoOutput(loss=loss, logs=logs, embeddings=h[:, 0])
 
     def _project(self, network, crops: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -110,29 +91,17 @@ class DinoForPreTraining(SSLPreTrainedModel):
 
     def initialize_weights(self):
         super().initialize_weights()
-        self._forget_batches()
-
-    def _forget_batches(self) -> None:
-        self.center_sum.zero_()
-        self.center_batches.zero_()
+        self.distillation.forget_batches(self)
 
     def on_step_begin(self, step: int, total_steps: int) -> None:
-        self._forget_batches()
-        c = self.config
-        steps = round(c.warmup_teacher_share * total_steps)
-        self.temperature = warmup(step, steps, c.warmup_teacher_temperature, c.teacher_temperature)
+        self.distillation.on_step_begin(self, step, total_steps)
 
     def before_optimizer_step(self, step: int, total_steps: int) -> None:
         if step < self.config.freeze_prototypes_share * total_steps:
-            for parameter in (self.student.head.prototypes.weight, self.student.head.norms):
-                if parameter is not None:
-                    parameter.grad = None
+            self.student.head.drop_prototype_gradients_()
 
-    @torch.no_grad()
     def after_optimizer_step(self, step: int, total_steps: int) -> None:
-        share = (1 - self.config.center_momentum) * (self.center_batches > 0)  # a tensor: nobody waits for the device
-        self.center.lerp_(self.center_sum / self.center_batches.clamp_min(1), share.to(self.center.dtype))
-        self._forget_batches()
+        self.distillation.after_optimizer_step(self)
         momentum = cosine(step, total_steps, self.config.teacher_momentum, 1.0)
         ema_(self.backbone, self.student.backbone, momentum)
         ema_(self.head, self.student.head, momentum)

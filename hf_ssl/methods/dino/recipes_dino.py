@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ...recipe_utils import PHOTO_CROPS, PHOTOS, SMALL, SMALL_CROPS, SMALL_TRAINING, Recipe
+from ...recipe_utils import PHOTO_CROPS, PHOTOS, SMALL, SMALL_CROPS, SMALL_TRAINING, TINY, TINY_CROPS, Recipe
 
 # Without BatchNorm in the head the targets of so short a run stay those of the random teacher.
 _SMALL = Recipe(
@@ -38,4 +38,10 @@ RECIPES = {
     ),
     "small": _SMALL,
     "photos": replace(_SMALL, description=PHOTOS, processor=PHOTO_CROPS),
+    "tiny": Recipe(
+        description=TINY,
+        backbone="vit-nano",
+        config={"head_sizes": [32, 16], "num_prototypes": 64},
+        processor=TINY_CROPS,
+    ),
 }

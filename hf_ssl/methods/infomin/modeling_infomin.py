@@ -5,31 +5,18 @@ import torch.nn.functional as F
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode,
     encode_crops,
-    require_queue_fits,
     require_views,
 )
 from ...nn.contrast import momentum_contrast
 from ...nn.heads import JigsawHead, MLPHead
 from ...nn.network_copy import NetworkCopy, ema_
-from ...nn.queue import Queue
+from ...nn.queue import Queue, require_queue_fits
 from ...nn.shuffle import has_batch_norm
 from .configuration_infomin import InfoMinConfig
-
-
-class InfoMinModel(SSLModel):
-    config: InfoMinConfig
-
-
-class InfoMinForImageClassification(SSLForImageClassification):
-    config: InfoMinConfig
 
 
 class InfoMinForPreTraining(SSLPreTrainedModel):
@@ -39,9 +26,8 @@ class InfoMinForPreTraining(SSLPreTrainedModel):
     local_batch_norm = ("backbone", "projector", "jigsaw_projector", "target")  # shuffled instead
 
     def __init__(self, config: InfoMinConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
-        sizes = [embed_dim(config.backbone_config), *config.projection_sizes]
+        super().__init__(config)  # self.backbone, self.embed_dim
+        sizes = [self.embed_dim, *config.projection_sizes]
         self.projector = MLPHead(sizes, batch_norm=False)
         # The patches are queries only: they look for the key of a view, so the twin has no such head.
         self.jigsaw_projector = JigsawHead(sizes, config.jigsaw_patches) if config.jigsaw_patches else None
@@ -50,8 +36,8 @@ class InfoMinForPreTraining(SSLPreTrainedModel):
         self.shuffles = config.shuffle_batch_norm and has_batch_norm(self.target)
         self.post_init()
 
-    def on_data(self, num_samples: int) -> None:
-        require_queue_fits(self.config, num_samples)
+    def size_for(self, num_samples: int) -> None:
+        require_queue_fits(self.config.queue_length, num_samples, "InfoMinConfig.queue_length")
 
     @can_return_tuple
     def forward(

@@ -2,7 +2,17 @@
 
 from dataclasses import replace
 
-from ...recipe_utils import PHOTO_BACKBONE, PHOTO_VIEWS, PHOTOS, SMALL, SMALL_TRAINING, SMALL_VIEWS, Recipe, at_most
+from ...recipe_utils import (
+    PHOTO_BACKBONE,
+    PHOTO_VIEWS,
+    PHOTOS,
+    SMALL,
+    SMALL_TRAINING,
+    SMALL_VIEWS,
+    TINY,
+    Recipe,
+    at_most,
+)
 
 _PAPER_TRAINING = {
     "optim": "sgd",
@@ -48,5 +58,11 @@ RECIPES = {
         description=PHOTOS,
         backbone=PHOTO_BACKBONE,
         processor=PHOTO_VIEWS | _JIGSAW | {"jigsaw_scale": [0.6, 1.0]},
+    ),
+    "tiny": Recipe(
+        description=TINY,
+        backbone="vit-nano",
+        config={"projection_sizes": [32, 16], "queue_length": 16},
+        processor={"jigsaw_size": 51, "jigsaw_patch_size": 16},
     ),
 }

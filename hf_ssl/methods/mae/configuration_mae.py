@@ -3,6 +3,7 @@
 from huggingface_hub.dataclasses import strict
 
 from ...configuration_utils import SSLConfig
+from ...encoders import ENCODERS
 
 
 @strict
@@ -38,7 +39,7 @@ class MAEConfig(SSLConfig):
     def __post_init__(self, **kwargs):
         backbone = self.backbone_config
         kind = backbone.get("model_type") if isinstance(backbone, dict) else backbone and backbone.model_type
-        if kind not in (None, "vit"):
+        if kind is not None and (kind not in ENCODERS or "mean" not in ENCODERS[kind].poolings):
             published = " (of an encoder that MAE published, take its folder pretraining/)" if kind == "beit" else ""
             raise ValueError(
                 f"MAE drops patches before the encoder, which needs a plain ViT backbone, got {kind!r}{published}."

@@ -3,7 +3,8 @@
 import argparse
 from typing import Any
 
-from ...conversion_utils import Conversion, count_layers, native_names, state_dict, vit_config, vit_name
+from ...conversion_utils import Conversion, count_layers, native_names, state_dict, vit_config
+from ...encoders.official_names import vit_name
 
 
 def convert(checkpoint: dict[str, Any]) -> Conversion:

@@ -1,6 +1,7 @@
 """MAE (arXiv:2111.06377): the encoder sees a quarter of the patches, a light decoder paints the rest."""
 
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import nn
@@ -8,11 +9,11 @@ from transformers import initialization as init
 from transformers.utils.generic import can_return_tuple
 
 from ...augment.masks import visible_indices
-from ...modeling_utils import SSLForImageClassification, SSLModel, SSLOutput, SSLPreTrainedModel, build_backbone
+from ...encoders import encoder_for
+from ...modeling_utils import SSLOutput, SSLPreTrainedModel
 from ...nn.decoders import MaskedPatchDecoder
 from ...nn.losses import masked_patch_mse
-from ...nn.masking import encode_tokens
-from ...nn.patches import patchify, unpatchify
+from ...nn.patches import normalise_patches, patchify, unpatchify
 from ...nn.positions import sincos_positions
 from .configuration_mae import MAEConfig
 
@@ -30,42 +31,28 @@ class MAEOutput(SSLOutput):
     reconstruction: torch.Tensor | None = None
 
 
-class MAEModel(SSLModel):
-    config: MAEConfig
-
-
-class MAEForImageClassification(SSLForImageClassification):
-    config: MAEConfig
-
-
 class MAEForPreTraining(SSLPreTrainedModel):
     config: MAEConfig
     supports_cached_chunks = False
 
     def __init__(self, config: MAEConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
-        self.decoder = MaskedPatchDecoder(
-            config.backbone_config,
-            config.decoder_hidden_size,
-            config.decoder_num_hidden_layers,
-            config.decoder_num_attention_heads,
-            config.decoder_intermediate_size,
-        )
+        super().__init__(config)  # self.backbone, self.embed_dim
+        vit = config.backbone_config
+        self.grid = vit.image_size // vit.patch_size
+        self.decoder = MaskedPatchDecoder(config, self.grid**2, vit.patch_size**2 * vit.num_channels)
         self.post_init()
 
     def initialize_weights(self):
         super().initialize_weights()
-        embeddings = self.backbone.embeddings
+        encoder = encoder_for(self.config.backbone_config)
         for module in self.backbone.modules():  # Xavier here too, which the native class does not do by itself
             if isinstance(module, nn.Linear):
                 init.xavier_uniform_(module.weight)
-        patches = embeddings.patch_embeddings.projection.weight
+        patches, positions = encoder.patch_weight(self.backbone), encoder.positions(self.backbone)
         init.copy_(patches, nn.init.xavier_uniform_(torch.empty(len(patches), patches[0].numel())).view_as(patches))
-        grid, dim = self.decoder.grid, self.config.backbone_config.hidden_size
-        init.copy_(embeddings.position_embeddings, sincos_positions(dim, grid, grid))
-        embeddings.position_embeddings.requires_grad_(not self.config.freeze_position_embeddings)
-        self.decoder.reset_positions()
+        init.copy_(positions, sincos_positions(self.embed_dim, self.grid, self.grid))
+        positions.requires_grad_(not self.config.freeze_position_embeddings)
+        self.decoder.set_positions(sincos_positions(self.config.decoder_hidden_size, self.grid, self.grid))
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module):
@@ -96,27 +83,26 @@ class MAEForPreTraining(SSLPreTrainedModel):
         Raises:
             ValueError: when the mask has another number of patches than the images.
         """
-        vit = self.config.backbone_config
-        patches = (pixel_values.shape[-2] // vit.patch_size) * (pixel_values.shape[-1] // vit.patch_size)
-        if bool_masked_pos.shape != (len(pixel_values), patches) or patches != self.decoder.grid**2:
+        encoder = encoder_for(self.config.backbone_config)
+        patches = prod(encoder.grid(tuple(pixel_values.shape[-2:])))
+        if bool_masked_pos.shape != (len(pixel_values), patches) or patches != self.grid**2:
             raise ValueError(
                 f"bool_masked_pos has shape {tuple(bool_masked_pos.shape)}, but {tuple(pixel_values.shape)} pixels "
-                f"under an encoder of {self.decoder.grid}x{self.decoder.grid} patches of {vit.patch_size} need "
-                f"{(len(pixel_values), self.decoder.grid**2)}: check patch_size and crop_size of the image processor."
+                f"under an encoder of {self.grid}x{self.grid} patches of {encoder.patch_size} need "
+                f"{(len(pixel_values), self.grid**2)}: check patch_size and crop_size of the image processor."
             )
         if visible_patches is None:
             visible_patches = visible_indices(bool_masked_pos)
-        tokens = self.backbone.layernorm(encode_tokens(self.backbone, pixel_values, visible_patches))
-        prediction = self.decoder(tokens, visible_patches).float()  # [B, N, p * p * C]
-        pixels = target = patchify(pixel_values.float(), vit.patch_size)
+        tokens = encoder.tokens(self.backbone, pixel_values, keep=visible_patches)
+        seen = torch.cat([tokens.prefix, tokens.patches], dim=1)
+        prediction = self.decoder(seen, visible_patches).float()  # [B, N, p * p * C]
+        pixels = target = patchify(pixel_values.float(), encoder.patch_size)
         if self.config.norm_pix_loss:
-            variance, mean = torch.var_mean(pixels, dim=-1, keepdim=True)
-            scale = (variance + 1e-6).sqrt()
-            target = (pixels - mean) / scale
+            target, mean, scale = normalise_patches(pixels)
         loss = masked_patch_mse(prediction, target, bool_masked_pos) if return_loss else None
         reconstruction = None
         if not self.training:
             painted = prediction * scale + mean if self.config.norm_pix_loss else prediction
-            reconstruction = unpatchify(painted.detach(), vit.patch_size, *pixel_values.shape[-2:])
-        embeddings = tokens.detach()[:, 1:].mean(1) if self.config.pooling == "mean" else tokens.detach()[:, 0]
-        return MAEOutput(loss=loss, embeddings=embeddings, reconstruction=reconstruction)
+            reconstruction = unpatchify(painted.detach(), encoder.patch_size, *pixel_values.shape[-2:])
+        embeddings = tokens.patches.mean(1) if self.config.pooling == "mean" else tokens.prefix[:, 0]
+        return MAEOutput(loss=loss, embeddings=embeddings.detach(), reconstruction=reconstruction)

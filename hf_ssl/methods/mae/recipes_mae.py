@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ...recipe_utils import PHOTOS, SMALL, Recipe
+from ...recipe_utils import PHOTOS, SMALL, TINY, Recipe
 
 _SMALL = Recipe(
     description=SMALL,
@@ -41,4 +41,15 @@ RECIPES = {
     ),
     "small": _SMALL,
     "photos": replace(_SMALL, description=PHOTOS),
+    "tiny": Recipe(
+        description=TINY,
+        backbone="vit-nano",
+        config={
+            "decoder_hidden_size": 32,
+            "decoder_num_hidden_layers": 1,
+            "decoder_num_attention_heads": 2,
+            "decoder_intermediate_size": 64,
+        },
+        processor={"patch_size": 8},
+    ),
 }

@@ -5,30 +5,17 @@ import torch.nn.functional as F
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode,
-    require_queue_fits,
     require_views,
 )
 from ...nn.contrast import momentum_contrast
 from ...nn.heads import MLPHead
 from ...nn.network_copy import NetworkCopy, ema_
-from ...nn.queue import Queue
+from ...nn.queue import Queue, require_queue_fits
 from ...nn.shuffle import has_batch_norm
 from .configuration_moco_v2 import MoCoV2Config
-
-
-class MoCoV2Model(SSLModel):
-    config: MoCoV2Config
-
-
-class MoCoV2ForImageClassification(SSLForImageClassification):
-    config: MoCoV2Config
 
 
 class MoCoV2ForPreTraining(SSLPreTrainedModel):
@@ -38,16 +25,15 @@ class MoCoV2ForPreTraining(SSLPreTrainedModel):
     local_batch_norm = ("backbone", "projector", "target")  # shuffled instead
 
     def __init__(self, config: MoCoV2Config):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
-        self.projector = MLPHead([embed_dim(config.backbone_config), *config.projection_sizes], batch_norm=False)
+        super().__init__(config)  # self.backbone, self.embed_dim
+        self.projector = MLPHead([self.embed_dim, *config.projection_sizes], batch_norm=False)
         self.target = NetworkCopy(backbone=self.backbone, projector=self.projector)
         self.queue = Queue(config.queue_length, config.projection_sizes[-1])
         self.shuffles = config.shuffle_batch_norm and has_batch_norm(self.target)
         self.post_init()
 
-    def on_data(self, num_samples: int) -> None:
-        require_queue_fits(self.config, num_samples)
+    def size_for(self, num_samples: int) -> None:
+        require_queue_fits(self.config.queue_length, num_samples, "MoCoV2Config.queue_length")
 
     @can_return_tuple
     def forward(self, pixel_values: torch.Tensor, return_loss: bool = True, **kwargs) -> SSLOutput:

@@ -2,7 +2,17 @@
 
 from dataclasses import replace
 
-from ...recipe_utils import PHOTO_BACKBONE, PHOTO_VIEWS, PHOTOS, SMALL, SMALL_TRAINING, SMALL_VIEWS, Recipe, at_most
+from ...recipe_utils import (
+    PHOTO_BACKBONE,
+    PHOTO_VIEWS,
+    PHOTOS,
+    SMALL,
+    SMALL_TRAINING,
+    SMALL_VIEWS,
+    TINY,
+    Recipe,
+    at_most,
+)
 
 _SMALL = Recipe(
     description=SMALL,
@@ -32,4 +42,9 @@ RECIPES = {
     ),
     "small": _SMALL,
     "photos": replace(_SMALL, description=PHOTOS, backbone=PHOTO_BACKBONE, processor=PHOTO_VIEWS),
+    "tiny": Recipe(
+        description=TINY,
+        backbone="vit-nano",
+        config={"projection_sizes": [32, 16], "queue_length": 16},
+    ),
 }

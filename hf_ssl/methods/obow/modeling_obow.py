@@ -7,17 +7,8 @@ import torch
 from torch import nn
 from transformers.utils.generic import can_return_tuple
 
-from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
-    SSLOutput,
-    SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
-    encode_crops,
-    forward_backbone,
-)
-from ...nn.feature_maps import feature_arguments, feature_levels, feature_maps, prepare_feature_maps
+from ...encoders import encoder_for
+from ...modeling_utils import SSLOutput, SSLPreTrainedModel, encode_crops
 from ...nn.losses import soft_cross_entropy
 from ...nn.network_copy import NetworkCopy, ema_
 from ...nn.schedules import cosine
@@ -34,14 +25,6 @@ class OBoWOutput(SSLOutput):
     """
 
 
-class OBoWModel(SSLModel):
-    config: OBoWConfig
-
-
-class OBoWForImageClassification(SSLForImageClassification):
-    config: OBoWConfig
-
-
 class OBoWForPreTraining(SSLPreTrainedModel):
     config: OBoWConfig
     frozen_modules = ("teacher",)
@@ -50,12 +33,12 @@ class OBoWForPreTraining(SSLPreTrainedModel):
     _keep_in_fp32_modules_strict = {"vocabularies.*.rows", "vocabularies.*.min_distance"}
 
     def __init__(self, config: OBoWConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
+        super().__init__(config)  # self.backbone, self.embed_dim
         self.teacher = NetworkCopy(backbone=self.backbone)
-        prepare_feature_maps(self.teacher.backbone)
-        self.levels, widths = feature_levels(config.backbone_config, config.levels)
-        width = embed_dim(config.backbone_config)
+        encoder = encoder_for(config.backbone_config)
+        encoder.prepare_levels(self.teacher.backbone)
+        self.levels, widths = encoder.feature_levels(config.levels)
+        width = self.embed_dim
         hidden = config.generator_hidden_size or 2 * width
         self.generators = nn.ModuleList([WeightGenerator(w, hidden, width) for w in widths])
         fields = (config.inverse_temperature, config.distance_momentum, config.border)
@@ -109,8 +92,7 @@ class OBoWForPreTraining(SSLPreTrainedModel):
     def _bags(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Bags of words of the teacher, (batch, words) for each level."""
         teacher = self.teacher.backbone
-        outputs = forward_backbone(teacher, images, **feature_arguments(teacher.config))
-        maps = feature_maps(teacher, outputs, images.shape[-2:], self.levels)
+        maps = encoder_for(teacher.config).tokens(teacher, images, levels=self.levels).levels
         return [vocabulary(x) for vocabulary, x in zip(self.vocabularies, maps, strict=True)]
 
     def _loss(self, embeddings: torch.Tensor, bags: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

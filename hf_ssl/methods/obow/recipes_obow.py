@@ -2,7 +2,17 @@
 
 from dataclasses import replace
 
-from ...recipe_utils import PHOTO_BACKBONE, PHOTO_VIEWS, PHOTOS, SMALL, SMALL_TRAINING, SMALL_VIEWS, Recipe
+from ...recipe_utils import (
+    PHOTO_BACKBONE,
+    PHOTO_VIEWS,
+    PHOTOS,
+    SMALL,
+    SMALL_TRAINING,
+    SMALL_VIEWS,
+    TINY,
+    TINY_CROPS,
+    Recipe,
+)
 
 # Crops cover a quarter of the image, as the patches do: those would only be more of the same.
 _SMALL = Recipe(
@@ -57,4 +67,10 @@ RECIPES = {
     ),
     "small": _SMALL,
     "photos": replace(_SMALL, description=PHOTOS, backbone=PHOTO_BACKBONE, processor=_PHOTO_CROPS),
+    "tiny": Recipe(
+        description=TINY,
+        backbone="vit-nano",
+        config={"vocabulary_size": 64, "kappa": 1.0},
+        processor=TINY_CROPS | {"student_crop_size": 16, "local_source_size": 24, "local_jitter": 2},
+    ),
 }

@@ -6,12 +6,8 @@ import torch
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode,
     require_views,
 )
@@ -32,23 +28,14 @@ class SimCLROutput(SSLOutput):
     projections: torch.Tensor | None = None
 
 
-class SimCLRModel(SSLModel):
-    config: SimCLRConfig
-
-
-class SimCLRForImageClassification(SSLForImageClassification):
-    config: SimCLRConfig
-
-
 class SimCLRForPreTraining(SSLPreTrainedModel):
     config: SimCLRConfig
     zero_init_residual = True  # as in the official code
-    batch_contrastive = True
+    min_batch_size = 2  # the negatives are other images
 
     def __init__(self, config: SimCLRConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
-        sizes = [embed_dim(config.backbone_config), *config.projection_sizes]
+        super().__init__(config)  # self.backbone, self.embed_dim
+        sizes = [self.embed_dim, *config.projection_sizes]
         last = "scale" if config.projector_last_batch_norm else None
         self.projector = MLPHead(sizes, config.projector_batch_norm, last_batch_norm=last)
         self.post_init()

@@ -7,43 +7,36 @@ import torch.nn.functional as F
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode,
     require_views,
 )
 from ...nn.heads import MLPHead
 from ...nn.losses import negative_cosine
+from ...nn.parameter_groups import OptimizerArguments, Treatment, grouped
 from .configuration_simsiam import SimSiamConfig
-
-
-class SimSiamModel(SSLModel):
-    config: SimSiamConfig
-
-
-class SimSiamForImageClassification(SSLForImageClassification):
-    config: SimSiamConfig
 
 
 class SimSiamForPreTraining(SSLPreTrainedModel):
     config: SimSiamConfig
     zero_init_residual = True  # as in the official code
-    normalises_batch = True
-    constant_lr_modules = ("predictor",)  # section 4.2: its learning rate does not decay
+    min_batch_size = 2  # the heads have BatchNorm of one view at a time,
+    min_eval_batch_size = 1  # whose running statistics serve in evaluation
 
     def __init__(self, config: SimSiamConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
+        super().__init__(config)  # self.backbone, self.embed_dim
         width = config.projection_sizes[-1]
-        self.projector = MLPHead(
-            [embed_dim(config.backbone_config), *config.projection_sizes], last_batch_norm="plain"
-        )
+        self.projector = MLPHead([self.embed_dim, *config.projection_sizes], last_batch_norm="plain")
         self.predictor = MLPHead([width, config.prediction_size, width])
         self.post_init()
+
+    def parameter_groups(self, args: OptimizerArguments) -> list[dict]:
+        """The learning rate of the predictor does not decay (section 4.2)."""
+        predictor, rest = Treatment(schedule="constant"), Treatment()
+        return grouped(
+            self.named_parameters(), args, lambda name: predictor if name.startswith("predictor.") else rest
+        )
 
     @can_return_tuple
     def forward(self, pixel_values: torch.Tensor, return_loss: bool = True, **kwargs) -> SSLOutput:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ...recipe_utils import PHOTO_BACKBONE, PHOTO_VIEWS, PHOTOS, SMALL, SMALL_TRAINING, SMALL_VIEWS, Recipe
+from ...recipe_utils import PHOTO_BACKBONE, PHOTO_VIEWS, PHOTOS, SMALL, SMALL_TRAINING, SMALL_VIEWS, TINY, Recipe
 
 _SMALL = Recipe(
     description=SMALL,
@@ -27,4 +27,9 @@ RECIPES = {
     ),
     "small": _SMALL,
     "photos": replace(_SMALL, description=PHOTOS, backbone=PHOTO_BACKBONE, processor=PHOTO_VIEWS),
+    "tiny": Recipe(
+        description=TINY,
+        backbone="vit-nano",
+        config={"projection_sizes": [32, 32, 16], "prediction_size": 8},
+    ),
 }

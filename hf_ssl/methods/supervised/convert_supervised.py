@@ -3,6 +3,7 @@
 from typing import Any
 
 from ...conversion_utils import Conversion, native_config, native_names, state_dict
+from ...encoders import encoder_for
 
 
 def convert(checkpoint: dict[str, Any]) -> Conversion:
@@ -19,7 +20,7 @@ def convert(checkpoint: dict[str, Any]) -> Conversion:
         )
     tensors = state_dict(checkpoint, "model", "state_dict")
     backbone = native_config(tensors)
-    head = "fc." if backbone.model_type == "resnet" else "head."
+    head = encoder_for(backbone).official_head
     if f"{head}weight" not in tensors:
         raise ValueError(f"missing {head}weight, the classifier")
     return Conversion(

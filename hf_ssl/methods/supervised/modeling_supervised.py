@@ -6,23 +6,11 @@ from torch import nn
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode,
 )
 from .configuration_supervised import SupervisedConfig
-
-
-class SupervisedModel(SSLModel):
-    config: SupervisedConfig
-
-
-class SupervisedForImageClassification(SSLForImageClassification):
-    config: SupervisedConfig
 
 
 class SupervisedForPreTraining(SSLPreTrainedModel):
@@ -31,9 +19,8 @@ class SupervisedForPreTraining(SSLPreTrainedModel):
     local_batch_norm = ("backbone",)  # as in torchvision's own training
 
     def __init__(self, config: SupervisedConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
-        self.classifier = nn.Linear(embed_dim(config.backbone_config), config.num_labels)
+        super().__init__(config)  # self.backbone, self.embed_dim
+        self.classifier = nn.Linear(self.embed_dim, config.num_labels)
         self.post_init()
 
     @can_return_tuple

@@ -8,12 +8,8 @@ from torch import nn
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode_crops,
     require_views,
 )
@@ -23,14 +19,6 @@ from ...nn.heads import MLPHead
 from ...nn.losses import cross_view_entropy
 from ...nn.queue import Queue
 from .configuration_swav import SwAVConfig
-
-
-class SwAVModel(SSLModel):
-    config: SwAVConfig
-
-
-class SwAVForImageClassification(SSLForImageClassification):
-    config: SwAVConfig
 
 
 class SwAVForPreTraining(SSLPreTrainedModel):
@@ -43,14 +31,13 @@ class SwAVForPreTraining(SSLPreTrainedModel):
     """
 
     config: SwAVConfig
-    batch_contrastive = True  # the images of a batch share the prototypes among them
+    min_batch_size = 2  # the images of a batch share the prototypes among them
     ddp_skip_broadcast = ("queue",)
 
     def __init__(self, config: SwAVConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
+        super().__init__(config)  # self.backbone, self.embed_dim
         # A bias before the BatchNorm, as in the official projector.
-        self.projector = MLPHead([embed_dim(config.backbone_config), *config.projection_sizes], hidden_bias=True)
+        self.projector = MLPHead([self.embed_dim, *config.projection_sizes], hidden_bias=True)
         dim = config.projection_sizes[-1]
         self.prototypes = nn.Linear(dim, config.num_prototypes, bias=False)
         # A row holds the features of the assigned crops of one image.

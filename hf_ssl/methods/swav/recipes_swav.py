@@ -2,7 +2,17 @@
 
 from dataclasses import replace
 
-from ...recipe_utils import PHOTO_BACKBONE, PHOTO_CROPS, PHOTOS, SMALL, SMALL_CROPS, SMALL_TRAINING, Recipe
+from ...recipe_utils import (
+    PHOTO_BACKBONE,
+    PHOTO_CROPS,
+    PHOTOS,
+    SMALL,
+    SMALL_CROPS,
+    SMALL_TRAINING,
+    TINY,
+    TINY_CROPS,
+    Recipe,
+)
 
 _SMALL = Recipe(
     description=SMALL,
@@ -51,4 +61,10 @@ RECIPES = {
     ),
     "small": _SMALL,
     "photos": replace(_SMALL, description=PHOTOS, backbone=PHOTO_BACKBONE, processor=PHOTO_CROPS),
+    "tiny": Recipe(
+        description=TINY,
+        backbone="vit-nano",
+        config={"projection_sizes": [32, 16], "num_prototypes": 24, "queue_length": 8, "queue_start_share": 0.0},
+        processor=TINY_CROPS,
+    ),
 }

@@ -6,12 +6,8 @@ import torch
 from transformers.utils.generic import can_return_tuple
 
 from ...modeling_utils import (
-    SSLForImageClassification,
-    SSLModel,
     SSLOutput,
     SSLPreTrainedModel,
-    build_backbone,
-    embed_dim,
     encode,
     require_views,
 )
@@ -20,23 +16,14 @@ from ...nn.losses import vicreg
 from .configuration_vicreg import VICRegConfig
 
 
-class VICRegModel(SSLModel):
-    config: VICRegConfig
-
-
-class VICRegForImageClassification(SSLForImageClassification):
-    config: VICRegConfig
-
-
 class VICRegForPreTraining(SSLPreTrainedModel):
     config: VICRegConfig
     zero_init_residual = True  # as in the official code
-    batch_contrastive = True
+    min_batch_size = 2  # the loss takes variances over images
 
     def __init__(self, config: VICRegConfig):
-        super().__init__(config)
-        self.backbone = build_backbone(config.backbone_config)
-        sizes = [embed_dim(config.backbone_config), *config.projection_sizes]
+        super().__init__(config)  # self.backbone, self.embed_dim
+        sizes = [self.embed_dim, *config.projection_sizes]
         self.projector = MLPHead(sizes, hidden_bias=True, last_bias=False)  # biases as in the official code
         self.post_init()
 

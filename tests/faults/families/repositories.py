@@ -63,7 +63,7 @@ def open_doors(method: str, part: str, photos: str) -> dict[str, Callable[[], di
 def processor_doors(method: str, part: str, photos: str) -> dict[str, Callable[[], dict]]:
     """As `open_doors`, of what reads an image processor."""
     where = "repository"
-    kind = METHODS[method].image_processor_class
+    kind = METHODS[method].processor_class
     if part == "root":
         return {
             "load_image_processor": lambda: doors.native_processor(where),
@@ -460,7 +460,7 @@ def _json(file_name: str) -> Callable[[random.Random, Path], tuple]:
 def _is_default(found: dict, key: str) -> bool:
     """Whether a file without this key means the same, or does not fit its weights."""
     if "image_processor_type" in found:
-        kinds = {method.image_processor_class.__name__: method.image_processor_class for method in METHODS.values()}
+        kinds = {method.processor_class.__name__: method.processor_class for method in METHODS.values()}
         kind = kinds.get(found["image_processor_type"], ViTImageProcessorPil)
         return same(kind().to_dict().get(key), found[key])
     return "heads" not in key

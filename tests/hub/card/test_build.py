@@ -11,7 +11,7 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 from hf_ssl.evaluation import EvaluationReport, EvaluationRow
-from hf_ssl.hub import export_pretrained, native_encoder
+from hf_ssl.hub import export_pretrained
 from hf_ssl.hub.card.build import build_card, validate_card
 from hf_ssl.hub.card.sections import results_table
 from hf_ssl.registry import METHODS
@@ -68,7 +68,7 @@ def test_a_full_card_is_valid(method):
     assert data["license"] == "apache-2.0" and data["library_name"] == "transformers"
     assert data["pipeline_tag"] == "image-feature-extraction"
     assert {"self-supervised-learning", "hf_ssl", method} <= set(data["tags"])
-    assert f"https://arxiv.org/abs/{METHODS[method].paper}" in text
+    assert f"https://arxiv.org/abs/{METHODS[method].info.paper}" in text
     assert "![Loss, and kNN accuracy of the encoder, over the training run](figures/curve.png)" in text
     for fact in ("1234", "911.5", "CPU, 2 cores", "torch 2.13.0", "4.2 minutes", "adamw_torch", RUN["command"]):
         assert fact in text
@@ -228,7 +228,7 @@ MEAN = (
 @pytest.mark.parametrize(("method", "backbone"), CASES)
 def test_the_embedding_is_what_the_card_says(method, backbone):
     model = build_model(method, backbone)
-    native = native_encoder(model)
+    native = model.native_encoder()
     sentence, compute = MEAN if model.config.pooling == "mean" else SENTENCES[backbone]
     text = card(method, backbone)
     assert f": {sentence}. **This is the embedding" in text
@@ -251,7 +251,7 @@ def test_the_code_of_the_card_runs(method, backbone, tmp_path, monkeypatch):
     names = {}
     for code in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
         exec(code, names)
-    assert names["embedding"].shape == (1, native_encoder(model).config.hidden_size if method == "mae" else 32)
+    assert names["embedding"].shape == (1, model.native_encoder().config.hidden_size if method == "mae" else 32)
     assert type(names["model"]) is type(model) and type(names["processor"]) is type(processor)
     assert names["processor"].to_dict() == processor.to_dict()
 

@@ -7,12 +7,12 @@ import torch
 from PIL import Image
 from transformers import ViTConfig
 
-from hf_ssl.cli.pictures import draw
 from hf_ssl.data import Data, ImageFolder, as_image_dataset
 from hf_ssl.hub.figures import save_neighbours
+from hf_ssl.hub.figures.of_run import draw
 from hf_ssl.registry import METHODS
 
-from ..conftest import BACKBONES, SMALL_CONFIGS, build_model, build_processor
+from ...conftest import BACKBONES, build_model, build_processor, tiny_config
 
 LOG = [{"loss": 2.0, "epoch": 1.0}, {"loss": 1.0, "epoch": 2.0}]
 ALWAYS = {"curve.png", "views.png"}
@@ -60,7 +60,7 @@ def test_any_encoder(method, backbone, more, tmp_path, caplog):
 def test_gray_encoders(tmp_path, caplog):
     fields = {k: v for k, v in BACKBONES["vit"]().to_dict().items() if k not in ("model_type", "num_channels")}
     config = METHODS["simclr"].config_class(
-        **SMALL_CONFIGS["simclr"], backbone_config=ViTConfig(**fields, num_channels=1)
+        **tiny_config("simclr"), backbone_config=ViTConfig(**fields, num_channels=1)
     )
     gray = {"do_convert_rgb": False, "image_mean": [0.4], "image_std": [0.2]}
     found = drawn(
@@ -105,7 +105,7 @@ def test_unreadable_images_are_replaced(tmp_path, caplog):
 def test_large_images_are_shown_small(tmp_path, monkeypatch):
     shown = {}
     monkeypatch.setattr(
-        "hf_ssl.cli.pictures.save_neighbours",
+        "hf_ssl.hub.figures.of_run.save_neighbours",
         lambda path, embeddings, thumbnails, *rest: shown.update(images=thumbnails) or save_neighbours(
             path, embeddings, thumbnails, *rest
         ),

@@ -4,24 +4,26 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from hf_ssl.cli.build import base_config, build_model, build_processor, size_of
-from hf_ssl.cli.plan import choose_recipe
+from hf_ssl import SSLTrainingArguments
+from hf_ssl.data import load_data
+from hf_ssl.recipes import base_config, build, build_model, build_processor, recipe, recipe_of, size_of
 from hf_ssl.registry import METHODS
+from hf_ssl.testing import backbones_of
 
-CASES = [(m, b) for m in METHODS for b in ("vit-nano", "resnet-nano") if METHODS[m].batch != "masked" or b[0] == "v"]
+CASES = [(m, b) for m in METHODS for b in ("vit-nano", "resnet-nano") if b.partition("-")[0] in backbones_of(m)]
 
 
 @pytest.mark.parametrize("name", ["small", "photos"])
 @pytest.mark.parametrize(("method", "backbone"), CASES)
 def test_recipes_for_a_cpu_run_on_both_kinds_of_encoder(method, backbone, name):
     row = METHODS[method]
-    recipe = choose_recipe(row, name, has_upright=True)
-    model, base = build_model(row, recipe, backbone, {}, image_size=32, seed=0, label_names=["a", "b"])
+    chosen = recipe_of(row, name)
+    model, base = build_model(row, chosen, backbone, {}, image_size=32, seed=0, label_names=["a", "b"])
     assert base is None
     # A recipe's pooling speaks of a ViT.
     assert model.config.pooling in (None, "mean") and (model.config.pooling is None or backbone == "vit-nano")
-    processor = build_processor(row, recipe, {}, image_size=32, model=model)
-    model.on_data(4096)
+    processor = build_processor(row, chosen, {}, image_size=32, model=model)
+    model.size_for(4096)
     views = dict(
         processor.views(image=torch.randint(0, 256, (4, 1, 32, 32), dtype=torch.uint8), generator=torch.Generator())
     )
@@ -34,8 +36,8 @@ def test_recipes_for_a_cpu_run_on_both_kinds_of_encoder(method, backbone, name):
 @pytest.mark.parametrize(("backbone", "spread"), [(None, 0.05), ("vit-nano", 0.05), ("vit-micro", 0.07)])
 def test_a_recipe_sets_the_first_weights_of_its_own_encoder_only(backbone, spread):
     row = METHODS["simclr"]
-    recipe = choose_recipe(row, "small", has_upright=False)
-    model, _ = build_model(row, recipe, backbone, {}, image_size=32, seed=0, label_names=None)
+    chosen = recipe_of(row, "small")
+    model, _ = build_model(row, chosen, backbone, {}, image_size=32, seed=0, label_names=None)
     assert model.config.backbone_config.initializer_range == spread
     linear = next(m for m in model.backbone.layers.modules() if isinstance(m, torch.nn.Linear))
     assert linear.weight.std().item() == pytest.approx(spread, rel=0.1)
@@ -55,10 +57,10 @@ def saved(folder, kind, **fields):
 def built(folder, image_size=None, short_side=12):
     """A model around the encoder of a folder, its processor, and the size of its images."""
     row = METHODS["simclr"]
-    recipe = choose_recipe(row, "photos", has_upright=True)
+    chosen = recipe_of(row, "photos")
     size = image_size or size_of(base_config(folder), short_side)
-    model, base = build_model(row, recipe, folder, {}, image_size=size, seed=0, label_names=None)
-    return model, build_processor(row, recipe, {}, image_size=size, model=model, base_model=base), size
+    model, base = build_model(row, chosen, folder, {}, image_size=size, seed=0, label_names=None)
+    return model, build_processor(row, chosen, {}, image_size=size, model=model, base_model=base), size
 
 
 @pytest.mark.parametrize(
@@ -103,3 +105,28 @@ def test_a_model_of_images_and_texts_is_sent_away(tmp_path):
         base_config(folder)
     AutoModel.from_pretrained(folder).vision_model.save_pretrained(tmp_path / "side")
     assert built(str(tmp_path / "side"))[2] == 32
+
+
+def test_the_same_from_python():
+    data = load_data("photo-patches", limit=40)
+    chosen = recipe("moco_v2", "small")
+    model, processor, training = build(
+        "moco_v2", chosen, None, 32, data=data, config={"temperature": 0.3}, training={"max_steps": 3}, seed=1
+    )
+    assert (model.config.temperature, model.config.queue_length) == (0.3, 32)  # no longer than there are images
+    assert processor.inference_size == 32 and training["max_steps"] == 3 and "num_train_epochs" not in training
+    assert training["eval_strategy"] == "steps" == SSLTrainingArguments("unused", **training).eval_strategy
+    again, *_ = build("moco_v2", "small", None, 32, seed=1)
+    assert all(a.equal(b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
+    assert build("moco_v2", "small", None, 32).training["eval_strategy"] == "no"  # nothing to evaluate on
+    names = build("supervised", "small", "resnet-nano", 32, data=data).model.config.id2label
+    assert list(names.values()) == data.label_names
+    for wrong, message in [
+        (lambda: recipe("dino", "smal"), "'small'"),
+        (lambda: build("dinoo", "small", None, 32), "'dino'"),
+        (lambda: build("dino", "small", None, 32, config={"temprature": 1}), "no field 'temprature'"),
+        (lambda: build("dino", "small", None, 32, training={"max_step": 1}), "'max_steps'"),
+        (lambda: build("dino", "small", None, 32, processor={"local_crop_size": 0}), "--processor local_crop_size=0"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            wrong()

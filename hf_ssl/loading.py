@@ -1,16 +1,24 @@
-"""An encoder from any repository, or one sentence that says why not; nothing of it is run."""
+"""The one door through which encoders and methods come in from any repository; nothing of what comes in is run."""
 
 import re
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import MODEL_MAPPING, AutoModel, PreTrainedConfig, PreTrainedModel
-from transformers.utils import CONFIG_NAME, logging
+from transformers import MODEL_MAPPING, AutoModel, AutoModelForPreTraining, PreTrainedConfig, PreTrainedModel
+from transformers.utils import CONFIG_NAME, cached_file, logging
 
-from ..checks.checkpoints import listed, load_checked
-from ..checks.configs import checked_config
-from ..checks.repository_files import pinned
+from .checks.checkpoints import listed, load_checked
+from .checks.configs import checked_config
+from .checks.processors import checked_image_processor
+from .checks.repository_files import pinned
+from .configuration_utils import SSLConfig
+from .encoders import encoder_for
+from .image_processing_utils import SSLImageProcessor
+from .modeling_utils import SSLPreTrainedModel
+from .registry import Method, method_of
+
+PRETRAINING = "pretraining"  # the subfolder of a repository in which the whole method lies
 
 # Arguments of timm.create_model that read files; a config from outside must not name any.
 _TIMM_FILES = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}
@@ -43,8 +51,7 @@ def load_encoder(
     """
     where = pinned(encoder, {"revision": revision, "subfolder": subfolder})
     config = load_encoder_config(encoder, **where)
-    if "mask_ratio" in config.to_dict():
-        config.mask_ratio = 0.0
+    config = encoder_for(config).to_load()
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # what does not fit is said below, in one sentence
     try:
@@ -78,11 +85,48 @@ def load_encoder_config(encoder: str, subfolder: str = "", **where: Any) -> PreT
             raise ValueError(f"The config.json of {encoder} makes timm read other files: it is not loaded.")
     if type(config) not in MODEL_MAPPING:
         raise ValueError(f"{encoder} is a {kind!r} model, of which transformers has no plain encoder.")
-    known = MODEL_MAPPING[type(config)]
-    known = known[0] if isinstance(known, tuple) else known
-    parts = config.to_dict().keys()
-    if known.main_input_name != "pixel_values" and not {"vision_config", "text_config"} <= parts:
-        raise ValueError(
-            f"{encoder} is a {kind!r} model, which reads {known.main_input_name}: it is no encoder of images."
-        )
+    if (input_name := encoder_for(config).input_name) != "pixel_values":
+        raise ValueError(f"{encoder} is a {kind!r} model, which reads {input_name}: it is no encoder of images.")
     return config
+
+
+def load_method(
+    checkpoint: str, *, revision: str | None = None
+) -> tuple[Method, SSLPreTrainedModel, SSLImageProcessor]:
+    """
+    The method in a repository's `pretraining/`, or in a checkpoint of the Trainer, where it is at the root.
+
+    Args:
+        checkpoint (`str`): folder or id on the Hub.
+        revision (`str`, *optional*): branch, tag or commit on the Hub.
+
+    Returns:
+        The row of the registry, the whole `...ForPreTraining` on the CPU, and its image processor.
+
+    Raises:
+        ValueError: when there is a model or an image processor of another kind, or weights are missing, left over,
+            damaged or pickled.
+        OSError: when there is nothing.
+    """
+    subfolder = PRETRAINING if _has_method(checkpoint, revision) else ""
+    where = pinned(checkpoint, {"revision": revision, "subfolder": subfolder})
+    config = checked_config(checkpoint, where)
+    if not isinstance(config, SSLConfig):
+        raise ValueError(f"{checkpoint} holds a {config.model_type!r} model, no pretraining checkpoint of hf_ssl.")
+    model, missing, left_over = load_checked(AutoModelForPreTraining, checkpoint, **where)
+    if wrong := missing + left_over:
+        raise ValueError(f"The weights of {checkpoint} are missing, or left over: {listed(wrong)}.")
+    processor = checked_image_processor(checkpoint, where)
+    if not isinstance(processor, SSLImageProcessor):
+        raise ValueError(
+            f"The image processor of {checkpoint} is a {type(processor).__name__}, which draws no views: put back the "
+            f"one that was saved with the {method_of(config).info.title} model."
+        )
+    return method_of(config), model, processor
+
+
+def _has_method(repository: str, revision: str | None) -> bool:
+    if Path(repository).is_dir():
+        return Path(repository, PRETRAINING).is_dir()
+    where = {"revision": revision, "subfolder": PRETRAINING}
+    return bool(cached_file(repository, CONFIG_NAME, **where, _raise_exceptions_for_missing_entries=False))

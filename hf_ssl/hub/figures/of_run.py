@@ -9,12 +9,14 @@ from pathlib import Path
 import torch
 from torch.nn.functional import interpolate
 from torch.utils.data import Dataset, Subset
-from transformers import AutoModel
 from transformers.utils import logging
 
-from ..data import Data
-from ..evaluation import EvaluationReport, extract_features, preprocess
-from ..hub.figures import (
+from ...data import Data
+from ...encoders import PlainTransformerEncoder, encoder_for
+from ...evaluation import EvaluationReport, extract_features, preprocess
+from ...image_processing_utils import SSLImageProcessor
+from ...modeling_utils import SSLPreTrainedModel
+from . import (
     save_attention,
     save_curve,
     save_neighbours,
@@ -22,8 +24,6 @@ from ..hub.figures import (
     save_reconstructions,
     save_views,
 )
-from ..image_processing_utils import SSLImageProcessor
-from ..modeling_utils import SSLPreTrainedModel, forward_backbone
 
 logger = logging.get_logger(__name__)
 _NEIGHBOUR_POOL = 1000
@@ -103,24 +103,22 @@ def _reconstructions(path: Path, run: _Run) -> Path | None:
 
 
 def _attention(path: Path, run: _Run) -> Path | None:
-    backbone = run.model.config.backbone_config
-    if backbone.model_type != "vit" or run.model.config.pooling is not None:
+    encoder = encoder_for(run.model.config.backbone_config)
+    shows = isinstance(encoder, PlainTransformerEncoder) and encoder.num_prefix
+    if not shows or run.model.config.pooling is not None:
         return None
     pixel_values = preprocess(run.processor, run.some(8))
-    eager = AutoModel.from_config(
-        backbone, attn_implementation="eager", add_pooling_layer=False, dtype=run.model.dtype
-    )
-    eager.eval().load_state_dict(run.model.backbone.state_dict())
-    attentions = forward_backbone(eager, pixel_values, output_attentions=True).attentions[-1]
-    return save_attention(path, attentions, _seen(pixel_values, run), _grid(pixel_values, run))
+    attentions = encoder.attention(run.model.backbone, pixel_values)
+    return save_attention(path, attentions, _seen(pixel_values, run), encoder.grid(tuple(pixel_values.shape[-2:])))
 
 
 def _patch_features(path: Path, run: _Run) -> Path | None:
-    if run.model.config.backbone_config.model_type != "vit":
+    encoder = encoder_for(run.model.config.backbone_config)
+    if not isinstance(encoder, PlainTransformerEncoder):
         return None
     pixel_values = preprocess(run.processor, run.some(16))
-    features = run.model.encoder()(pixel_values).last_hidden_state
-    return save_patch_features(path, features, _seen(pixel_values, run), _grid(pixel_values, run))
+    tokens = encoder.tokens(run.model.backbone, pixel_values, final_norm=run.model.config.pooling is None)
+    return save_patch_features(path, tokens.patches, _seen(pixel_values, run), tokens.grid)
 
 
 def _neighbours(path: Path, run: _Run) -> Path | None:
@@ -175,9 +173,3 @@ def _thumbnail(image: torch.Tensor) -> torch.Tensor:
 def _seen(pixel_values: torch.Tensor, run: _Run) -> torch.Tensor:
     mean, std = (torch.tensor(v)[:, None, None] for v in (run.processor.image_mean, run.processor.image_std))
     return (pixel_values * std + mean).clamp(0, 1)
-
-
-def _grid(pixel_values: torch.Tensor, run: _Run) -> tuple[int, int]:
-    """Rows and columns of patches."""
-    height, width = (side // run.model.config.backbone_config.patch_size for side in pixel_values.shape[-2:])
-    return height, width

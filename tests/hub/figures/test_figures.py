@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from hf_ssl.hub import figures
-from hf_ssl.hub.figures import drawing
+from hf_ssl.hub.figures import drawing, neighbours
 
 GREY, COLOUR = (1, 32), (3, 64)  # channels, side
 kinds = pytest.mark.parametrize(("channels", "side"), [GREY, COLOUR])
@@ -104,9 +104,9 @@ def test_neighbours_reject_what_has_none(tmp_path):
 
 def test_queries_are_spread_over_the_classes():
     classes = [0] * 50 + [1] * 3 + [2] * 3
-    chosen = figures._spread(56, classes, 6, seed=0)
+    chosen = neighbours._spread(56, classes, 6, seed=0)
     assert sorted(classes[i] for i in chosen) == [0, 0, 1, 1, 2, 2] and len(set(chosen)) == 6
-    assert chosen == figures._spread(56, classes, 6, seed=0) != figures._spread(56, classes, 6, seed=1)
+    assert chosen == neighbours._spread(56, classes, 6, seed=0) != figures._spread(56, classes, 6, seed=1)
 
 
 @kinds
