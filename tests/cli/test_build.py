@@ -4,8 +4,9 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from hf_ssl.cli.build import base_config, build_model, build_processor, size_of
+from hf_ssl.cli.build import base_config, build_model, build_processor
 from hf_ssl.cli.plan import choose_recipe
+from hf_ssl.encoders import encoder_for
 from hf_ssl.registry import METHODS
 
 CASES = [(m, b) for m in METHODS for b in ("vit-nano", "resnet-nano") if METHODS[m].batch != "masked" or b[0] == "v"]
@@ -45,6 +46,9 @@ STAGES = {"hidden_sizes": [8, 8, 16, 32], "depths": [1, 1, 1, 1]}
 WINDOWS = {"image_size": 64, "patch_size": 4, "embed_dim": 8, "depths": [1, 1], "num_heads": [1, 1], "window_size": 8}
 
 
+UNITS = {"image_size": [64, 64], "embed_dim": 8, "depths": [1] * 4, "num_heads": [1, 1, 2, 2]}
+
+
 def saved(folder, kind, **fields):
     AutoModel.from_config(AutoConfig.for_model(kind, **fields)).half().save_pretrained(folder)
     return str(folder)
@@ -54,7 +58,7 @@ def built(folder, image_size=None, short_side=12):
     """A model around the encoder of a folder, its processor, and the size of its images."""
     row = METHODS["simclr"]
     recipe = choose_recipe(row, "photos", has_upright=True)
-    size = image_size or size_of(base_config(folder), short_side)
+    size = image_size or encoder_for(base_config(folder)).usual_size(short_side)
     model, base = build_model(row, recipe, folder, {}, image_size=size, seed=0, label_names=None)
     return model, build_processor(row, recipe, {}, image_size=size, model=model, base_model=base), size
 
@@ -82,9 +86,9 @@ def test_an_encoder_with_positions_is_fitted_to_the_images(image_size, short_sid
     ("kind", "fields", "image_size", "said"),
     [
         ("bert", TINY | {"vocab_size": 9}, 32, "reads input_ids: it is no encoder of images."),
-        ("convnext", STAGES, 16, "The encoder cannot take images of 16 pixels (.*): choose another --image-size"),
-        ("swin", WINDOWS, 32, "The encoder cannot take images of 32 pixels (.*): choose another --image-size"),
-        ("siglip_vision_model", PLAIN, 64, "The encoder cannot take images of 64 pixels (.*): choose another"),
+        ("convnext", STAGES, 16, "The encoder cannot take images of 16 pixels (.*): choose a size .* such as 32, "),
+        ("swin", WINDOWS, 32, "The encoder cannot take images of 32 pixels (.*): choose a size .* such as 64, "),
+        ("hiera", UNITS, 72, "The encoder cannot take images of 72 pixels (.*): choose a size .* such as 64, "),
     ],
 )
 def test_encoders_that_do_not_fit(kind, fields, image_size, said, tmp_path):
