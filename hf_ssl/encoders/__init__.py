@@ -1,7 +1,8 @@
 """What an architecture of transformers is: everything that the package asks of a native encoder."""
 
-from .base import Contract, Encoder, Tokens
+from .base import Encoder
 from .families import ENCODERS, encoder_for
+from .outputs import Contract, Tokens
 from .plain_transformer import PlainTransformerEncoder
 from .probe import probe
 
