@@ -265,8 +265,6 @@ class Encoder:
         if keep is not None and mask is not None:
             raise ValueError("Patches are either left out (keep) or masked (mask), not both.")
 
-    # How it is published.
-
     def export(
         self, network: PreTrainedModel, pooling: str | None = None
     ) -> tuple[PreTrainedConfig, dict[str, torch.Tensor]]:
@@ -287,8 +285,6 @@ class Encoder:
         native = AutoModel.from_config(config)
         native.load_state_dict(state, strict=True)
         return native.to(dtype=next(network.parameters()).dtype).eval()
-
-    # What `probe` tries.
 
     def shallow(self) -> "Encoder":
         """The same architecture, as small as it can be without another behaviour."""

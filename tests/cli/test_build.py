@@ -1,10 +1,13 @@
 """What a method's recipe builds on the encoders that have names."""
 
+import sys
+
 import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from hf_ssl.cli.build import base_config, build_model, build_processor
+from hf_ssl.cli import main
+from hf_ssl.cli.build import base_config, build_model, build_processor, require_encoder
 from hf_ssl.cli.plan import choose_recipe
 from hf_ssl.encoders import encoder_for
 from hf_ssl.registry import METHODS
@@ -105,3 +108,20 @@ def test_a_model_of_images_and_texts_is_sent_away(tmp_path):
         base_config(folder)
     AutoModel.from_pretrained(folder).vision_model.save_pretrained(tmp_path / "side")
     assert built(str(tmp_path / "side"))[2] == 32
+
+
+def test_an_encoder_that_cannot_serve_is_refused_before_any_data_is_read(tmp_path, monkeypatch, capsys):
+    folder = saved(tmp_path / "swin", "swin", **WINDOWS)
+    for size in (None, 64):
+        require_encoder(folder, size)
+    with pytest.raises(ValueError, match="cannot take images of 32 pixels .* such as 64"):
+        require_encoder(folder, 32)
+    require_encoder(saved(tmp_path / "vit", "vit", **PLAIN), 64)
+    require_encoder("vit-nano", 32)
+    command = ["hf-ssl", "pretrain", "simclr", "--data", tmp_path, "--backbone", folder]
+    command += ["--image-size", "32", "--output-dir", tmp_path / "run"]
+    monkeypatch.setattr("hf_ssl.cli.pretrain.read_images", lambda request: pytest.fail("the data is read"))
+    monkeypatch.setattr(sys, "argv", list(map(str, command)))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2 and "cannot take images of 32 pixels" in capsys.readouterr().err
