@@ -48,7 +48,9 @@ def test_auto_classes_know_the_methods(order, tmp_path):
 
 
 def test_import_is_light():
-    code = "import sys, hf_ssl; print(*{'torch', 'transformers', 'numpy', 'huggingface_hub'} & {*sys.modules})"
+    code = (
+        "import sys, hf_ssl; print(*{'torch', 'transformers', 'numpy', 'huggingface_hub', 'pytest'} & {*sys.modules})"
+    )
     assert run(code + "; print(len(hf_ssl.METHODS))") == ["", str(len(METHODS))]
 
 

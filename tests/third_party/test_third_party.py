@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from PIL import Image
 
 from hf_ssl.hub import validate_card
 from hf_ssl.registry import METHODS, MethodInfo, get_method, list_methods, register_method
+from hf_ssl.testing import build_model, build_views
 
 from ..hub_server import HubServer
 
@@ -103,6 +105,15 @@ def test_a_run_of_it_is_published_and_loaded_again(nnclr, trained, tmp_path):
     assert lines == ["False", "NNCLRImageProcessor NNCLRForPreTraining NNCLRModel ViTModel"]
 
 
+@pytest.mark.parametrize(
+    "first", ["from transformers import AutoConfig", "from transformers import AutoModel; import nnclr"]
+)
+def test_the_auto_classes_know_it_whoever_came_first(first, nnclr, trained):
+    code = LOAD.replace("me/nnclr", str(trained)).replace("import hf_ssl\n", f"{first}; import hf_ssl\n")
+    loaded = done(run(nnclr, "-c", code)).splitlines()[-1]
+    assert loaded == "NNCLRImageProcessor NNCLRForPreTraining NNCLRModel ViTModel"
+
+
 def test_it_passes_the_contract_suite(nnclr, tmp_path):
     (tmp_path / "test_nnclr.py").write_text(CONTRACT, encoding="utf-8")
     options = ["-q", "-x", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", tmp_path]
@@ -185,6 +196,25 @@ def test_two_packages_with_one_name_are_both_named(site):
     with pytest.raises(ValueError, match="The packages mine and theirs both bring a method 'other'"):
         get_method("other")
     assert list_methods("oth*") == ["other"]
+
+
+def test_the_worked_example_of_contributing_works(site):
+    text = (HERE.parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    *parts, test = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    (value,) = re.findall(r'^my_twins = "(.*)"$', text, flags=re.MULTILINE)
+    install(site, "my_twins", "\n".join(parts), "my_twins", value)
+    importlib.invalidate_caches()
+    try:
+        output = build_model("my_twins", "resnet").train()(**build_views("my_twins"))
+        output.loss.backward()
+        assert output.loss.isfinite() and get_method("my_twins").module.MyTwinsModel.__module__ == "my_twins"
+        names = {}
+        exec(test, names)
+        assert names["TestMyTwins"].methods == ("my_twins",)
+        names["TestMyTwins"]().test_what_people_know_of_it_is_complete("my_twins")
+    finally:
+        METHODS.registered.pop("my_twins", None)
+        sys.modules.pop("my_twins", None)
 
 
 def parts(**changed):
