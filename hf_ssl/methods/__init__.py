@@ -16,8 +16,10 @@ from . import (
     swav,
     deepcluster_v2,
     dino,
+    ibot,
     obow,
     mae,
+    beit,
 )
 
 if TYPE_CHECKING:  # what `hf_ssl.<name>` gives, for whoever reads without running
@@ -32,5 +34,7 @@ if TYPE_CHECKING:  # what `hf_ssl.<name>` gives, for whoever reads without runni
     from .swav import *
     from .deepcluster_v2 import *
     from .dino import *
+    from .ibot import *
     from .obow import *
     from .mae import *
+    from .beit import *

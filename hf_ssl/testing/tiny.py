@@ -1,11 +1,13 @@
 """Tiny encoders, models, image processors and batches, with which every method is tested on a CPU in seconds."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
 from transformers import ConvNextConfig, Dinov2Config, PreTrainedConfig, ResNetConfig, SwinConfig, ViTConfig
 
+from ..configuration_utils import SSLConfig
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..registry import get_method
@@ -26,9 +28,18 @@ BACKBONES: dict[str, Callable[[], PreTrainedConfig]] = {
 IMAGES = 20  # of the data set that tiny models are trained on
 
 
+@cache
 def backbones_of(method: str) -> tuple[str, ...]:
-    """Names of the tiny encoders that a method can train: what masks images needs patches that can be left out."""
-    return ("vit",) if get_method(method).info.family == "masked images" else tuple(BACKBONES)
+    """Names of the tiny encoders that the configuration of a method takes."""
+    return tuple(name for name, make in BACKBONES.items() if _takes(get_method(method).config_class, make()))
+
+
+def _takes(config_class: type[SSLConfig], backbone: PreTrainedConfig) -> bool:
+    try:
+        config_class(backbone_config=backbone)
+    except ValueError:
+        return False
+    return True
 
 
 def build_model(method: str, backbone: str = "vit", seed: int = 0, **fields: Any) -> SSLPreTrainedModel:
