@@ -10,6 +10,8 @@ from .distributed import gather, rank, world_size
 from .kmeans import closest_centroids, kmeans
 from .patches import patchify
 
+_FLAT = 1e-2  # variance of a patch, of normalised pixels, that counts as flat
+
 
 class Tokenizer(Protocol):
     """
@@ -40,11 +42,13 @@ class KMeansTokenizer(nn.Module):
         vocab_size (`int`): number of words.
         patch_size (`int`): side of the patches in pixels.
         num_channels (`int`)
+        normalize (`bool`, *optional*, defaults to `False`): take its own mean and standard deviation off each patch
+            first, so that words tell of shapes and textures, not of brightness.
     """
 
-    def __init__(self, vocab_size: int, patch_size: int, num_channels: int):
+    def __init__(self, vocab_size: int, patch_size: int, num_channels: int, normalize: bool = False):
         super().__init__()
-        self.vocab_size, self.patch_size = vocab_size, patch_size
+        self.vocab_size, self.patch_size, self.normalize = vocab_size, patch_size, normalize
         width = num_channels * patch_size**2
         words = torch.randn(vocab_size, width, generator=torch.Generator().manual_seed(0), device="cpu")
         self.register_buffer("words", words)
@@ -56,7 +60,7 @@ class KMeansTokenizer(nn.Module):
     @torch.no_grad()
     def tokenize(self, pixels: torch.Tensor) -> torch.LongTensor:
         with torch.autocast(pixels.device.type, enabled=False):
-            patches = patchify(pixels.float(), self.patch_size)
+            patches = self._patches(pixels)
             return closest_centroids(patches.flatten(0, 1), self.words.float()).view(patches.shape[:2])
 
     @torch.no_grad()
@@ -76,7 +80,7 @@ class KMeansTokenizer(nn.Module):
         """
         generator, found, wanted = torch.Generator().manual_seed(rank()), [], -(-patches // world_size())
         for batch in images:
-            rows = patchify(batch.float(), self.patch_size)
+            rows = self._patches(batch)
             order = torch.rand(rows.shape[:2], generator=generator).argsort(1)[:, :per_image].to(rows.device)
             found.append(rows.gather(1, order[..., None].expand(-1, -1, rows.shape[-1])).flatten(0, 1))
             if sum(map(len, found)) >= wanted:
@@ -85,6 +89,14 @@ class KMeansTokenizer(nn.Module):
         start = self._start(features)
         self.words.copy_(kmeans(features, start, iterations)[0])
         self.fitted.fill_(True)
+
+    def _patches(self, pixels: torch.Tensor) -> torch.Tensor:
+        """What is clustered, of shape (B, N, pixels of a patch)."""
+        patches = patchify(pixels.float(), self.patch_size)
+        if self.normalize:
+            variance, mean = torch.var_mean(patches, dim=-1, keepdim=True)
+            patches = (patches - mean) * torch.rsqrt(variance + _FLAT)
+        return patches
 
     def _start(self, features: torch.Tensor) -> torch.Tensor:
         """Patches chosen at random, an equal share from every process."""

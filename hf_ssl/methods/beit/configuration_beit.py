@@ -18,6 +18,8 @@ class BEiTConfig(SSLConfig):
         tokenizer_patches (`int`, *optional*, defaults to 131072): patches that k-means sees.
         tokenizer_patches_per_image (`int`, *optional*, defaults to 16): at most so many of them from an image.
         tokenizer_iterations (`int`, *optional*, defaults to 20): of k-means.
+        tokenizer_normalizes (`bool`, *optional*, defaults to `False`):
+            Take its own mean and standard deviation off each patch before it gets a word.
         drop_path_rate (`float`, *optional*, defaults to 0.1): stochastic depth (table 7).
         pooling (`str`, *optional*, defaults to `"mean"`):
             The embedding is the norm of the mean patch, for nothing trains CLS by itself. Encoders other than a ViT
@@ -30,6 +32,7 @@ class BEiTConfig(SSLConfig):
     tokenizer_patches: int = 2**17
     tokenizer_patches_per_image: int = 16
     tokenizer_iterations: int = 20
+    tokenizer_normalizes: bool = False
     drop_path_rate: float | int = 0.1
     pooling: str | None = "mean"
 

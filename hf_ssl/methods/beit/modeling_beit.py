@@ -39,7 +39,9 @@ class BEiTForPreTraining(SSLPreTrainedModel):
         encoder = encoder_for(config.backbone_config)
         if config.drop_path_rate > 0:
             encoder.add_drop_path(self.backbone, config.drop_path_rate)
-        self.tokenizer = KMeansTokenizer(config.vocab_size, encoder.patch_size, encoder.num_channels)
+        self.tokenizer = KMeansTokenizer(
+            config.vocab_size, encoder.patch_size, encoder.num_channels, config.tokenizer_normalizes
+        )
         self.head = nn.Linear(self.embed_dim, config.vocab_size)
         self.post_init()
 
