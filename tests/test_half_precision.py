@@ -6,7 +6,7 @@ from transformers import AutoConfig, AutoModel, BeitConfig
 
 from hf_ssl import SimCLRConfig, SimCLRForPreTraining
 from hf_ssl.evaluation import load_encoder
-from hf_ssl.hub import export_pretrained, native_encoder
+from hf_ssl.hub import export_pretrained
 from hf_ssl.registry import METHODS
 
 from .conftest import BACKBONES, build_model, build_processor, build_views, tiny_config
@@ -37,7 +37,7 @@ def test_trains_in_float32(name, stored, tmp_path):
         for key, value in model.backbone.state_dict().items():
             assert torch.equal(value, native.state_dict()[key].to(value.dtype)), key
         model(**build_views("simclr")).loss.backward()
-    assert dtypes(native_encoder(model)) == {torch.float32}
+    assert dtypes(model.native_encoder()) == {torch.float32}
     assert dtypes(load_encoder(str(tmp_path))) == {torch.float32}
     assert dtypes(load_encoder(str(tmp_path), dtype=stored)) == {stored}
 

@@ -14,7 +14,7 @@ from ..backbones import backbone_config
 from ..bounded_json import parse_json
 from ..configuration_utils import closest
 from ..data import Data
-from ..encoders import encoder_for, probe
+from ..encoders import ImageEncoder, encoder_for, probe
 from ..evaluation.loading import load_encoder_config
 from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
@@ -45,6 +45,25 @@ def base_config(backbone: str) -> PreTrainedConfig | None:
     config = load_encoder_config(backbone)
     encoder_for(config).require_trainable(backbone)
     return config
+
+
+def require_encoder(backbone: str | None, image_size: int | None) -> None:
+    """
+    Whether the encoder that a user names can be trained, before any data is read: by itself, and at the size of image
+    that is asked for, or the only one that it takes. The sizes of the views are tried when they are known.
+
+    Raises:
+        ValueError: as [`base_config`] and `probe`.
+    """
+    config = None if backbone is None else base_config(backbone)
+    if config is None:
+        return
+    encoder = encoder_for(config)
+    if not isinstance(encoder, ImageEncoder):  # a method of ours: its encoder has been trained
+        return
+    size = image_size or (encoder.usual_size(0) if encoder.fixed_size else None)
+    if size is not None:
+        probe(encoder.config_for(size), [size], published_size=size)
 
 
 def build_training_arguments(

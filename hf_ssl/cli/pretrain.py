@@ -21,6 +21,7 @@ from ..registry import get_method
 from ..training import SSLTrainer, SSLTrainingArguments
 from ..training.checkpoints import step_of
 from .assemble import Assembly, assemble
+from .build import require_encoder
 from .env import hardware, version
 from .finish import Trained, finish, publish
 from .interruptions import during
@@ -127,6 +128,7 @@ def train(request: Request, folder: RunFolder, began: float) -> Assembly | None:
     """What was trained; `None` in processes other than the first, which have nothing left to do."""
     method, last = get_method(request.method), folder.last_checkpoint
     decided = require_decided(folder) if last else {}
+    require_encoder(request.backbone, request.image_size)
     data = read_images(request)
     with during("while the run was set up"):
         run = assemble(request, method, data, folder.checkpoints, decided, began)

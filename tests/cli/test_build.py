@@ -1,11 +1,15 @@
 """What a method's recipe builds on the encoders that have names."""
 
+import sys
+
 import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from hf_ssl.cli.build import base_config, build_model, build_processor, size_of
+from hf_ssl.cli import main
+from hf_ssl.cli.build import base_config, build_model, build_processor, require_encoder
 from hf_ssl.cli.plan import choose_recipe
+from hf_ssl.encoders import encoder_for
 from hf_ssl.registry import METHODS
 from hf_ssl.testing import backbones_of
 
@@ -48,6 +52,9 @@ STAGES = {"hidden_sizes": [8, 8, 16, 32], "depths": [1, 1, 1, 1]}
 WINDOWS = {"image_size": 64, "patch_size": 4, "embed_dim": 8, "depths": [1, 1], "num_heads": [1, 1], "window_size": 8}
 
 
+UNITS = {"image_size": [64, 64], "embed_dim": 8, "depths": [1] * 4, "num_heads": [1, 1, 2, 2]}
+
+
 def saved(folder, kind, **fields):
     AutoModel.from_config(AutoConfig.for_model(kind, **fields)).half().save_pretrained(folder)
     return str(folder)
@@ -57,7 +64,7 @@ def built(folder, image_size=None, short_side=12):
     """A model around the encoder of a folder, its processor, and the size of its images."""
     row = METHODS["simclr"]
     recipe = choose_recipe(row, "photos", has_upright=True)
-    size = image_size or size_of(base_config(folder), short_side)
+    size = image_size or encoder_for(base_config(folder)).usual_size(short_side)
     model, base = build_model(row, recipe, folder, {}, image_size=size, seed=0, label_names=None)
     return model, build_processor(row, recipe, {}, image_size=size, model=model, base_model=base), size
 
@@ -85,9 +92,9 @@ def test_an_encoder_with_positions_is_fitted_to_the_images(image_size, short_sid
     ("kind", "fields", "image_size", "said"),
     [
         ("bert", TINY | {"vocab_size": 9}, 32, "reads input_ids: it is no encoder of images."),
-        ("convnext", STAGES, 16, "The encoder cannot take images of 16 pixels (.*): choose another --image-size"),
-        ("swin", WINDOWS, 32, "The encoder cannot take images of 32 pixels (.*): choose another --image-size"),
-        ("siglip_vision_model", PLAIN, 64, "The encoder cannot take images of 64 pixels (.*): choose another"),
+        ("convnext", STAGES, 16, "The encoder cannot take images of 16 pixels (.*): choose a size .* such as 32, "),
+        ("swin", WINDOWS, 32, "The encoder cannot take images of 32 pixels (.*): choose a size .* such as 64, "),
+        ("hiera", UNITS, 72, "The encoder cannot take images of 72 pixels (.*): choose a size .* such as 64, "),
     ],
 )
 def test_encoders_that_do_not_fit(kind, fields, image_size, said, tmp_path):
@@ -104,3 +111,20 @@ def test_a_model_of_images_and_texts_is_sent_away(tmp_path):
         base_config(folder)
     AutoModel.from_pretrained(folder).vision_model.save_pretrained(tmp_path / "side")
     assert built(str(tmp_path / "side"))[2] == 32
+
+
+def test_an_encoder_that_cannot_serve_is_refused_before_any_data_is_read(tmp_path, monkeypatch, capsys):
+    folder = saved(tmp_path / "swin", "swin", **WINDOWS)
+    for size in (None, 64):
+        require_encoder(folder, size)
+    with pytest.raises(ValueError, match="cannot take images of 32 pixels .* such as 64"):
+        require_encoder(folder, 32)
+    require_encoder(saved(tmp_path / "vit", "vit", **PLAIN), 64)
+    require_encoder("vit-nano", 32)
+    command = ["hf-ssl", "pretrain", "simclr", "--data", tmp_path, "--backbone", folder]
+    command += ["--image-size", "32", "--output-dir", tmp_path / "run"]
+    monkeypatch.setattr("hf_ssl.cli.pretrain.read_images", lambda request: pytest.fail("the data is read"))
+    monkeypatch.setattr(sys, "argv", list(map(str, command)))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2 and "cannot take images of 32 pixels" in capsys.readouterr().err

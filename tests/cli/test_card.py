@@ -9,7 +9,7 @@ from huggingface_hub import ModelCard
 from safetensors.torch import load_file, save_file
 
 from hf_ssl.evaluation import EvaluationReport, EvaluationRow
-from hf_ssl.hub import build_card, embedding_check, export_pretrained, native_encoder, native_image_processor
+from hf_ssl.hub import build_card, embedding_check, export_pretrained, native_image_processor
 from hf_ssl.hub.card import validate_card
 from hf_ssl.registry import METHODS
 
@@ -37,7 +37,7 @@ def repository(tmp_path):
     (folder / "figures").mkdir()
     for name in ("views", "extra", "curve"):
         (folder / "figures" / f"{name}.png").write_bytes(b"png")
-    check = embedding_check(native_encoder(model), native_image_processor(processor))
+    check = embedding_check(model.native_encoder(), native_image_processor(processor))
     found = {"run": RUN, "evaluation": REPORT, "embedding_check": check}
     (folder / "results.json").write_text(json.dumps(found))
     return folder

@@ -10,8 +10,9 @@ import yaml
 from huggingface_hub import ModelCard
 from PIL import Image
 
+from hf_ssl.encoders import encoder_for
 from hf_ssl.evaluation import EvaluationReport, EvaluationRow
-from hf_ssl.hub import export_pretrained, native_encoder
+from hf_ssl.hub import export_pretrained
 from hf_ssl.hub.card import build_card, validate_card
 from hf_ssl.hub.card_sections import results_table
 from hf_ssl.registry import METHODS
@@ -228,16 +229,16 @@ MEAN = (
 @pytest.mark.parametrize(("method", "backbone"), CASES)
 def test_the_embedding_is_what_the_card_says(method, backbone):
     model = build_model(method, backbone)
-    native = native_encoder(model)
+    native = model.native_encoder()
     sentence, compute = MEAN if model.config.pooling == "mean" else SENTENCES[backbone]
     text = card(method, backbone)
     assert f": {sentence}. **This is the embedding" in text
     assert f"It is a `{type(native).__name__}` of" in text
     with torch.no_grad():
         outputs = native(torch.rand(2, 3, 32, 32))
-    flat = ".flatten(1)" in text
-    pooled = outputs.pooler_output.flatten(1) if flat else outputs.pooler_output
-    assert f"`pooler_output{'.flatten(1)' if flat else ''}`, shape (batch, {pooled.shape[1]})" in text
+    code = encoder_for(model.config.backbone_config).contract(model.config.pooling).code
+    pooled = eval(code, {"outputs": outputs})
+    assert f"`{code}`, shape (batch, {pooled.shape[1]})" in text and f"embedding = {code}  #" in text
     torch.testing.assert_close(pooled, compute(native, outputs.last_hidden_state))
 
 
@@ -251,7 +252,7 @@ def test_the_code_of_the_card_runs(method, backbone, tmp_path, monkeypatch):
     names = {}
     for code in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
         exec(code, names)
-    assert names["embedding"].shape == (1, native_encoder(model).config.hidden_size if method == "mae" else 32)
+    assert names["embedding"].shape == (1, model.native_encoder().config.hidden_size if method == "mae" else 32)
     assert type(names["model"]) is type(model) and type(names["processor"]) is type(processor)
     assert names["processor"].to_dict() == processor.to_dict()
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoImageProcessor, AutoModel
 
-from hf_ssl.hub import build_card, embedding_check, export_pretrained, native_encoder, native_image_processor
+from hf_ssl.hub import build_card, embedding_check, export_pretrained, native_image_processor
 from hf_ssl.hub.card_check import same_embedding
 from hf_ssl.registry import METHODS
 
@@ -61,15 +61,15 @@ def test_the_repository_gives_the_check_of_the_model(repositories):
     for name, (build, method, attributes) in CASES.items():
         folder = repositories[name][0]
         model, processor = build().eval(), build_processor(method, **attributes)
-        ours = embedding_check(native_encoder(model), native_image_processor(processor))
+        ours = embedding_check(model.native_encoder(), native_image_processor(processor))
         loaded = embedding_check(AutoModel.from_pretrained(folder), AutoImageProcessor.from_pretrained(folder))
         assert same_embedding(ours, loaded), name
         assert ours["shape"] == ([32, 32] if name == "grey" else [41, 41, 3] if "crop" in name else [32, 32, 3])
         assert (
             len(ours["first"]) == 8
             and ours["dim"]
-            == native_encoder(model)(
-                torch.zeros(1, 1 if name == "grey" else 3, 32, 32, dtype=native_encoder(model).dtype)
+            == model.native_encoder()(
+                torch.zeros(1, 1 if name == "grey" else 3, 32, 32, dtype=model.native_encoder().dtype)
             ).pooler_output.numel()
         )
 

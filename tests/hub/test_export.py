@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from hf_ssl.hub import export_pretrained, native_encoder
+from hf_ssl.hub import export_pretrained
 from hf_ssl.registry import METHODS
 
 from ..clean_process import run_clean
@@ -105,7 +105,7 @@ def test_missing_weights_raise():
     model = build_model("simclr")
     del model.backbone.layers[1].mlp
     with pytest.raises(RuntimeError, match="layers.1.mlp.fc1.weight"):
-        native_encoder(model)
+        model.native_encoder()
 
 
 def test_export_replaces_whole_files_and_keeps_others(tmp_path):
@@ -123,7 +123,7 @@ def test_export_replaces_whole_files_and_keeps_others(tmp_path):
 
 def test_exported_weights_are_those_of_the_teacher(tmp_path):
     model = build_model("dino").eval()
-    native = native_encoder(model)
+    native = model.native_encoder()
     assert torch.equal(native.layers[0].mlp.fc1.weight, model.backbone.layers[0].mlp.fc1.weight)
     assert not torch.equal(native.layers[0].mlp.fc1.weight, model.student.backbone.layers[0].mlp.fc1.weight)
     assert torch.equal(native.pooler.dense.weight, torch.eye(48))

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from hf_ssl.evaluation.report import ENCODER
 from hf_ssl.files import sha256
-from hf_ssl.hub import embedding_check, native_encoder, native_image_processor, published_files
+from hf_ssl.hub import embedding_check, native_image_processor, published_files
 
 from ..conftest import build_model, build_processor
 from .test_publish import write
@@ -117,7 +117,7 @@ def test_results_of_another_run(folder, tmp_path):
             published_files(folder)
     own, other = (
         embedding_check(
-            native_encoder(build_model("simclr", seed=seed)), native_image_processor(build_processor("simclr"))
+            build_model("simclr", seed=seed).native_encoder(), native_image_processor(build_processor("simclr"))
         )
         for seed in (0, 1)
     )

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoModel, AutoModelForPreTraining
 
-from hf_ssl.hub import native_encoder, validate_card
+from hf_ssl.hub import validate_card
 
 from ..conftest import build_processor
 from .test_resume import build_trainer
@@ -28,7 +28,7 @@ def history(hub):
 
 
 def same(encoder, model):
-    ours = native_encoder(model).state_dict()
+    ours = model.native_encoder().state_dict()
     return all(torch.equal(tensor, ours[name]) for name, tensor in encoder.state_dict().items())
 
 
