@@ -58,7 +58,7 @@ class SSLImageProcessor(SSLProcessorMixin, PilBackend):
     def __init__(self, **kwargs):
         listed = self.view_attributes().keys()
         known = listed | self.valid_kwargs.__annotations__.keys() | {"pixel_format"}
-        self.require_known(kwargs.keys() - _SAVED_KEYS, known)
+        self.require_known((name for name in kwargs if name not in _SAVED_KEYS), known)
         require_processor({name: value for name, value in kwargs.items() if name in known}, type(self).__name__)
         super().__init__(**{name: value for name, value in kwargs.items() if name not in listed})
         self.take_view_attributes(kwargs)
