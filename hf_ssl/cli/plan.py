@@ -51,12 +51,12 @@ class Choice:
 
 def choose_recipe(method: Method, asked: str | None, has_upright: bool) -> Recipe:
     """
-    The recipe of that name, or by default the one for the kind of images.
+    The recipe of that name, or by default the one for the kind of images that the method has.
 
     Raises:
         ValueError: for an unknown name, with the nearest one.
     """
-    name = asked or ("photos" if has_upright else "small")
+    name = asked or ("photos" if has_upright and "photos" in method.recipes else "small")
     if name not in method.recipes:
         known = ", ".join(method.recipes)
         raise ValueError(f"{method.info.title} has no recipe {name!r}.{closest(name, method.recipes)} Known: {known}.")

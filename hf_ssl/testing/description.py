@@ -52,10 +52,10 @@ class DescriptionContract:
         documented = "".join(c.__doc__ for c in cls.__mro__ if issubclass(c, SSLImageProcessor))
         for name in cls.view_attributes():
             assert f"\n        {name} (" in documented, f"{cls.__name__}.{name} is not documented"
-        processor = build_processor(method, image_std=[0.5, 0.5, 0.5])
+        processor = build_processor(method, rescale_factor=0.5)
         processor.save_pretrained(tmp_path)
         again = cls.from_pretrained(tmp_path)
-        assert again.to_dict() == processor.to_dict() and again.image_std == [0.5, 0.5, 0.5]
+        assert again.to_dict() == processor.to_dict() and again.rescale_factor == 0.5
 
     def test_views_depend_on_the_generator_alone(self, method):
         processor = build_processor(method)
