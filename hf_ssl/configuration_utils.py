@@ -107,6 +107,15 @@ class SSLConfig(PreTrainedConfig):
             if not 0 <= self.__dict__[name] <= 1:
                 raise ValueError(f"{type(self).__name__}.{name} must lie in [0, 1], got {self.__dict__[name]}.")
 
+    def require_maskable(self) -> None:
+        """A `ValueError` for an encoder that has no mask token, or masks other patches than it gives."""
+        encoder = encoder_for(self.backbone_config)
+        if not encoder.can_mask or encoder.patch_size != encoder.stride:
+            raise ValueError(
+                f"{type(self).__name__} puts a mask token in the place of patches, which a {encoder.kind} encoder "
+                "does not take for each of them: choose a ViT, BEiT or DINOv2."
+            )
+
     @classmethod
     def get_config_dict(cls, pretrained_model_name_or_path, **kwargs):
         found, kwargs = super().get_config_dict(pretrained_model_name_or_path, **kwargs)
