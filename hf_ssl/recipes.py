@@ -13,7 +13,7 @@ from .backbones import backbone_config
 from .checks.processors import checked_image_processor
 from .checks.repository_files import pinned
 from .data import Data
-from .encoders import encoder_for, probe
+from .encoders import ImageEncoder, encoder_for, probe
 from .loading import load_encoder_config
 from .modeling_utils import SSLPreTrainedModel
 from .processing_utils import SSLProcessorMixin
@@ -99,7 +99,8 @@ def build(
     chosen = recipe_of(row, recipe) if isinstance(recipe, str) else recipe
     images = len(data.train) if data is not None and isinstance(data.train, Sized) else None
     label_names = None if data is None else data.train.label_names
-    views = build_processor(row, chosen, processor or {}, image_size, backbone, data)
+    native, base = encoder_config(row, chosen, backbone, image_size)
+    views = build_processor(row, chosen, processor or {}, image_size, native, base, data)
     learnt = views.model_fields()
     model, _ = build_model(row, chosen, backbone, config or {}, image_size, seed, label_names, images, learnt)
     require_views_fit(model, views, image_size)
@@ -128,6 +129,25 @@ def encoder_config(
     if name == recipe.backbone:
         native.update(recipe.encoder)
     return native, None
+
+
+def require_encoder(backbone: str | None, image_size: int | None) -> None:
+    """
+    Whether the encoder that a user names can be trained, before any data is read: by itself, and at the size of image
+    that is asked for, or the only one that it takes. The sizes of the views are tried when they are known.
+
+    Raises:
+        ValueError: as [`base_config`] and `probe`.
+    """
+    config = None if backbone is None else base_config(backbone)
+    if config is None:
+        return
+    encoder = encoder_for(config)
+    if not isinstance(encoder, ImageEncoder):  # a method of ours: its encoder has been trained
+        return
+    size = image_size or (encoder.usual_size(0) if encoder.fixed_size else None)
+    if size is not None:
+        probe(encoder.config_for(size), [size], published_size=size)
 
 
 def build_training_arguments(
@@ -201,7 +221,8 @@ def build_processor(
     recipe: Recipe,
     overrides: dict[str, Any],
     image_size: int,
-    backbone: str | None,
+    native: PreTrainedConfig,
+    base: str | None = None,
     data: Data | None = None,
     saved: str | os.PathLike | None = None,
 ) -> SSLProcessorMixin:
@@ -209,11 +230,11 @@ def build_processor(
     The recipe's processor at this image size, fitted to the encoder's channels, patches and normalisation.
 
     Args:
+        native (`PreTrainedConfig`): of the encoder; see [`encoder_config`], also for `base`.
         data ([`Data`], *optional*): what will be trained on, see `SSLProcessorMixin.settle`.
         saved (`str` or path, *optional*): folder with the processor of a run that goes on, which has learnt already.
     """
     cls = method.processor_class
-    native, base = encoder_config(method, recipe, backbone, image_size)
     encoder = encoder_for(native)
     if image_size < encoder.patch_size:
         raise ValueError(

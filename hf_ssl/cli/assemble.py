@@ -25,6 +25,7 @@ from ..recipes import (
     build_model,
     build_processor,
     build_training_arguments,
+    encoder_config,
     require_views_fit,
 )
 from ..registry import Method
@@ -162,11 +163,10 @@ def assemble(
 
     names = data.train.label_names
     own = parse_values(request.processor)
-    processor = build_processor(method, recipe, own, size.value, backbone.value, data, last)
+    native, base_model = encoder_config(method, recipe, backbone.value, size.value)
+    processor = build_processor(method, recipe, own, size.value, native, base_model, data, last)
     fields, learnt = parse_values(request.config), processor.model_fields()
-    model, base_model = build_model(
-        method, recipe, backbone.value, fields, size.value, args.seed, names, images, learnt
-    )
+    model, _ = build_model(method, recipe, backbone.value, fields, size.value, args.seed, names, images, learnt)
     if images is not None:
         model.size_for(images)
     settle_batch(model, args, data.train)

@@ -14,6 +14,7 @@ from transformers.utils import CONFIG_NAME
 from ..data import Data, load_data
 from ..hub import PRETRAINING
 from ..nn.distributed import leave_the_others
+from ..recipes import require_encoder
 from ..registry import get_method
 from ..training import SSLTrainer
 from ..training.checkpoints import step_of
@@ -131,6 +132,7 @@ def train(request: Request, folder: RunFolder, began: float) -> Assembly | None:
     """What was trained; `None` in processes other than the first, which have nothing left to do."""
     method, last = get_method(request.method), folder.last_checkpoint
     decided = require_decided(folder) if last else {}
+    require_encoder(request.backbone, request.image_size)
     data = read_images(request)
     with during("while the run was set up"):
         run = assemble(request, method, data, folder.checkpoints, decided, began, last)

@@ -7,6 +7,7 @@ from typing import TypeVar
 import torch
 
 from ..data import ImageDataset
+from ..encoders import encoder_for
 from ..evaluation.baselines import raw_pixels
 from ..evaluation.evaluate import RAW_PIXELS_SIDE
 from ..evaluation.features import frozen_embedder, pixel_batches
@@ -67,7 +68,7 @@ def seconds_per_evaluated_image(
     encoder = model.encoder()
     started = time.perf_counter()
     with frozen_embedder(encoder, args.device) as embed:
-        for pixels, _ in pixel_batches(processor, sample, _TIMED_IMAGES(encoder)):
+        for pixels, _ in pixel_batches(processor, sample, _TIMED_IMAGES, encoder_for(encoder.config).num_channels):
             width = embed(pixels).shape[1]
             raw = raw_pixels(pixels, RAW_PIXELS_SIDE).shape[1]
     seconds = (time.perf_counter() - started) / len(sample)

@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import Dataset
 from transformers import PreTrainedModel
 
+from ..encoders import encoder_for
 from .baselines import random_init_like, raw_pixels
 from .collapse import effective_rank, feature_std
 from .features import Features, extract_all, frozen_embedder, pixel_batches
@@ -89,7 +90,10 @@ def evaluate_encoder(
             embedders[BEFORE] = stack.enter_context(frozen_embedder(before, target))
         embedders[ENCODER] = stack.enter_context(frozen_embedder(model, target))
         bank, queries = (
-            extract_all(embedders, pixel_batches(processor, dataset, batch_size(model), progress))
+            extract_all(
+                embedders,
+                pixel_batches(processor, dataset, batch_size, encoder_for(model.config).num_channels, progress),
+            )
             for dataset in (train, test)
         )
     classes, bank, queries = _numbered(bank, queries)

@@ -184,6 +184,22 @@ def masked_cross_entropy(targets: torch.Tensor, log_probabilities: torch.Tensor,
     return ((entropies * mask).sum(-1) / mask.sum(-1).clamp_min(1)).mean()
 
 
+def weighted_cross_entropy(logits: torch.Tensor, classes: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    """
+    Cross-entropy averaged over what counts, of the whole batch (BEiT, arXiv:2106.08254, equation 3).
+
+    Args:
+        logits (`torch.Tensor` of shape `(..., classes)`)
+        classes (`torch.LongTensor` of shape `(...)`)
+        counts (`torch.BoolTensor` of shape `(...)`)
+
+    Returns:
+        `torch.Tensor`: scalar.
+    """
+    entropies = F.cross_entropy(logits.float().flatten(0, -2), classes.flatten(), reduction="none")
+    return (entropies * counts.flatten()).sum() / counts.sum().clamp_min(1)
+
+
 def soft_cross_entropy(targets: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
     """
     Cross-entropy of the softmax of `logits` against distributions, averaged over all but the last dimension

@@ -1,6 +1,7 @@
 """Tiny encoders, models, image processors and batches, with which every method is tested on a CPU in seconds."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from transformers import (
     ViTConfig,
 )
 
+from ..configuration_utils import SSLConfig
 from ..data import ImageDataset
 from ..encoders import Encoder, encoder_for
 from ..modeling_utils import SSLPreTrainedModel
@@ -83,16 +85,25 @@ class Examples(ImageDataset):
         return picked
 
 
+@cache
 def backbones_of(method: str) -> tuple[str, ...]:
     """
-    Names of the tiny encoders that a method can train: of images all, but what masks images needs patches that can be
-    left out; else the one that its configuration has by default.
+    Names of the tiny encoders that a method can train: of images those that its configuration takes, else the one that
+    its configuration has by default.
     """
-    row = get_method(method)
-    default = row.config_class.sub_configs_defaults["backbone_config"].model_type
+    config_class = get_method(method).config_class
+    default = config_class.sub_configs_defaults["backbone_config"].model_type
     if default != "vit":
         return (default,)
-    return ("vit",) if row.info.family == "masked images" else tuple(IMAGE_BACKBONES)
+    return tuple(name for name, make in IMAGE_BACKBONES.items() if _takes(config_class, make()))
+
+
+def _takes(config_class: type[SSLConfig], backbone: PreTrainedConfig) -> bool:
+    try:
+        config_class(backbone_config=backbone)
+    except ValueError:
+        return False
+    return True
 
 
 def encoder_of(method: str, backbone: str | None = None) -> Encoder:

@@ -94,6 +94,9 @@ def build_card(
     place = f'"{repository}"' + (f', subfolder="{model.embedding_folder}"' if model.embedding_folder else "")
     text = Template(Path(__file__).with_name("template.md").read_text(encoding="utf-8")).substitute(
         vars(method.info),
+        stem=method.stem,
+        packages=" and ".join(dict.fromkeys(("hf_ssl", method.package))),
+        module=method.public_module,
         front_matter=f"---\n{data.to_yaml().strip()}\n---",
         name=name,
         native=encoder_for(native).native_class.__name__,
