@@ -54,7 +54,7 @@ class SSLImageProcessor(PilBackend):
     do_normalize = True
     pixel_format = None
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         policy = self.view_attributes()
         known = set(policy) | set(self.valid_kwargs.__annotations__) | {"pixel_format"}
         for name in kwargs:

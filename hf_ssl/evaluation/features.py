@@ -5,14 +5,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from PIL import Image
-from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel
+
+from ..data.base import Samples
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,17 @@ class Features:
     def __len__(self) -> int:
         return len(self.embeddings)
 
+    @property
+    def known_labels(self) -> torch.Tensor:
+        """The labels, where at least one image has one."""
+        if self.labels is not None:
+            return self.labels
+        raise ValueError("None of these images has a label.")
+
     def labelled(self) -> "Features":
         """Those that have a label."""
-        known = self.labels >= 0
-        return self if known.all() else Features(self.embeddings[known], self.labels[known])
+        known = self.known_labels >= 0
+        return self if known.all() else Features(self.embeddings[known], self.known_labels[known])
 
 
 def embedding_of(outputs: Mapping[str, Any], has_cls_token: bool = False) -> torch.Tensor:
@@ -91,7 +99,7 @@ def embedding_of(outputs: Mapping[str, Any], has_cls_token: bool = False) -> tor
 def extract_features(
     model: PreTrainedModel,
     processor: Callable | None,
-    dataset: Dataset | torch.Tensor,
+    dataset: Samples | torch.Tensor,
     batch_size: int = 256,
     device: torch.device | str | None = None,
     progress: bool = False,
@@ -107,7 +115,7 @@ def extract_features(
             the image side is taken, through `get_image_features`. See `embedding_of` for what counts as embedding.
         processor (callable, *optional*): an image processor; called as `processor(images=..., return_tensors="pt")`.
             Not used, and may be None, when `dataset` is a tensor.
-        dataset (`Dataset` or `torch.FloatTensor`): map-style, with samples
+        dataset (`Samples` or `torch.FloatTensor`): map-style, with samples
             `{"image": uint8 tensor (C, H, W), "label": int}` (label optional, negative = none; sizes may differ where
             the processor resizes), or pixel values of shape `(samples, channels, height, width)` from `preprocess`.
         batch_size (`int`): images a forward pass.
@@ -127,7 +135,7 @@ def extract_features(
         batches: Iterable = zip(chunks, [None] * len(chunks), strict=True)
         batches = tqdm(batches, total=len(chunks), desc="Embedding", disable=not progress)
     else:
-        batches = pixel_batches(processor, dataset, batch_size, num_channels_of(model), progress)
+        batches = pixel_batches(cast(Callable, processor), dataset, batch_size, num_channels_of(model), progress)
     with frozen_embedder(model, device) as embed:
         features = extract_all({"": embed}, batches)[""]
     return features if labels is None else Features(features.embeddings, labels.cpu())
@@ -135,7 +143,7 @@ def extract_features(
 
 def preprocess(
     processor: Callable,
-    dataset: Dataset,
+    dataset: Samples,
     num_channels: int | None = None,
     batch_size: int = 256,
     progress: bool = False,
@@ -159,7 +167,7 @@ def preprocess(
 
 
 def pixel_batches(
-    processor: Callable, dataset: Dataset, batch_size: int, num_channels: int | None = None, progress: bool = False
+    processor: Callable, dataset: Samples, batch_size: int, num_channels: int | None = None, progress: bool = False
 ) -> Iterator[tuple[torch.Tensor, list[int | None]]]:
     """Batches of pixel values (B, C, H, W) and their labels, one pass over the data set. See `preprocess`."""
     total = len(dataset)
@@ -194,8 +202,8 @@ def frozen_embedder(model: PreTrainedModel, device: torch.device | str | None = 
             "AutoModel.from_pretrained(...) of the same folder, or model.backbone."
         )
     config = model.config.to_dict()
-    # An image-text model has a vision_config and a text_config, and its forward needs both inputs.
-    forward = model.get_image_features if {"vision_config", "text_config"} <= config.keys() else model.forward
+    takes_both = {"vision_config", "text_config"} <= config.keys()  # the forward of an image-text model needs both
+    forward = cast(Callable, model.get_image_features if takes_both else model.forward)
     parameters = inspect.signature(forward).parameters
     resizes = "interpolate_pos_encoding" in parameters
     patch = _search(config, "patch_size")
@@ -206,9 +214,9 @@ def frozen_embedder(model: PreTrainedModel, device: torch.device | str | None = 
 
     def embed(pixel_values: torch.Tensor) -> torch.Tensor:
         # Positions are interpolated where the processor's crop is not the size that the encoder was built for.
-        extra = (
-            {"interpolate_pos_encoding": True} if resizes and size and size != tuple(pixel_values.shape[2:]) else {}
-        )
+        extra: dict[str, Any] = {}
+        if resizes and size and size != tuple(pixel_values.shape[2:]):
+            extra["interpolate_pos_encoding"] = True
         if "noise" in parameters and config.get("mask_ratio") == 0:
             # ViTMAEModel shuffles the patches that it keeps; in order, the embeddings are the same every time.
             patches = prod(side // patch for side in pixel_values.shape[2:])
@@ -219,10 +227,11 @@ def frozen_embedder(model: PreTrainedModel, device: torch.device | str | None = 
             return embeddings.float().cpu()
 
     try:
-        model.to(target).eval()
+        model.to(device=target)  # pyright: ignore[reportCallIssue] (how transformers wraps it)
+        model.eval()
         yield embed
     finally:
-        model.to(home)
+        model.to(device=home)  # pyright: ignore[reportCallIssue]
         for module, training in modes:
             module.training = training
 

@@ -54,7 +54,7 @@ def load_encoder(
     finally:
         logging.set_verbosity(verbosity)
     if missing and all(name.startswith("pooler.") for name in missing):
-        model.pooler = None
+        model.register_module("pooler", None)
     elif missing:
         raise ValueError(
             f"The weights of {encoder} do not fit its config.json: {listed(missing, 5)} are missing, and would be "
@@ -78,7 +78,7 @@ def load_encoder_config(encoder: str, subfolder: str = "", **where: Any) -> PreT
             raise ValueError(f"The config.json of {encoder} makes timm read other files: it is not loaded.")
     if type(config) not in MODEL_MAPPING:
         raise ValueError(f"{encoder} is a {kind!r} model, of which transformers has no plain encoder.")
-    known = MODEL_MAPPING[type(config)]
+    known: Any = MODEL_MAPPING[type(config)]
     known = known[0] if isinstance(known, tuple) else known
     parts = config.to_dict().keys()
     if known.main_input_name != "pixel_values" and not {"vision_config", "text_config"} <= parts:

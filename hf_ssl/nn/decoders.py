@@ -50,7 +50,7 @@ class MaskedPatchDecoder(nn.Module):
         )
         self.position_embeddings.requires_grad_(False)
 
-    def forward(self, tokens: torch.Tensor, visible_patches: torch.LongTensor) -> torch.Tensor:
+    def forward(self, tokens: torch.Tensor, visible_patches: torch.Tensor) -> torch.Tensor:
         """
         Args:
             tokens (`torch.Tensor` of shape `(batch, 1 + visible, encoder_hidden)`): CLS and the visible patches.

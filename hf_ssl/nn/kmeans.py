@@ -8,7 +8,7 @@ from .distributed import sum_over_ranks
 _SCORES_AT_ONCE = 2**23
 
 
-def nearest_centroids(features: torch.Tensor, centroids: torch.Tensor) -> torch.LongTensor:
+def nearest_centroids(features: torch.Tensor, centroids: torch.Tensor) -> torch.Tensor:
     """Index of the centroid (K, D) with the largest dot product, for each row of `features` (N, D), in pieces."""
     transposed = centroids.T.contiguous()
     pieces = features.split(max(_SCORES_AT_ONCE // len(centroids), 1))
@@ -18,7 +18,7 @@ def nearest_centroids(features: torch.Tensor, centroids: torch.Tensor) -> torch.
 @torch.no_grad()
 def spherical_kmeans(
     features: torch.Tensor, centroids: torch.Tensor, iterations: int
-) -> tuple[torch.Tensor, torch.LongTensor]:
+) -> tuple[torch.Tensor, torch.Tensor]:
     """
     Lloyd's algorithm with cosine similarity. A centroid without members stays where it is.
 
@@ -28,7 +28,7 @@ def spherical_kmeans(
         iterations (`int`): how often the centroids move.
 
     Returns:
-        `tuple[torch.Tensor, torch.LongTensor]`: the centroids, and the nearest of them for each row.
+        `tuple[torch.Tensor, torch.Tensor]`: the centroids, and the nearest of them for each row.
     """
     for _ in range(iterations):
         nearest = nearest_centroids(features, centroids)

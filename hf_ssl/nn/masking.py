@@ -6,7 +6,7 @@ from torch import nn
 
 def random_masking(
     batch: int, num_patches: int, ratio: float, generator: torch.Generator | None = None
-) -> torch.BoolTensor:
+) -> torch.Tensor:
     """
     Mask `int(num_patches * ratio)` patches of each sample, uniformly (MAE, arXiv:2111.06377, section 3).
 
@@ -52,7 +52,7 @@ def sincos_positions(dim: int, rows: int, columns: int) -> torch.Tensor:
 
 
 def encode_tokens(
-    vit: nn.Module, pixel_values: torch.Tensor, visible_patches: torch.LongTensor | None = None, **kwargs
+    vit: nn.Module, pixel_values: torch.Tensor, visible_patches: torch.Tensor | None = None, **kwargs
 ) -> torch.Tensor:
     """
     Run a native `ViTModel` up to, but without, its final norm; masked patches never enter the layers.
@@ -78,7 +78,7 @@ def encode_tokens(
     return tokens
 
 
-def visible_indices(bool_masked_pos: torch.BoolTensor) -> torch.LongTensor:
+def visible_indices(bool_masked_pos: torch.Tensor) -> torch.Tensor:
     """
     Indices of the unmasked patches in image order, shape (batch, visible). Every row must mask equally many, and how
     many has to be known: on an accelerator this waits for the device, and torch.compile cannot trace it.
