@@ -175,6 +175,26 @@ def test_positions_are_fitted_to_another_size_once_and_for_all(name):
         torch.testing.assert_close(resized.eval()(x).last_hidden_state, expected)
 
 
+# One of each kind of adapter: tracing takes seconds.
+@pytest.mark.parametrize("name", ["beit with CLS and biases", "dinov3", "clip", "swin", "focalnet", "convnext"])
+def test_a_step_is_one_graph(name):
+    encoder, network, x = network_of(name)
+    levels, _ = encoder.feature_levels()
+    encoder.prepare_levels(network)
+
+    def step(pixels):
+        made = encoder_for(network.config)
+        return made.embed(network, pixels).pooler_output, made.tokens(network, pixels, levels=levels).levels
+
+    torch._dynamo.reset()
+    with torch.no_grad():
+        compiled, maps = torch.compile(step, fullgraph=True, backend="eager")(x)
+        expected, plain = step(x)
+    torch.testing.assert_close(compiled, expected)
+    for one, other in zip(maps, plain, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_a_network_in_half_precision_is_built_in_the_default_dtype():
     config = config_of("vit")
     config.dtype = torch.float16
