@@ -12,9 +12,10 @@ from transformers import PreTrainedConfig, set_seed
 from .backbones import backbone_config
 from .checks.processors import checked_image_processor
 from .checks.repository_files import pinned
-from .data import Data
+from .data import Data, ImageDataset
 from .encoders import encoder_for, probe
 from .loading import load_encoder_config
+from .modalities import Modality
 from .modeling_utils import SSLPreTrainedModel
 from .processing_utils import SSLProcessorMixin
 from .recipe_utils import Recipe
@@ -100,7 +101,8 @@ def build(
     images = len(data.train) if data is not None and isinstance(data.train, Sized) else None
     label_names = None if data is None else data.train.label_names
     model, base = build_model(row, chosen, backbone, config or {}, image_size, seed, label_names, images)
-    views = build_processor(row, chosen, processor or {}, image_size, model, base)
+    train = None if data is None or not isinstance(data.train, ImageDataset) else data.train
+    views = build_processor(row, chosen, processor or {}, image_size, model, base, train)
     without_test = {"eval_strategy": "no"} if data is None or data.test is None else {}
     return Built(model, views, merge_arguments(chosen.training | without_test, training or {}))
 
@@ -162,7 +164,7 @@ def build_model(
     if "labels" in method.pretraining_class.data_columns and label_names:
         values["id2label"] = dict(enumerate(label_names))
     backbone = backbone or recipe.backbone
-    native = backbone_config(backbone, image_size)
+    native = backbone_config(backbone, image_size, vit_type=cls.sub_configs_defaults["backbone_config"].model_type)
     if backbone == recipe.backbone:
         native.update(recipe.encoder)
     if "pooling" in values and "pooling" not in config:  # a recipe speaks of a ViT; others pool by themselves
@@ -189,34 +191,32 @@ def build_processor(
     image_size: int,
     model: SSLPreTrainedModel,
     base_model: str | None = None,
+    train: ImageDataset | None = None,
 ) -> SSLProcessorMixin:
-    """The recipe's processor at this image size, fitted to the encoder's channels, patches and normalisation."""
+    """
+    The recipe's processor at this image size, fitted to the encoder's channels, patches and normalisation, and to the
+    training data in what it leaves open.
+    """
     cls = method.processor_class
-    values = recipe.processor_for(image_size)
     encoder = encoder_for(model.config.backbone_config)
-    patch = encoder.patch_size
-    if image_size < patch:
+    if image_size < encoder.patch_size:
         raise ValueError(
-            f"An image of {image_size} pixels is smaller than one patch of {patch}: raise --image-size, or choose "
-            "another --backbone."
+            f"An image of {image_size} pixels is smaller than one patch of {encoder.patch_size}: raise --image-size, "
+            "or choose another --backbone."
         )
-    if "patch_size" in cls.view_attributes():
-        values["patch_size"] = patch
-    if encoder.num_channels == 1:
-        values |= {"do_convert_rgb": False, "image_mean": [0.449], "image_std": [0.226]}
-    resize = image_size if image_size <= 96 else round(image_size * 256 / 224)
-    size = {"size": {"shortest_edge": resize}, "crop_size": {"height": image_size, "width": image_size}}
-    statistics = {} if base_model is None else normalisation_of(base_model)
+    values = recipe.processor_for(image_size) | cls.attributes_for(encoder, image_size)
+    statistics = {} if base_model is None else normalisation_of(base_model, method.modality)
     try:
-        processor = cls(**size | values | statistics | overrides)
-        images = torch.zeros(2, 3, image_size, image_size, dtype=torch.uint8)
-        views = processor.views(image=images, generator=torch.Generator())
+        processor = cls(**values | statistics | overrides)
+        if train is not None:
+            processor.settle(train)
+        views = processor.views(generator=torch.Generator(), **processor.example(image_size))
     except (ArithmeticError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         if not overrides:
             raise
         given = _as_options("--processor", overrides)
         raise ValueError(f"{given} gives no views of {image_size} pixels: {error}") from error
-    sizes = {view.shape[-1] for view in views.values() if view.ndim == 5}
+    sizes = {view.shape[-1] for view in views.values() if view.ndim == encoder.example(image_size).ndim + 1}
     probe(model.config.backbone_config, [image_size, *sorted(sizes)], published_size=image_size)
     return processor
 
@@ -227,10 +227,11 @@ def _as_options(option: str, values: dict[str, Any]) -> str:
     return " ".join(f"{option} {name}={text}" for name, text in texts.items())
 
 
-def normalisation_of(encoder: str) -> dict[str, Any]:
-    """Mean and standard deviation that an encoder expects, as far as its repository has an image processor."""
+def normalisation_of(encoder: str, modality: Modality) -> dict[str, Any]:
+    """Mean and standard deviation that an encoder expects, as far as its repository has a processor."""
     try:
-        values = checked_image_processor(encoder, pinned(encoder, {})).to_dict()
+        values = checked_image_processor(encoder, pinned(encoder, {}), modality.load("auto_processor")).to_dict()
     except OSError:
         return {}
-    return {name: values[name] for name in ("image_mean", "image_std") if values.get(name) is not None}
+    names = ("image_mean", "image_std", "mean", "std")
+    return {name: values[name] for name in names if values.get(name) is not None}

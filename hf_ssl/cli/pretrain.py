@@ -119,6 +119,7 @@ def read_images(request: Request) -> Data:
             test_split=request.test_split,
             max_unreadable=request.max_unreadable,
             exclude=[request.output_dir],
+            modality=get_method(request.method).modality.name,
         )
 
 
