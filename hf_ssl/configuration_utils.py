@@ -107,6 +107,15 @@ class SSLConfig(PreTrainedConfig):
             if not 0 <= self.__dict__[name] <= 1:
                 raise ValueError(f"{type(self).__name__}.{name} must lie in [0, 1], got {self.__dict__[name]}.")
 
+    def require_maskable(self) -> None:
+        """A `ValueError` for an encoder that has no mask token, or masks other patches than it gives."""
+        encoder = encoder_for(self.backbone_config)
+        if not encoder.can_mask or encoder.patch_size != encoder.stride:
+            raise ValueError(
+                f"{type(self).__name__} puts a mask token in the place of patches, which a {encoder.kind} encoder "
+                "does not take for each of them: choose a ViT, BEiT or DINOv2."
+            )
+
     @classmethod
     def get_config_dict(cls, pretrained_model_name_or_path, **kwargs):
         found, kwargs = super().get_config_dict(pretrained_model_name_or_path, **kwargs)
@@ -123,6 +132,9 @@ class SSLConfig(PreTrainedConfig):
         kind = config_dict.get("model_type", cls.model_type)
         if kind != cls.model_type:  # transformers would only warn, and leave every weight random
             raise ValueError(f"This is a checkpoint of {kind!r}, but {cls.__name__} reads {cls.model_type!r}.")
+        for name in cls.sub_configs_defaults:  # an encoder of the default size would take its place
+            if name not in config_dict:
+                raise ValueError(f"{cls.__name__}: {name} is missing, which every saved configuration has.")
         require_config(config_dict, cls.__name__)
         try:
             return super().from_dict(config_dict, **kwargs)

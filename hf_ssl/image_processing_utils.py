@@ -24,7 +24,7 @@ from .processing_utils import SSLProcessorMixin
 from .utils.packed_images import PackedImages
 
 # What a native image processor has, too.
-_NATIVE = (
+NATIVE_ATTRIBUTES = (
     "resample image_mean image_std size crop_size do_convert_rgb do_resize do_center_crop do_rescale rescale_factor "
     "do_normalize pixel_format"
 ).split()
@@ -160,7 +160,7 @@ class SSLImageProcessor(SSLProcessorMixin, PilBackend):
 
     def native(self) -> PilBackend:
         values, kind = self.to_dict(), modality_of_sample(self.sample_keys[0]).load("native_processor")
-        return kind(**{name: values[name] for name in _NATIVE if name in values})
+        return kind(**{name: values[name] for name in NATIVE_ATTRIBUTES if name in values})
 
     @property
     def num_channels(self) -> int:

@@ -89,6 +89,11 @@ class Method:
         return part.partition(":")[2] if isinstance(part, str) else part.__name__
 
     @property
+    def public_module(self) -> str:
+        """Name of the module that a user imports its classes from."""
+        return self.package if self.module_name.startswith(f"{__package__}.") else self.module_name
+
+    @property
     def module(self) -> ModuleType:
         return importlib.import_module(self.module_name)
 

@@ -1,7 +1,7 @@
 """What kinds of samples there are. Whoever must know something that differs between them reads it from a row here."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -143,6 +143,16 @@ MODALITIES = {
         ),
     )
 }
+
+
+# Samples of several kinds that belong together -> task on the Hub of a model that has read them all.
+_PAIRS = {frozenset(("image", "text")): "zero-shot-image-classification"}
+
+
+def pipeline_tag_of(sample_keys: Sequence[str]) -> str:
+    """The task on the Hub of what was trained on samples with these keys, without a head."""
+    kinds = frozenset(modality_of_sample(key).name for key in sample_keys)
+    return _PAIRS[kinds] if kinds in _PAIRS else modality_of_sample(sample_keys[0]).pipeline_tag
 
 
 def get_modality(name: str) -> Modality:

@@ -1,7 +1,9 @@
 """The base of every method: a native encoder called `backbone`, hooks for the Trainer, and safe saving and loading."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
+from math import prod
 from os import PathLike
 
 import torch
@@ -13,9 +15,10 @@ from transformers.utils.generic import can_return_tuple
 
 from .checks.checkpoints import load_checked, load_own
 from .configuration_utils import SSLConfig
-from .encoders import encoder_for
+from .encoders import Tokens, encoder_for
 from .nn.chunks import encode_in_chunks
 from .nn.network_copy import start_copies
+from .nn.objectives import Pass
 from .pretraining_utils import PublishesEncoders
 from .training_hooks import TrainingHooks
 
@@ -45,6 +48,14 @@ def encode_crops(backbone: PreTrainedModel, crops: list[torch.Tensor], pooling: 
     return torch.cat([encode(backbone, x.flatten(0, 1), pooling).unflatten(0, x.shape[:2]) for x in crops], dim=1)
 
 
+def run_pass(network: PreTrainedModel, which: Pass, batch: Mapping[str, torch.Tensor]) -> Tokens:
+    """The tokens of one pass of an encoder over the views of a batch, which are taken one after the other."""
+    mask, keep = (None if name is None else batch[name].flatten(0, 1) for name in (which.mask, which.keep))
+    images = batch[which.views].flatten(0, 1)
+    with torch.no_grad() if which.teacher else nullcontext():
+        return encoder_for(network.config).tokens(network, images, mask=mask, keep=keep)
+
+
 def require_views(
     model: PreTrainedModel, pixel_values: torch.Tensor, exactly: int | None = None, at_least: int = 2
 ) -> None:
@@ -61,6 +72,20 @@ def require_views(
             f"{type(model).__name__} compares at least {images} images with {'exactly' if exactly else 'at least'} "
             f"{views} views each: pixel_values must have the shape (batch, views, channels, height, width), got "
             f"{shape}."
+        )
+
+
+def require_mask(model: PreTrainedModel, pixel_values: torch.Tensor, mask: torch.Tensor) -> None:
+    """
+    Raises:
+        ValueError: unless `mask` has one value for each patch of `pixel_values` (..., channels, height, width).
+    """
+    encoder, size = encoder_for(model.config.backbone_config), tuple(pixel_values.shape[-2:])
+    expected = (*pixel_values.shape[:-3], prod(encoder.mask_grid(size)))
+    if tuple(mask.shape) != expected:
+        raise ValueError(
+            f"bool_masked_pos has shape {tuple(mask.shape)}, but images of {size[0]}x{size[1]} pixels under patches "
+            f"of {encoder.patch_size} need {expected}: check patch_size and the crop sizes of the image processor."
         )
 
 
@@ -144,6 +169,7 @@ class SSLPreTrainedModel(TrainingHooks, PublishesEncoders, PreTrainedModel):
         model = cls(cls.config_class(**{**(config or {}), "backbone_config": native.config.to_dict()}))
         state = {k: v for k, v in native.state_dict().items() if k in model.backbone.state_dict() or "pooler" not in k}
         missing, unexpected = model.backbone.load_state_dict(state, strict=False)
+        missing = [name for name in missing if not name.endswith(".mask_token")]  # which a method may add
         if missing or unexpected:
             raise ValueError(f"{backbone} does not fit {cls.__name__}: missing {missing}, unexpected {unexpected}.")
         start_copies(model)

@@ -28,9 +28,12 @@ class PublishesEncoders:
 
     Attributes:
         published_folders (`tuple[str, ...]`): what `published` fills beside the root, such as ("vision", "text").
+        embedding_folder (`str`): where of these the encoder is whose embedding is evaluated, and which the card is
+            about; "" is the root.
     """
 
     published_folders: tuple[str, ...] = ()
+    embedding_folder: str = ""
 
     def published(self, processor: Any) -> dict[str, Published]:
         """

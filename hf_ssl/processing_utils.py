@@ -55,7 +55,13 @@ class SSLProcessorMixin:
         raise NotImplementedError
 
     def settle(self, dataset: Any) -> None:
-        """Find out on the training data what the attributes leave open; nothing, by default."""
+        """
+        Find out on the training data what is left open, such as the vocabulary of their captions; nothing, by default.
+        Called before the model of a new run is made; what is known already stays. It is saved with the processor.
+
+        Args:
+            dataset (`ImageDataset`): to train on.
+        """
 
     def take_view_attributes(self, given: Mapping[str, Any]) -> None:
         """
@@ -81,6 +87,17 @@ class SSLProcessorMixin:
         for name in names:
             if name not in known:
                 raise ValueError(f"{cls.__name__} has no attribute {name!r}.{closest(name, known)}")
+
+    def take_over(self, saved: "SSLProcessorMixin") -> None:
+        """Take what `settle` found from the processor of a run that goes on."""
+
+    def model_fields(self) -> dict[str, Any]:
+        """Fields of the method's configuration that follow from the processor; of one that is a dict, its entries."""
+        return {}
+
+    def encode_samples(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """What a worker does to a batch of samples beside stacking it, such as to turn texts into tokens."""
+        return batch
 
     def views(self, *, generator: torch.Generator, **samples: Any) -> BatchFeature:
         """

@@ -35,6 +35,12 @@ class Recipe:
         return {name: value(image_size) if callable(value) else value for name, value in self.processor.items()}
 
 
+def merged_fields(values: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """`values | more`, and the same one level down where both hold a dict, as of the configuration of an encoder."""
+    both = {name: values[name] | more[name] for name in values.keys() & more.keys() if isinstance(more[name], dict)}
+    return values | more | both
+
+
 SMALL = "patches and textures, which have no upright: minutes on a few CPU cores"
 TINY = "to see in seconds that everything works; the settings of the tests, which learn nothing"
 PHOTOS = "photographs and drawings of things, which have an upright: minutes on a few CPU cores"

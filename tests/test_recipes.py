@@ -1,16 +1,32 @@
 """What a method's recipe builds on the encoders that have names."""
 
+import sys
+
 import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
 from hf_ssl import SSLTrainingArguments
-from hf_ssl.data import load_data
-from hf_ssl.recipes import base_config, build, build_model, build_processor, recipe, recipe_of, size_of
+from hf_ssl.cli import main
+from hf_ssl.data import Data, load_data
+from hf_ssl.encoders import encoder_for
+from hf_ssl.recipes import (
+    base_config,
+    build,
+    build_model,
+    build_processor,
+    encoder_config,
+    recipe,
+    recipe_of,
+    require_encoder,
+    require_views_fit,
+)
 from hf_ssl.registry import METHODS
-from hf_ssl.testing import backbones_of
+from hf_ssl.testing import Examples, backbones_of
+from hf_ssl.testing import build_processor as build_tiny_processor
 
-CASES = [(m, b) for m in METHODS for b in ("vit-nano", "resnet-nano") if b.partition("-")[0] in backbones_of(m)]
+NAMED = {"vit-nano": {"vit", "clip_vision_model"}, "resnet-nano": {"resnet"}}
+CASES = [(m, b) for m in METHODS for b in NAMED if NAMED[b] & set(backbones_of(m))]
 
 
 @pytest.mark.parametrize("name", ["small", "photos"])
@@ -18,15 +34,16 @@ CASES = [(m, b) for m in METHODS for b in ("vit-nano", "resnet-nano") if b.parti
 def test_recipes_for_a_cpu_run_on_both_kinds_of_encoder(method, backbone, name):
     row = METHODS[method]
     chosen = recipe_of(row, name)
-    model, base = build_model(row, chosen, backbone, {}, image_size=32, seed=0, label_names=["a", "b"])
+    data = Data("examples", Examples(build_tiny_processor(method)), None, None, "", "")
+    processor = build_processor(row, chosen, {}, 32, encoder_config(row, chosen, backbone, 32)[0], data=data)
+    fields = processor.model_fields()
+    model, base = build_model(row, chosen, backbone, {}, image_size=32, seed=0, label_names=["a", "b"], learnt=fields)
     assert base is None
     # A recipe's pooling speaks of a ViT.
     assert model.config.pooling in (None, "mean") and (model.config.pooling is None or backbone == "vit-nano")
-    processor = build_processor(row, chosen, {}, image_size=32, model=model)
+    require_views_fit(model, processor, 32)
     model.size_for(4096)
-    views = dict(
-        processor.views(image=torch.randint(0, 256, (4, 1, 32, 32), dtype=torch.uint8), generator=torch.Generator())
-    )
+    views = dict(processor.views(generator=torch.Generator(), **processor.example(32, batch=4)))
     extras = {"labels": torch.tensor([0, 1, 0, 1]), "sample_index": torch.arange(4)}
     output = model.train()(**views, **{name: extras[name] for name in model.data_columns})
     assert output.loss.isfinite()
@@ -49,6 +66,9 @@ STAGES = {"hidden_sizes": [8, 8, 16, 32], "depths": [1, 1, 1, 1]}
 WINDOWS = {"image_size": 64, "patch_size": 4, "embed_dim": 8, "depths": [1, 1], "num_heads": [1, 1], "window_size": 8}
 
 
+UNITS = {"image_size": [64, 64], "embed_dim": 8, "depths": [1] * 4, "num_heads": [1, 1, 2, 2]}
+
+
 def saved(folder, kind, **fields):
     AutoModel.from_config(AutoConfig.for_model(kind, **fields)).half().save_pretrained(folder)
     return str(folder)
@@ -58,9 +78,11 @@ def built(folder, image_size=None, short_side=12):
     """A model around the encoder of a folder, its processor, and the size of its images."""
     row = METHODS["simclr"]
     chosen = recipe_of(row, "photos")
-    size = image_size or size_of(base_config(folder), short_side)
-    model, base = build_model(row, chosen, folder, {}, image_size=size, seed=0, label_names=None)
-    return model, build_processor(row, chosen, {}, image_size=size, model=model, base_model=base), size
+    size = image_size or encoder_for(base_config(folder)).usual_size(short_side)
+    processor = build_processor(row, chosen, {}, size, *encoder_config(row, chosen, folder, size))
+    model, _ = build_model(row, chosen, folder, {}, image_size=size, seed=0, label_names=None)
+    require_views_fit(model, processor, size)
+    return model, processor, size
 
 
 @pytest.mark.parametrize(
@@ -86,9 +108,9 @@ def test_an_encoder_with_positions_is_fitted_to_the_images(image_size, short_sid
     ("kind", "fields", "image_size", "said"),
     [
         ("bert", TINY | {"vocab_size": 9}, 32, "reads input_ids: it is no encoder of images."),
-        ("convnext", STAGES, 16, "The encoder cannot take images of 16 pixels (.*): choose another --image-size"),
-        ("swin", WINDOWS, 32, "The encoder cannot take images of 32 pixels (.*): choose another --image-size"),
-        ("siglip_vision_model", PLAIN, 64, "The encoder cannot take images of 64 pixels (.*): choose another"),
+        ("convnext", STAGES, 16, "The encoder cannot take images of 16 pixels (.*): choose a size .* such as 32, "),
+        ("swin", WINDOWS, 32, "The encoder cannot take images of 32 pixels (.*): choose a size .* such as 64, "),
+        ("hiera", UNITS, 72, "The encoder cannot take images of 72 pixels (.*): choose a size .* such as 64, "),
     ],
 )
 def test_encoders_that_do_not_fit(kind, fields, image_size, said, tmp_path):
@@ -105,6 +127,23 @@ def test_a_model_of_images_and_texts_is_sent_away(tmp_path):
         base_config(folder)
     AutoModel.from_pretrained(folder).vision_model.save_pretrained(tmp_path / "side")
     assert built(str(tmp_path / "side"))[2] == 32
+
+
+def test_an_encoder_that_cannot_serve_is_refused_before_any_data_is_read(tmp_path, monkeypatch, capsys):
+    folder = saved(tmp_path / "swin", "swin", **WINDOWS)
+    for size in (None, 64):
+        require_encoder(folder, size)
+    with pytest.raises(ValueError, match="cannot take images of 32 pixels .* such as 64"):
+        require_encoder(folder, 32)
+    require_encoder(saved(tmp_path / "vit", "vit", **PLAIN), 64)
+    require_encoder("vit-nano", 32)
+    command = ["hf-ssl", "pretrain", "simclr", "--data", tmp_path, "--backbone", folder]
+    command += ["--image-size", "32", "--output-dir", tmp_path / "run"]
+    monkeypatch.setattr("hf_ssl.cli.pretrain.read_images", lambda request: pytest.fail("the data is read"))
+    monkeypatch.setattr(sys, "argv", list(map(str, command)))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2 and "cannot take images of 32 pixels" in capsys.readouterr().err
 
 
 def test_the_same_from_python():

@@ -130,6 +130,28 @@ def random_crop_boxes(
     return torch.cat([corner, height, width], dim=1)
 
 
+def random_square_boxes(
+    heights: torch.Tensor, widths: torch.Tensor, share: float, generator: torch.Generator | None = None
+) -> torch.LongTensor:
+    """
+    Squares of one size anywhere in the images.
+
+    Args:
+        heights, widths (`torch.LongTensor` of shape `(batch,)`): sizes of the images in pixels, at least 1.
+        share (`float`): side of the square, share of the short side of the image; in (0, 1].
+        generator (`torch.Generator`, *optional*): draws happen on its device.
+
+    Returns:
+        `torch.LongTensor` of shape `(batch, 4)` on the CPU: top, left, height, width.
+    """
+    sides = torch.stack([heights, widths], dim=1)
+    short = sides.amin(1)
+    square = (short * share).round().long().clamp(torch.ones_like(short), short)[:, None].expand(-1, 2)
+    space = sides - square
+    corner = torch.minimum((uniform((len(heights), 2), generator) * (space + 1)).long(), space)
+    return torch.cat([corner, square], dim=1)
+
+
 def uniform(shape: tuple[int, ...], generator: torch.Generator | None) -> torch.Tensor:
     """Uniform draws in [0, 1), made on the generator's device and returned on the CPU, where decisions are taken."""
     device = "cpu" if generator is None else generator.device

@@ -21,6 +21,8 @@ _MAX_VIEWS = 100
 _SIZE_KEYS = {"height", "width", "shortest_edge", "longest_edge", "max_height", "max_width"}
 # Pattern of a name -> smallest and largest value, and whether it is whole. `None` always fits.
 _RANGES = (
+    (r"vocab_size", 2, 2**20, True),
+    (r"context_length", 3, 2**16, True),
     (r"\w+_size", 1, MAX_SIDE, True),
     (r"\w+_jitter", 0, MAX_SIDE, True),
     (r"(global_crops|views_per_image)", 1, _MAX_VIEWS, True),

@@ -20,7 +20,14 @@ from ..encoders import encoder_for
 from ..modeling_utils import SSLPreTrainedModel
 from ..processing_utils import SSLProcessorMixin
 from ..recipe_utils import Recipe
-from ..recipes import base_config, build_model, build_processor, build_training_arguments
+from ..recipes import (
+    base_config,
+    build_model,
+    build_processor,
+    build_training_arguments,
+    encoder_config,
+    require_views_fit,
+)
 from ..registry import Method
 from ..training import SSLTrainingArguments, merge_arguments
 from ..training.batches import settle_batch, steps_in_epoch
@@ -102,7 +109,13 @@ class Assembly:
 
 
 def assemble(
-    request, method: Method, data: Data, checkpoints: Path, decided: dict[str, Any], started: float
+    request,
+    method: Method,
+    data: Data,
+    checkpoints: Path,
+    decided: dict[str, Any],
+    started: float,
+    last: Path | None = None,
 ) -> Assembly:
     """
     Args:
@@ -110,6 +123,7 @@ def assemble(
         checkpoints (`Path`): the folder for them.
         decided (`dict`): `Assembly.decided` of a run that goes on, or empty.
         started (`float`): `time.perf_counter()` when the command began; the minutes count from there.
+        last (`Path`, *optional*): the checkpoint that a run goes on from.
     """
     explicit = request.training
     given = [name for name in _LENGTH if name in explicit]
@@ -148,17 +162,17 @@ def assemble(
     require_same("run in the output folder", "one to go on with" if decided else "a new one")
 
     names = data.train.label_names
-    model, base_model = build_model(
-        method, recipe, backbone.value, parse_values(request.config), size.value, args.seed, names, images
-    )
+    own = parse_values(request.processor)
+    native, base_model = encoder_config(method, recipe, backbone.value, size.value)
+    processor = build_processor(method, recipe, own, size.value, native, base_model, data, last)
+    fields, learnt = parse_values(request.config), processor.model_fields()
+    model, _ = build_model(method, recipe, backbone.value, fields, size.value, args.seed, names, images, learnt)
     if images is not None:
         model.size_for(images)
     settle_batch(model, args, data.train)
     if "labels" in model.data_columns:
         require_labels(model, data.train)
-    train = data.train if isinstance(data.train, ImageDataset) else None
-    asked = parse_values(request.processor)
-    processor = build_processor(method, recipe, asked, size.value, model, base_model, train)
+    require_views_fit(model, processor, size.value)
     result = Assembly(data, data.train, images, recipe_name, recipe, model, processor, args, base_model, choices)
     result.chosen_training = training
     if images is not None:

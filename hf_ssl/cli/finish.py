@@ -71,7 +71,7 @@ def finish(
     if "exported" in folder.missing:
         with during("while the encoder was written"):
             export(folder, trained, record)
-    native = cache(lambda: _as_a_user_loads(folder))
+    native = cache(lambda: _as_a_user_loads(folder, trained.model.embedding_folder))
     if "evaluated" in folder.missing:
         with during("while the encoder was evaluated"), optional(folder, "evaluated", "evaluation"):
             report = evaluate_labelled(*native(), trained.images(), folder.state.decided, record.run)
@@ -91,9 +91,9 @@ def finish(
     return report
 
 
-def _as_a_user_loads(folder: RunFolder) -> tuple[PreTrainedModel, Callable]:
+def _as_a_user_loads(folder: RunFolder, subfolder: str) -> tuple[PreTrainedModel, Callable]:
     auto = get_method(folder.state.asked["method"]).modality.load("auto_processor")
-    return AutoModel.from_pretrained(folder.folder), auto.from_pretrained(folder.folder)
+    return tuple(cls.from_pretrained(folder.folder, subfolder=subfolder) for cls in (AutoModel, auto))
 
 
 @contextmanager

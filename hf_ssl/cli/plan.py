@@ -51,12 +51,12 @@ class Choice:
 
 def choose_recipe(method: Method, asked: str | None, has_upright: bool) -> Recipe:
     """
-    The recipe of that name, or by default the one for the kind of images.
+    The recipe of that name, or by default the one for the kind of images that the method has.
 
     Raises:
         ValueError: for an unknown name, with the nearest one.
     """
-    return recipe_of(method, asked or ("photos" if has_upright else "small"))
+    return recipe_of(method, asked or ("photos" if has_upright and "photos" in method.recipes else "small"))
 
 
 def choose_image_size(situation: Situation, asked: int | None, base_size: int | None) -> Choice:

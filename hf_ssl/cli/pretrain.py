@@ -14,6 +14,7 @@ from transformers.utils import CONFIG_NAME
 from ..data import Data, load_data
 from ..hub import PRETRAINING
 from ..nn.distributed import leave_the_others
+from ..recipes import require_encoder
 from ..registry import get_method
 from ..training import SSLTrainer
 from ..training.checkpoints import step_of
@@ -44,6 +45,7 @@ class Request:
     processor: dict[str, str]
     image_column: str | None
     label_column: str | None
+    text_column: str | None
     label_level: int | None
     split: str | None
     test_split: str | None
@@ -108,6 +110,7 @@ def pretrain(request: Request, folder: RunFolder) -> None:
 
 
 def read_images(request: Request) -> Data:
+    method = get_method(request.method)
     with during("while the images were read"):
         return load_data(
             request.data,
@@ -119,7 +122,9 @@ def read_images(request: Request) -> Data:
             test_split=request.test_split,
             max_unreadable=request.max_unreadable,
             exclude=[request.output_dir],
-            modality=get_method(request.method).modality.name,
+            text_column=request.text_column,
+            captions="text" in method.processor_class.sample_keys,
+            modality=method.info.modality,
         )
 
 
@@ -127,9 +132,10 @@ def train(request: Request, folder: RunFolder, began: float) -> Assembly | None:
     """What was trained; `None` in processes other than the first, which have nothing left to do."""
     method, last = get_method(request.method), folder.last_checkpoint
     decided = require_decided(folder) if last else {}
+    require_encoder(request.backbone, request.image_size)
     data = read_images(request)
     with during("while the run was set up"):
-        run = assemble(request, method, data, folder.checkpoints, decided, began)
+        run = assemble(request, method, data, folder.checkpoints, decided, began, last)
         args = run.args
         trainer = SSLTrainer(run.model, args, run.processor, train_dataset=run.train, eval_dataset=data.test)
         effective = trainer.effective()

@@ -11,7 +11,8 @@ from torch.utils.data import Dataset, IterableDataset
 from ..checks.regular_files import UnreadableError
 from ..modalities import get_modality
 from .base import ImageDataset
-from .classes import number_classes
+from .captions import CAPTION_NAMES, caption_of, with_captions
+from .classes import find_name, number_classes
 from .decoded import DecodedImages
 from .errors import DataError
 from .hub import IMAGE_KEYS
@@ -34,6 +35,8 @@ def as_image_dataset(
     channels: int = 3,
     max_unreadable: float | None = None,
     pixel_format: PixelFormat | None = None,
+    text_column: str | None = None,
+    captions: bool = False,
     modality: str = "image",
 ) -> ImageDataset | ImageStream:
     """
@@ -51,6 +54,8 @@ def as_image_dataset(
         channels (`int`, *optional*, defaults to 3): 3 turns every image into RGB, 1 into grey.
         max_unreadable (`float`, *optional*): share of unreadable images that is accepted, see [`DecodedImages`].
         pixel_format ([`PixelFormat`], *optional*): how stored values become pixels; by default found from the images.
+        text_column (`str`, *optional*): key of the dicts, or column, with the captions. By default the usual names.
+        captions (`bool`, *optional*, defaults to `False`): read captions, and leave out the images without one.
         modality (`str`, *optional*, defaults to `"image"`): what the items are: a row of `hf_ssl/modalities.py`, such
             as "video" or "audio", with what its `decode` takes in the place of images.
 
@@ -58,7 +63,11 @@ def as_image_dataset(
         DataError: if the data set is of another type or empty, its items hold no image, or too many are unreadable.
     """
     options = {"channels": channels, "max_unreadable": max_unreadable}
-    if isinstance(dataset, (ImageDataset, ImageStream)):
+    if isinstance(dataset, ImageDataset):
+        return with_captions(dataset, text_column)[0] if captions and dataset.captions is None else dataset
+    if captions and isinstance(dataset, (IterableDataset, datasets.IterableDataset)):
+        raise DataError("Captions of a stream are not read: give a data set with a length.")
+    if isinstance(dataset, ImageStream):
         return dataset
     if isinstance(dataset, dict):  # DatasetDict too
         raise DataError(
@@ -84,7 +93,7 @@ def as_image_dataset(
     if pixel_format is not None:
         images.pixel_format = pixel_format
     images.check()
-    return images
+    return with_captions(images, text_column)[0] if captions else images
 
 
 class ItemReader:
@@ -167,6 +176,20 @@ class AdaptedImages(DecodedImages):
             found = [self._label(row) for row in self._rows.tolist()]
             self._labels = torch.tensor([-1 if label is None else label for label in found])
         return self._labels
+
+    def read_captions(self, column: str | None) -> tuple[list[str | None], str]:
+        """By one pass over the items, which have to be dicts."""
+        found: dict[int, str] = {}
+        used = column
+        for i, row in enumerate(self._rows.tolist()):
+            item = self._dataset[row]
+            key = find_name(item, CAPTION_NAMES) if isinstance(item, dict) and column is None else column
+            if isinstance(item, dict) and key in item and (caption := caption_of(item[key])):
+                found[i], used = caption, key
+        if not found:
+            asked = "" if column is None else f" under {column!r}"
+            raise DataError(f"No item of {self.place} has a caption{asked}: give dicts with 'image' and 'text'.")
+        return [found.get(i) for i in range(len(self))], f"{used!r} of the items"
 
     def _cells(self, rows: list[int]) -> list[int]:
         return rows  # read one by one, so that one bad item costs one item

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from .errors import DataError
 from .pixels import PixelFormat
 from .unreadable import DECODED, spread
 
@@ -20,8 +21,11 @@ class ImageDataset(Dataset):
     Attributes:
         labels (`torch.LongTensor` of shape `(N,)`, *optional*): class of every image, -1 where unknown.
         label_names (`list[str]`, *optional*): name of every class.
+        captions (`list[str]`, *optional*): text that belongs to every image, `"text"` in its sample; see
+            [`with_captions`].
     """
 
+    captions: list[str] | None = None
     sample_key: ClassVar[str] = "image"  # under which a sample holds what it is
     noun: ClassVar[str] = "image"  # what people call it
     _rows: np.ndarray | None = None  # image i is row `_rows[i]` of the source; None where it is row i
@@ -61,6 +65,18 @@ class ImageDataset(Dataset):
         """What tells every image from the others in every run: its number in the source, or the name of its file."""
         return [b"%d" % row for row in (range(len(self)) if self._rows is None else self._rows)]
 
+    def read_captions(self, column: str | None) -> tuple[list[str | None], str]:
+        """
+        The caption of every image as the source has it, None where there is none, and where they come from.
+
+        Args:
+            column (`str`, *optional*): by default the first with a usual name (text, caption, …).
+
+        Raises:
+            DataError: if there are no captions.
+        """
+        raise DataError(f"{type(self).__name__} has no captions: give a folder or a table that has.")
+
     def with_labels(self, labels: torch.Tensor | None, label_names: Sequence[str] | None) -> "ImageDataset":
         """The same images with other labels, a LongTensor `(N,)` with -1 where the class is not known."""
         labelled = copy.copy(self)
@@ -80,6 +96,7 @@ class ImageDataset(Dataset):
     def _picked(self, indices: Sequence[int]) -> "ImageDataset":
         picked = copy.copy(self)
         picked._labels = None if self._labels is None else self._labels[torch.as_tensor(indices, dtype=torch.long)]
+        picked.captions = None if self.captions is None else [self.captions[int(index)] for index in indices]
         indices = np.asarray(indices, dtype=np.int64)
         picked._rows = indices if self._rows is None else self._rows[indices]
         return picked

@@ -11,10 +11,10 @@ LABEL_NAMES = ("label", "labels", "class", "category", "target", "cls")  # colum
 UNKNOWN = ("", "-1")  # strings that stand for a missing label
 
 
-def find_label_name(names: Iterable[str]) -> str | None:
-    """The first usual name of a label column among `names`, in any case."""
+def find_name(names: Iterable[str], usual: Sequence[str] = LABEL_NAMES) -> str | None:
+    """The first of the `usual` names of a column that is among `names`, in any case."""
     lower = {name.lower(): name for name in reversed(list(names))}
-    return next((lower[name] for name in LABEL_NAMES if name in lower), None)
+    return next((lower[name] for name in usual if name in lower), None)
 
 
 def number_classes(values: Sequence, column: str) -> tuple[torch.Tensor | None, list[str] | None]:

@@ -224,6 +224,8 @@ class DecodedImages(ImageDataset):
                     if self._labels is not None:
                         label = int(self._labels[index])
                     sample = {self.sample_key: image, "index": index}
+                    if self.captions is not None:
+                        sample["text"] = self.captions[index]
                     return sample if label is None else {**sample, "label": label}
             index, cell = (index + 1) % len(self), None
         raise DataError(f"{self._none()}{self._examples(self._rows)}: check the files.")

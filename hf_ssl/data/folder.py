@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from ..utils.printing import printable
+from .captions import CAPTION_NAMES, caption_of
 from .class_folders import Levels, Parts, class_of, count_images
 from .classes import number_classes
 from .decoded import DecodedImages
 from .errors import DataError
 from .listing import UNSUPPORTED, Listing, describe, list_files
-from .metadata import metadata_labels
+from .metadata import metadata_values
 
 
 class ImageFolder(DecodedImages):
@@ -65,8 +66,9 @@ class ImageFolder(DecodedImages):
             len(self._files), None, None, channels=channels, max_unreadable=max_unreadable, place=str(self.root)
         )
         # What the tables say wins over the folders, unless the user names a level.
-        self._table = None if label_level is not None else metadata_labels(self.root, listing, label_column)
+        self._table = None if label_level is not None else metadata_values(self.root, listing, label_column)
         self._label_level = label_level
+        self._listing = listing
         self.left_out = listing.describe_left_out()
         numbers: dict[bytes, int] = {}
         self._folder_of = np.array([numbers.setdefault(os.path.dirname(file), len(numbers)) for file in self._files])
@@ -108,6 +110,17 @@ class ImageFolder(DecodedImages):
         else:
             source = "label_level=0" if self._label_level == 0 else levels.why_not()
         return [classes[folder] for folder in self._folder_of], source
+
+    def read_captions(self, column: str | None) -> tuple[list[str | None], str]:
+        found = metadata_values(self.root, self._listing, column, CAPTION_NAMES, "text_column")
+        if found is None:
+            raise DataError(
+                f"{self.root} has no captions: add a metadata.csv or metadata.jsonl with the columns file_name and "
+                "text, or name the column in text_column."
+            )
+        value_of, used = found
+        files = self._files[self._rows]
+        return [caption_of(value_of.get(os.fsdecode(file))) for file in files], f"column {used!r} of the metadata"
 
     def _path(self, row: int) -> Path:
         return self.root / os.fsdecode(self._files[row])

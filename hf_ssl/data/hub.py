@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 
 import datasets
-import pyarrow
-import torch
 
 from .cells import Cells, to_list
 from .class_folders import TEST_NAMES, TRAIN_NAMES
-from .classes import find_label_name, number_classes
+from .classes import find_name
+from .columns import raw_column, read_captions, read_labels
 from .decoded import DecodedImages
 from .errors import DataError
-from .listing import counted, printable
+from .listing import printable
 from .tables import check_card, check_saved, check_tables
 
 # The splits as the datasets library calls them.
@@ -59,9 +58,10 @@ class HubImages(DecodedImages):
         self.label_column = find_label_column(dataset, label_column)
         if not len(dataset):
             raise DataError("The data set has no rows: give another split.")
+        self._dataset = dataset
         self._table = raw_column(dataset, self.image_column)
         self._cell = Cells(dataset, folders)
-        labels, label_names = _labels(dataset, self.label_column)
+        labels, label_names = read_labels(dataset, self.label_column)
         if label_column is None and label_names is not None and len(label_names) == len(dataset):
             labels = label_names = self.label_column = None  # another text for every image is no class
         place = dataset.info.dataset_name or "the data set"
@@ -74,6 +74,9 @@ class HubImages(DecodedImages):
     @classmethod
     def holds_samples(cls, feature) -> bool:
         return isinstance(feature, datasets.Image)
+
+    def read_captions(self, column: str | None) -> tuple[list[str | None], str]:
+        return read_captions(self._dataset, column, self._rows.tolist())
 
     def _cells(self, rows: list[int]) -> list:
         return to_list(self._table[rows].column(0))
@@ -132,16 +135,7 @@ def find_label_column(
     names = {
         column.rpartition(".")[2]: column for column, feature in features.items() if feature.dtype.startswith(kinds)
     }
-    return names.get(find_label_name(names))
-
-
-def label_value(row: dict, column: str):
-    """The value of a column in one row, where `column` may be a field of a record (`json.label`)."""
-    if column in row:
-        return row[column]
-    record, _, field = column.partition(".")
-    record = row[record]
-    return record.get(field) if isinstance(record, dict) else None
+    return names.get(find_name(names))
 
 
 @dataclass
@@ -244,25 +238,6 @@ def is_saved(folder: str | os.PathLike) -> bool:
     return any(os.path.isfile(os.path.join(folder, file)) for file in ("dataset_dict.json", "state.json"))
 
 
-def raw_column(dataset: datasets.Dataset, column: str) -> datasets.Dataset:
-    """
-    One column as Arrow tables, so that nothing in it is ever decoded by the datasets library.
-
-    Raises:
-        DataError: if it is damaged, so that reading it might end the process.
-    """
-    raw = dataset.with_format("arrow").select_columns([column])
-    try:
-        raw.data.validate(full=True)
-    except pyarrow.ArrowException as error:
-        if "UTF8" not in str(error):  # a single value, which is then missing
-            raise DataError(
-                f"Column {column!r} of the data set is damaged ({str(error).splitlines()[0].rstrip('.')}): make or "
-                "download it again."
-            ) from error
-    return raw
-
-
 def _holds_files(feature) -> bool:
     """Whether a column holds bytes, or records of bytes and a path, as tables made without `datasets` do."""
     if isinstance(feature, dict):
@@ -277,24 +252,3 @@ def _scalars(features: dict) -> dict:
         fields = {f"{column}.{k}": v for k, v in feature.items()} if isinstance(feature, dict) else {column: feature}
         found |= {k: v for k, v in fields.items() if isinstance(v, (datasets.Value, datasets.ClassLabel))}
     return found
-
-
-def _labels(dataset: datasets.Dataset, column: str | None) -> tuple[torch.Tensor | None, list[str] | None]:
-    if column is None:
-        return None, None
-    record = column if column in dataset.column_names else column.partition(".")[0]
-    feature = dataset.features[record]
-    if isinstance(feature, datasets.Image):
-        raise DataError(f"label_column={column!r} holds images, which name no class: name a column of classes.")
-    values = to_list(raw_column(dataset, record)[:].column(0))
-    if record != column:
-        values = [label_value({record: value}, column) for value in values]
-    if not isinstance(feature, datasets.ClassLabel):
-        return number_classes(values, column)
-    labels = torch.tensor([-1 if value is None else max(value, -1) for value in values])
-    if labels.max() >= len(feature.names):
-        raise DataError(
-            f"label_column={column!r} holds {labels.max()}, beyond its {counted(len(feature.names), 'name')} of "
-            "classes, which are numbered from 0: repair it."
-        )
-    return (None, None) if labels.max() < 0 else (labels, feature.names)  # a test split may keep its labels secret

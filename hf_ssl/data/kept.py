@@ -17,6 +17,7 @@ class KeptImages(ImageDataset):
 
     def __init__(self, source: ImageDataset, limit: int):
         super().__init__(None, source.label_names)
+        self.captions = source.captions
         self.source, self.limit = source, limit
         self._kept: dict[int, dict] = {}
 

@@ -44,6 +44,7 @@ class _Request:
     streaming: bool
     limit: int | None
     channels: int | None
+    text_column: str | None
     modality: str
 
     def load(self, part: str):
@@ -76,6 +77,8 @@ def load_data(
     streaming: bool = False,
     limit: int | None = None,
     channels: int | None = None,
+    text_column: str | None = None,
+    captions: bool = False,
     modality: str = "image",
 ) -> Data:
     """
@@ -100,6 +103,8 @@ def load_data(
         streaming (`bool`, *optional*, defaults to `False`): read a Hub data set as it arrives, without storing it.
         limit (`int`, *optional*): at most this many images of each split, the classes as even as they can be.
         channels (`int`, *optional*): 3 (RGB) or 1 (grey); by default 1 for the built-in sources and idx files, else 3.
+        text_column (`str`, *optional*): as `label_column`, with the captions.
+        captions (`bool`, *optional*, defaults to `False`): read captions, and leave out the images without one.
         modality (`str`, *optional*, defaults to `"image"`): what to read: a row of `hf_ssl/modalities.py`. Built-in
             sources, idx files and streams hold images.
 
@@ -134,12 +139,17 @@ def load_data(
         streaming=streaming,
         limit=limit,
         channels=channels,
+        text_column=text_column,
         modality=modality,
     )
     loader = BUILT_IN.get(text) if isinstance(source, str) else None
     data = (loader or _loader(text, is_path=not isinstance(source, str)))(request)
     if isinstance(data.train, DecodedImages) and isinstance(data.test, DecodedImages):
         data.test.pixel_format = data.train.pixel_format
+    if captions:
+        data.take_captions(text_column)
+    else:
+        request.reject("images without captions", "text_column")
     if isinstance(data.train, ImageDataset):
         if len(data.train) < 2:
             raise DataError(

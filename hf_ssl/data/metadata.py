@@ -12,7 +12,7 @@ import pyarrow.parquet
 
 from ..checks.regular_files import open_regular
 from .cells import to_list
-from .classes import LABEL_NAMES, find_label_name
+from .classes import LABEL_NAMES, find_name
 from .errors import DataError
 from .listing import Listing, printable
 from .tables import check_parquet
@@ -23,17 +23,25 @@ MOST_COLUMNS = 10_000
 NAMES_SHOWN = 20
 
 
-def metadata_labels(root: Path, listing: Listing, label_column: str | None) -> tuple[dict[str, object], str] | None:
+def metadata_values(
+    root: Path,
+    listing: Listing,
+    column: str | None,
+    usual: Sequence[str] = LABEL_NAMES,
+    argument: str = "label_column",
+) -> tuple[dict[str, object], str] | None:
     """
-    The labels that the tables below `root` give.
+    A value for each file, such as its label or its caption, as the tables below `root` give it.
 
     Args:
         listing (`Listing`): of `root`; its `metadata` are read, and what they name in vain is added to `left_out`.
-        label_column (`str`, *optional*): by default the first column with a usual name (label, class, category, …).
+        column (`str`, *optional*): by default the first column with one of the `usual` names.
+        usual (`Sequence[str]`, *optional*): best first; by default those of labels.
+        argument (`str`, *optional*): what the caller's user knows `column` by, for messages.
 
     Returns:
-        The value of the label column by file, relative to `root`, and the name of the column; None where there is no
-        table, or none with such a column.
+        The value by file, relative to `root`, and the name of the column; None where there is no table, or none with
+        such a column.
 
     Raises:
         DataError: if a table cannot be read, has no column `file_name`, names a file outside of its folder, or if no
@@ -42,28 +50,29 @@ def metadata_labels(root: Path, listing: Listing, label_column: str | None) -> t
     values, used, columns = {}, None, {}
     files = {os.fsdecode(file) for file in listing.files}
     for table in listing.metadata:
-        names, column, rows = _read(root / table, label_column)
+        names, found, rows = _read(root / table, column, usual)
         columns.update(dict.fromkeys(names))
         if rows and FILE_NAME not in names:
             raise DataError(f"{root / table} has no column {FILE_NAME!r} (it has {_some(names)}): add it.")
-        if column is None:
+        if found is None:
             continue
-        used = used or column
+        used = used or found
         for name, value in rows:
             file = _within(root, table, name)
             if file in files:
                 values[file] = value
             else:
                 listing.leave_out(f"named in {table}, but not there", os.path.basename(file))
-    if label_column is not None and used is None:
+    if column is not None and used is None:
         if not listing.metadata:
+            instead = "; class folders are chosen with label_level" if argument == "label_column" else ""
             raise DataError(
-                f"label_column={label_column!r} means nothing for {root}: it holds no metadata.csv, metadata.jsonl or "
-                "metadata.parquet with a column file_name; class folders are chosen with label_level."
+                f"{argument}={column!r} means nothing for {root}: it holds no metadata.csv, metadata.jsonl or "
+                f"metadata.parquet with a column file_name{instead}."
             )
         known = _some([name for name in columns if name != FILE_NAME])
         raise DataError(
-            f"label_column={label_column!r} does not exist in {', '.join(listing.metadata)} of {root}: the columns "
+            f"{argument}={column!r} does not exist in {', '.join(listing.metadata)} of {root}: the columns "
             f"are {known}."
         )
     return None if used is None else (values, used)
@@ -73,17 +82,17 @@ def _some(names: list[str]) -> str:
     return ", ".join(map(printable, names[:NAMES_SHOWN])) + (", …" if len(names) > NAMES_SHOWN else "") or "none"
 
 
-def _read(file: Path, label_column: str | None) -> tuple[list[str], str | None, list[tuple]]:
-    """The names of the columns, the one with the labels, and of every row the name of its file and the label."""
+def _read(file: Path, asked: str | None, usual: Sequence[str]) -> tuple[list[str], str | None, list[tuple]]:
+    """The names of the columns, the one to read, and of every row the name of its file and the value."""
     try:
         if file.suffix.lower() == ".parquet":
-            names, column, rows = _read_parquet(file, label_column)
+            names, column, rows = _read_parquet(file, asked, usual)
         else:
             with open(open_regular(file), encoding="utf-8-sig", newline="") as opened:
                 read = _read_csv if file.suffix.lower() == ".csv" else _read_jsonl
-                names, column, rows = read(_lines(opened), label_column)
-        if any(isinstance(label, dict | list) for _, label in rows):
-            raise ValueError(f"{column!r} holds lists or tables, and no labels")
+                names, column, rows = read(_lines(opened), asked, usual)
+        if any(isinstance(value, dict | list) for _, value in rows):
+            raise ValueError(f"{column!r} holds lists or tables, and not one value for each file")
         return names, column, rows
     except (OSError, ValueError, RecursionError, csv.Error, pyarrow.ArrowException) as error:
         if isinstance(error, DataError):
@@ -92,28 +101,32 @@ def _read(file: Path, label_column: str | None) -> tuple[list[str], str | None, 
         raise DataError(f"{file} cannot be read ({reason}): repair or remove it.") from error
 
 
-def _column(names: Sequence[str], asked: str | None) -> str | None:
+def _column(names: Sequence[str], asked: str | None, usual: Sequence[str]) -> str | None:
     if len(names) > MOST_COLUMNS:
         raise ValueError(f"it has more than {MOST_COLUMNS} columns")
     if asked is None:
-        return find_label_name(names)
+        return find_name(names, usual)
     return asked if asked in names else None
 
 
-def _read_csv(lines: Iterable[str], label_column: str | None) -> tuple[list[str], str | None, list[tuple]]:
+def _read_csv(
+    lines: Iterable[str], asked: str | None, usual: Sequence[str]
+) -> tuple[list[str], str | None, list[tuple]]:
     rows = csv.reader(lines)
     names = next(filter(None, rows), [])
-    column = _column(names, label_column)
+    column = _column(names, asked, usual)
     places = [names.index(name) if name in names else None for name in (FILE_NAME, column)]
     # A row may be shorter or longer than the first one.
     picked = [tuple(None if i is None or i >= len(row) else row[i] for i in places) for row in rows if row]
     return names, column, picked
 
 
-def _read_jsonl(lines: Iterable[str], label_column: str | None) -> tuple[list[str], str | None, list[tuple]]:
+def _read_jsonl(
+    lines: Iterable[str], asked: str | None, usual: Sequence[str]
+) -> tuple[list[str], str | None, list[tuple]]:
     names: dict[str, None] = {}
     kept = []
-    wanted = {FILE_NAME, label_column}
+    wanted = {FILE_NAME, asked}
     for line in filter(str.strip, lines):
         row = json.loads(line)
         if not isinstance(row, dict):
@@ -121,16 +134,16 @@ def _read_jsonl(lines: Iterable[str], label_column: str | None) -> tuple[list[st
         names.update(dict.fromkeys(row))
         if len(names) > MOST_COLUMNS:
             raise ValueError(f"it has more than {MOST_COLUMNS} columns")
-        kept.append({k: v for k, v in row.items() if k in wanted or k.lower() in LABEL_NAMES})
-    column = _column(list(names), label_column)
+        kept.append({k: v for k, v in row.items() if k in wanted or k.lower() in usual})
+    column = _column(list(names), asked, usual)
     return list(names), column, [(row.get(FILE_NAME), row.get(column)) for row in kept]
 
 
-def _read_parquet(file: Path, label_column: str | None) -> tuple[list[str], str | None, list[tuple]]:
+def _read_parquet(file: Path, asked: str | None, usual: Sequence[str]) -> tuple[list[str], str | None, list[tuple]]:
     check_parquet(file)
     with pyarrow.parquet.ParquetFile(file) as opened:
         names = opened.schema_arrow.names
-        column = _column(names, label_column)
+        column = _column(names, asked, usual)
         wanted = [name for name in (FILE_NAME, column) if name in names]
         table = opened.read(columns=wanted)
     values = [to_list(table[name]) if name in wanted else [None] * len(table) for name in (FILE_NAME, column)]

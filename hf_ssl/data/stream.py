@@ -8,8 +8,9 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from .cells import Cells
+from .columns import label_value
 from .errors import DataError
-from .hub import find_image_column, find_label_column, label_value
+from .hub import find_image_column, find_label_column
 from .images import decode_image, settle_pixel_format
 from .pixels import PixelFormat
 from .unreadable import allowed_unreadable, reason_of

@@ -5,7 +5,9 @@ from collections.abc import Sized
 from dataclasses import dataclass, field
 
 from .base import ImageDataset, is_labelled
+from .captions import with_captions
 from .decoded import NAMES_SHOWN, DecodedImages
+from .errors import DataError
 from .listing import counted
 from .splits import fingerprint
 from .stream import ImageStream
@@ -29,6 +31,7 @@ class Data:
         labels_from (`str`): where the labels come from, or why there are none.
         left_out (`list[str]`): what was found beside the images, a phrase for every reason.
         has_upright (`bool`): `False` for images that may be turned, such as textures.
+        captions_from (`str`): where the captions come from, where there are any.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Data:
     labels_from: str = ""
     left_out: list[str] = field(default_factory=list)
     has_upright: bool = True
+    captions_from: str = ""
 
     def sizes(self) -> list[tuple[int, int]]:
         """(width, height) in pixels of evenly spread images, upright, without decoding them; empty for a stream."""
@@ -55,11 +59,37 @@ class Data:
         streams = [part for part in (self.train, self.test) if isinstance(part, ImageStream)]
         return "\n".join(filter(None, (source.report() for source in [*self._sources(), *streams]))) or None
 
+    def take_captions(self, column: str | None) -> None:
+        """
+        Read the captions, and leave out the images without one.
+
+        Args:
+            column (`str`, *optional*): where they stand; by default the first with a usual name.
+
+        Raises:
+            DataError: for a stream, a source without such a column, or one without a single caption.
+        """
+        if not isinstance(self.train, ImageDataset):
+            raise DataError("Captions of a stream are not read: give a data set with a length.")
+        total = len(self.train) + len(self.test or ())
+        self.train, self.captions_from = with_captions(self.train, column)
+        if isinstance(self.test, ImageDataset):
+            self.test, _ = with_captions(self.test, column)
+        if missing := total - len(self.train) - len(self.test or ()):
+            self.left_out = [*self.left_out, f"{counted(missing)} without a caption"]
+
     def summary(self) -> list[str]:
-        """What was found, in at most six lines for the start of a run."""
+        """What was found, in at most seven lines for the start of a run."""
         return [
             line
-            for line in (self._images(), self._classes(), self._pictures(), self._lost(), self._left_out())
+            for line in (
+                self._images(),
+                self._classes(),
+                self._captions(),
+                self._pictures(),
+                self._lost(),
+                self._left_out(),
+            )
             if line is not None
         ]
 
@@ -109,6 +139,12 @@ class Data:
         if unlabelled:
             line += f" Without a label, and only trained on: {unlabelled}{self._examples_unlabelled()}."
         return line
+
+    def _captions(self) -> str | None:
+        if not self.captions_from:
+            return None
+        lengths = sorted(len(caption.split()) for caption in self.train.captions)
+        return f"Captions: {self.captions_from}; median {lengths[len(lengths) // 2]} words, longest {lengths[-1]}."
 
     def _pictures(self) -> str | None:
         if isinstance(self.train, ImageDataset) and (described := self.train.describe()):

@@ -19,12 +19,19 @@ class TensorImages(ImageDataset):
         images (`torch.Tensor` of dtype uint8 and shape `(N, C, H, W)`, C in {1, 3}).
         labels (`torch.Tensor` of shape `(N,)`, *optional*): the class of every image.
         label_names (`list[str]`, *optional*): the name of every class.
+        captions (`list[str]`, *optional*): the text that belongs to every image.
 
     Raises:
         DataError: on another dtype or shape, or on as many labels as there are not images.
     """
 
-    def __init__(self, images: torch.Tensor, labels=None, label_names: Sequence[str] | None = None):
+    def __init__(
+        self,
+        images: torch.Tensor,
+        labels=None,
+        label_names: Sequence[str] | None = None,
+        captions: Sequence[str] | None = None,
+    ):
         super().__init__(labels, label_names)
         if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
             raise DataError(
@@ -34,7 +41,9 @@ class TensorImages(ImageDataset):
             raise DataError(
                 f"{counted(len(images))} came with labels of shape {tuple(self._labels.shape)}: give one each."
             )
-        self.images = images
+        if captions is not None and len(captions) != len(images):
+            raise DataError(f"{counted(len(images))} came with {counted(len(captions), 'caption')}: give one each.")
+        self.images, self.captions = images, None if captions is None else list(captions)
 
     @property
     def pixel_format(self) -> PixelFormat:
@@ -51,6 +60,9 @@ class TensorImages(ImageDataset):
         if self._labels is not None:
             for sample, label in zip(samples, self._labels[indices].tolist(), strict=True):
                 sample["label"] = label
+        if self.captions is not None:
+            for sample, index in zip(samples, indices, strict=True):
+                sample["text"] = self.captions[index]
         return samples
 
     def subset(self, indices: Sequence[int]) -> "TensorImages":

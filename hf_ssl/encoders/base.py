@@ -5,9 +5,7 @@ An adapter answers for one architecture of transformers. It holds the configurat
 in the network, which is handed in. Nothing outside of `encoders/` reaches inside of a native model.
 """
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -15,44 +13,9 @@ import torch
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-# Where the blocks of an encoder stand in the names of its parameters: a list of blocks, or stages of such lists.
-_BLOCK = re.compile(r"(?:^|\.)(?:stages|layers?|blocks?)\.\d+(?:\.(?:layers?|blocks)\.\d+|\.\d+)?(?=\.)")
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """
-    What an encoder makes of its input, before it is pooled.
-
-    Args:
-        prefix (`torch.Tensor` of shape `(batch, prefix, width)`): CLS, then further tokens of no place, such as
-            registers; empty where the architecture has none.
-        patches (`torch.Tensor` of shape `(batch, patches, width)`): row by row; with `keep`, those that were kept, in
-            the order of `keep`.
-        grid (`tuple[int, ...]`): rows and columns of all patches.
-        levels (`tuple[torch.Tensor]`): a feature map of shape `(batch, channels, rows, columns)` for each level asked.
-    """
-
-    prefix: torch.Tensor
-    patches: torch.Tensor
-    grid: tuple[int, ...]
-    levels: tuple[torch.Tensor, ...] = ()
-
-
-@dataclass(frozen=True)
-class Contract:
-    """
-    What a published encoder promises, in the words of its card.
-
-    Args:
-        pooled (`str`): what the embedding is.
-        hidden (`str`): what `last_hidden_state` is, with its shape and order.
-        code (`str`): Python that turns `outputs` of the native model into the embedding, of shape `(batch, width)`.
-    """
-
-    pooled: str
-    hidden: str
-    code: str
+from .depths import Depths
+from .levels import checked_levels
+from .outputs import Contract, Tokens
 
 
 class Encoder:
@@ -133,35 +96,17 @@ class Encoder:
         Args:
             name (`str`): of a parameter of the network, such as "layers.3.mlp.fc1.weight".
         """
-        if block := _BLOCK.search(name):
-            return self._blocks.get(block[0].lstrip("."), 1)
-        first = self._names.index(name) < self._first_block if name in self._names else name == self.mask_token_name
-        return 0 if first else self.num_blocks + 1
+        return 0 if name == self.mask_token_name else self._depths.of(name)
 
     @property
     def num_blocks(self) -> int:
         """Blocks, one after the other, over all stages."""
-        return max(self._blocks.values(), default=0)
+        return self._depths.blocks
 
     @cached_property
-    def _names(self) -> list[str]:
+    def _depths(self) -> Depths:
         with torch.device("meta"):  # nothing is allocated and nothing drawn
-            return [name for name, _ in self.build().named_parameters()]
-
-    @cached_property
-    def _first_block(self) -> int:
-        return next((i for i, name in enumerate(self._names) if _BLOCK.search(name)), len(self._names))
-
-    @cached_property
-    def _blocks(self) -> dict[str, int]:
-        """Path of a block, or of what joins two stages, -> its depth."""
-        paths = dict.fromkeys(found[0].lstrip(".") for name in self._names if (found := _BLOCK.search(name)))
-        innermost = max((len(re.findall(r"\d+", path)) for path in paths), default=0)
-        depths, depth = {}, 0
-        for path in paths:
-            depth += len(re.findall(r"\d+", path)) == innermost
-            depths[path] = max(depth, 1)
-        return depths
+            return Depths([name for name, _ in self.build().named_parameters()])
 
     # What it does.
 
@@ -267,15 +212,8 @@ class Encoder:
         Raises:
             ValueError: for a level that the encoder does not have, or one twice.
         """
-        widths = self.level_widths()
-        if levels is None:
-            levels = self.default_levels()
-        if not levels or len(set(levels)) < len(levels) or not all(-len(widths) <= level <= -1 for level in levels):
-            raise ValueError(
-                f"levels must be different numbers from {-len(widths)} to -1, the last stage or layer of this "
-                f"{self.config.model_type}, got {list(levels)}."
-            )
-        return list(levels), [widths[level] for level in levels]
+        wanted = self.default_levels() if levels is None else levels
+        return checked_levels(wanted, self.level_widths(), self.config.model_type)
 
     def level_widths(self) -> list[int]:
         """Channels of every stage or layer."""
@@ -327,8 +265,6 @@ class Encoder:
             raise ValueError("The encoder was built without a mask token: use build(mask_token=True).")
         if keep is not None and mask is not None:
             raise ValueError("Patches are either left out (keep) or masked (mask), not both.")
-
-    # How it is published.
 
     def export(
         self, network: PreTrainedModel, pooling: str | None = None

@@ -43,6 +43,10 @@ class BeitEncoder(_BiasedAttention):
     ) -> torch.Tensor:
         return network.embeddings(inputs, bool_masked_pos=mask)
 
+    def final_norm(self, network: PreTrainedModel) -> nn.Module:
+        """With mean pooling the norm is in the pooler, and `layernorm` is the identity."""
+        return network.pooler.layernorm if self.config.use_mean_pooling else network.layernorm
+
     def context(self, network: PreTrainedModel, inputs: torch.Tensor, keep: torch.LongTensor | None) -> dict[str, Any]:
         grid = self.grid(tuple(inputs.shape[-2:]))
         kept = None if keep is None else self.kept(keep)

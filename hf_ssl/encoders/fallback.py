@@ -92,6 +92,14 @@ class WrapperEncoder(Encoder):
     def image_size(self) -> tuple[int, int] | None:
         return self.inside.image_size
 
+    @property
+    def poolings(self) -> tuple[str | None, ...]:
+        return self.inside.poolings
+
+    def usual_size(self, short_side: int) -> int:
+        """See `ImageEncoder.usual_size`."""
+        return self.inside.usual_size(short_side)
+
     def embed(
         self, network: PreTrainedModel, inputs: torch.Tensor, pooling: str | None = None, **kwargs: Any
     ) -> BaseModelOutputWithPooling:

@@ -8,9 +8,9 @@ from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.utils.output_capturing import maybe_install_capturing_hooks
 
-from .base import Tokens
 from .images import ImageEncoder
 from .official_names import resnet_name
+from .outputs import Tokens
 
 MAP = "the last feature map, shape (batch, channels, rows, columns)"
 

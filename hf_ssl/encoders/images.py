@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 import torch
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from .base import Encoder
 
@@ -82,6 +82,12 @@ class ImageEncoder(Encoder):
         step = 1 if self.pads else self.stride
         return max(side - side % step, step)
 
+    def config_for(self, size: int) -> PreTrainedConfig:
+        """The configuration of what `resized` gives."""
+        if not self.has_size_of_positions:
+            return self.config
+        return type(self.config).from_dict(self.config.to_dict() | {"image_size": size})
+
     def resized(self, network: PreTrainedModel, size: int) -> PreTrainedModel | None:
         """
         The same network for images of another size, its positions interpolated once and for all, so that `AutoModel`
@@ -96,7 +102,7 @@ class ImageEncoder(Encoder):
         with torch.no_grad():
             positions = network.embeddings.interpolate_pos_encoding(wanted, size, size)
         state[self.position_name] = positions.view(*table.shape[:-2], *positions.shape[-2:])
-        other = type(self)(type(self.config).from_dict(self.config.to_dict() | {"image_size": size}))
+        other = type(self)(self.config_for(size))
         resized = other.build(mask_token=self.mask_token_name in state)
         resized.load_state_dict(state)
         return resized

@@ -8,8 +8,8 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ..nn.drop_path import DropPath
-from .base import Tokens
 from .images import ImageEncoder
+from .outputs import Tokens
 
 TOKENS = "all tokens after the final norm, shape (batch, tokens, dim): {prefix}, patches last, row by row"
 

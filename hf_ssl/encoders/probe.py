@@ -65,7 +65,7 @@ def _trouble(encoder: Encoder, network: PreTrainedModel, sizes: list[int], publi
         first = {size: encoder.embed(network, x).pooler_output for size, x in examples.items()}
         again = {size: encoder.embed(network, x).pooler_output for size, x in examples.items()}
     except (RuntimeError, ValueError, ArithmeticError, IndexError, AssertionError) as error:
-        return " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__
+        return " ".join(str(error).split()).split(". ")[0].rstrip(".")[:200] or type(error).__name__
     for size, embedding in first.items():
         if embedding.shape != (2, encoder.width):
             return f"the embedding has the shape {tuple(embedding.shape)} instead of {(2, encoder.width)}"

@@ -6,8 +6,8 @@ import torch
 from transformers import AutoConfig, BeitConfig, PreTrainedConfig, PreTrainedModel, ViTConfig
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from .base import Contract
 from .official_names import vit_name
+from .outputs import Contract
 from .plain_transformer import TOKENS, PlainTransformerEncoder
 
 

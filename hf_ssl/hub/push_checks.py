@@ -117,7 +117,9 @@ def require_as_made(folder: Path, found: Mapping[str, Path]) -> None:
             )
     if "export" in results:
         return
-    encoder, processor = encoders[""], checked_image_processor(folder, pinned(folder, {}), auto_of_root)
+    place = pinned(folder, {"subfolder": method.embedding_folder})
+    encoder = encoders[method.embedding_folder]
+    processor = checked_image_processor(folder, place, auto_of_root)
     of_another = results.get("evaluation")  # nothing ties them to these weights
     if "embedding_check" in results:
         of_another = not same_embedding(embedding_check(encoder, processor), results["embedding_check"])

@@ -16,10 +16,13 @@ from . import (
     swav,
     deepcluster_v2,
     dino,
+    ibot,
     obow,
     mae,
     videomae,
     audiomae,
+    clip,
+    beit,
 )
 
 if TYPE_CHECKING:  # what `hf_ssl.<name>` gives, for whoever reads without running
@@ -34,7 +37,10 @@ if TYPE_CHECKING:  # what `hf_ssl.<name>` gives, for whoever reads without runni
     from .swav import *
     from .deepcluster_v2 import *
     from .dino import *
+    from .ibot import *
     from .obow import *
     from .mae import *
     from .videomae import *
     from .audiomae import *
+    from .clip import *
+    from .beit import *

@@ -87,10 +87,11 @@ class PrototypeHead(nn.Module):
         self.norms = None if norm_last_layer else nn.Parameter(torch.ones(num_prototypes, 1))
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
-        """Map embeddings of shape (N, D) to logits of shape (N, K)."""
-        z = F.normalize(self.mlp(embeddings), dim=-1)
+        """Map embeddings of shape (..., D) to logits of shape (..., K); a BatchNorm is over all but the last axis."""
+        z = F.normalize(self.mlp(embeddings.flatten(0, -2)), dim=-1)
         weight = F.normalize(self.prototypes.weight, dim=-1)
-        return F.linear(z, weight if self.norms is None else weight * self.norms)
+        logits = F.linear(z, weight if self.norms is None else weight * self.norms)
+        return logits.unflatten(0, embeddings.shape[:-1])
 
     def drop_prototype_gradients_(self) -> None:
         """Let the prototypes stay as they are in the next optimizer step."""

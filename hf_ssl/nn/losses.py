@@ -54,6 +54,28 @@ def info_nce(queries: torch.Tensor, keys: torch.Tensor, negatives: torch.Tensor,
         return F.cross_entropy(logits, torch.zeros(len(q), dtype=torch.long, device=q.device))
 
 
+def paired_info_nce(first: torch.Tensor, second: torch.Tensor, log_scale: torch.Tensor) -> torch.Tensor:
+    """
+    InfoNCE between the two sides of pairs (CLIP, arXiv:2103.00020, figure 3): which of the second sides belongs to a
+    first side, and the reverse, among all pairs of the *global* batch.
+
+    Args:
+        first, second (`torch.Tensor` of shape `(batch, dim)`): row i of one belongs to row i of the other; not
+            necessarily normalised.
+        log_scale (`torch.Tensor`, scalar): logarithm of the factor of the cosines, the inverse temperature.
+
+    Returns:
+        `torch.Tensor`: scalar, the mean of both cross-entropies over the pairs of this process.
+    """
+    with torch.autocast(first.device.type, enabled=False):
+        x, y = F.normalize(first.float(), dim=-1), F.normalize(second.float(), dim=-1)
+        scale = log_scale.float().exp()
+        own = torch.arange(len(x), device=x.device) + rank() * len(x)
+        of_second = F.cross_entropy(scale * x @ gather(y).T, own)  # [B, W * B]
+        of_first = F.cross_entropy(scale * y @ gather(x).T, own)
+        return (of_second + of_first) / 2
+
+
 def negative_cosine(predictions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """
     Minus the cosine of each pair of rows, averaged (SimSiam, arXiv:2011.10566, equation 1). BYOL's loss is 2 + 2 times
@@ -160,6 +182,22 @@ def masked_cross_entropy(targets: torch.Tensor, log_probabilities: torch.Tensor,
     """
     entropies = -(targets * log_probabilities).sum(-1)
     return ((entropies * mask).sum(-1) / mask.sum(-1).clamp_min(1)).mean()
+
+
+def weighted_cross_entropy(logits: torch.Tensor, classes: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    """
+    Cross-entropy averaged over what counts, of the whole batch (BEiT, arXiv:2106.08254, equation 3).
+
+    Args:
+        logits (`torch.Tensor` of shape `(..., classes)`)
+        classes (`torch.LongTensor` of shape `(...)`)
+        counts (`torch.BoolTensor` of shape `(...)`)
+
+    Returns:
+        `torch.Tensor`: scalar.
+    """
+    entropies = F.cross_entropy(logits.float().flatten(0, -2), classes.flatten(), reduction="none")
+    return (entropies * counts.flatten()).sum() / counts.sum().clamp_min(1)
 
 
 def soft_cross_entropy(targets: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:

@@ -12,8 +12,9 @@ from ..registry import METHODS
 from .tiny import BACKBONES, SIZE, backbones_of, build_model, build_processor, encoder_of
 
 
-def assert_same_state(a: PreTrainedModel, b: PreTrainedModel) -> None:
-    ours, theirs = a.state_dict(), b.state_dict()
+def assert_same_state(a: PreTrainedModel, b: PreTrainedModel, but: str | None = None) -> None:
+    """`but` is a tensor that only pretraining needs."""
+    ours, theirs = ({n: t for n, t in model.state_dict().items() if n != but} for model in (a, b))
     assert ours.keys() == theirs.keys()
     different = [name for name in ours if not torch.equal(ours[name], theirs[name])]
     assert not different
@@ -59,7 +60,7 @@ class SavingContract:
             assert torch.equal(encoder(**x).pooler_output, embedding)
             output = classifier.eval()(**x, labels=torch.tensor([0, 6]))
         assert output.logits.shape == (2, 7) and output.loss.isfinite()
-        assert_same_state(classifier.backbone, model.backbone)
+        assert_same_state(classifier.backbone, model.backbone, but="embeddings.mask_token")
 
     def test_warm_start_takes_every_weight_of_a_published_encoder(self, method, backbone, tmp_path):
         native = AutoModel.from_config(BACKBONES[backbone]())
@@ -71,7 +72,7 @@ class SavingContract:
         model = type(template).from_backbone(str(tmp_path), template.config)
         expected = native.state_dict()
         for name, tensor in model.backbone.state_dict().items():
-            assert torch.equal(tensor, expected[name]), name
+            assert torch.equal(tensor, expected[name]) if name in expected else name == "embeddings.mask_token", name
         for child in model.children():
             if isinstance(child, NetworkCopy):
                 for name, tensor in child.state_dict().items():
@@ -79,7 +80,10 @@ class SavingContract:
 
     def test_warm_start_from_a_classifier(self, method, tmp_path):
         (auto_classifier,) = METHODS[method].modality.load_heads().values()
-        classifier = auto_classifier.from_config(BACKBONES[backbones_of(method)[0]]())
+        config = BACKBONES[backbones_of(method)[0]]()
+        if type(config) not in auto_classifier._model_mapping:
+            pytest.skip(f"transformers has no classifier around a {config.model_type} encoder")
+        classifier = auto_classifier.from_config(config)
         classifier.save_pretrained(tmp_path)
         template = build_model(method)
         model = type(template).from_backbone(str(tmp_path), template.config)

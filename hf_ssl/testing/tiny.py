@@ -1,11 +1,13 @@
 """Tiny encoders, models, image processors and batches, with which every method is tested on a CPU in seconds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
 from transformers import (
     ASTConfig,
+    CLIPVisionConfig,
     ConvNextConfig,
     Dinov2Config,
     PreTrainedConfig,
@@ -15,9 +17,12 @@ from transformers import (
     ViTConfig,
 )
 
+from ..configuration_utils import SSLConfig
+from ..data import ImageDataset
 from ..encoders import Encoder, encoder_for
 from ..modeling_utils import SSLPreTrainedModel
 from ..processing_utils import SSLProcessorMixin
+from ..recipe_utils import merged_fields
 from ..registry import get_method
 
 SIZE = 32  # pixels
@@ -36,6 +41,7 @@ IMAGE_BACKBONES: dict[str, Callable[[], PreTrainedConfig]] = {
     "convnext": lambda: ConvNextConfig(hidden_sizes=[16, 32], depths=[1, 1], num_stages=2),
 }
 BACKBONES = IMAGE_BACKBONES | {  # the others by their model type
+    "clip_vision_model": lambda: CLIPVisionConfig(**_WIDTHS, **_PATCHES),
     "videomae": lambda: VideoMAEConfig(num_frames=4, use_mean_pooling=False, **_WIDTHS, **_PATCHES),
     "audio-spectrogram-transformer": lambda: ASTConfig(
         patch_size=8, frequency_stride=8, time_stride=8, max_length=32, num_mel_bins=32, **_WIDTHS
@@ -50,16 +56,54 @@ RAGGED: dict[str, Callable[[], list]] = {
 IMAGES = 20  # of the data set that tiny models are trained on
 
 
+class Examples(ImageDataset):
+    """
+    A labelled data set of random samples of whatever a processor takes.
+
+    Args:
+        processor (`SSLProcessorMixin`): its `example` gives the samples.
+        count (`int`, *optional*, defaults to `IMAGES`): of samples.
+        seed (`int`, *optional*, defaults to 0): of the samples.
+    """
+
+    def __init__(self, processor: SSLProcessorMixin, count: int = IMAGES, seed: int = 0):
+        super().__init__([i % 2 for i in range(count)])
+        samples = processor.example(SIZE + 4, count, seed)
+        self._samples = [{key: values[i] for key, values in samples.items()} for i in range(count)]
+        self.captions, self.sample_key = samples.get("text"), processor.sample_keys[0]
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitems__(self, indices: list[int]) -> list[dict]:
+        found = [(i, self._samples[i]) for i in self._positions(indices)]
+        return [sample | {"index": i, "label": int(self.labels[i])} for i, sample in found]
+
+    def subset(self, indices: Sequence[int]) -> "Examples":
+        picked = self._picked(indices)
+        picked._samples = [self._samples[i] for i in self._positions(indices)]
+        return picked
+
+
+@cache
 def backbones_of(method: str) -> tuple[str, ...]:
     """
-    Names of the tiny encoders that a method can train: of images all, but what masks images needs patches that can be
-    left out; else the one that its configuration has by default.
+    Names of the tiny encoders that a method can train: of images those that its configuration takes, else the one that
+    its configuration has by default.
     """
-    row = get_method(method)
-    default = row.config_class.sub_configs_defaults["backbone_config"].model_type
+    config_class = get_method(method).config_class
+    default = config_class.sub_configs_defaults["backbone_config"].model_type
     if default != "vit":
         return (default,)
-    return ("vit",) if row.info.family == "masked images" else tuple(IMAGE_BACKBONES)
+    return tuple(name for name, make in IMAGE_BACKBONES.items() if _takes(config_class, make()))
+
+
+def _takes(config_class: type[SSLConfig], backbone: PreTrainedConfig) -> bool:
+    try:
+        config_class(backbone_config=backbone)
+    except ValueError:
+        return False
+    return True
 
 
 def encoder_of(method: str, backbone: str | None = None) -> Encoder:
@@ -79,7 +123,7 @@ def build_model(method: str, backbone: str | None = None, seed: int = 0, **field
     """
     row = get_method(method)
     torch.manual_seed(seed)
-    values = row.recipes["tiny"].config_for(IMAGES) | fields
+    values = merged_fields(row.recipes["tiny"].config_for(IMAGES), build_processor(method).model_fields()) | fields
     native = BACKBONES[backbone or backbones_of(method)[0]]()
     model = row.pretraining_class(row.config_class(**{**values, "backbone_config": native}))
     model.size_for(IMAGES)
@@ -93,7 +137,9 @@ def build_processor(method: str, **attributes: Any) -> SSLProcessorMixin:
     """The method's processor for its first tiny encoder under the recipe "tiny", with these `attributes` beside."""
     row = get_method(method)
     values = row.processor_class.attributes_for(encoder_of(method), SIZE)
-    return row.processor_class(**{**values, **row.recipes["tiny"].processor_for(SIZE), **attributes})
+    processor = row.processor_class(**{**values, **row.recipes["tiny"].processor_for(SIZE), **attributes})
+    processor.settle(Examples(processor))
+    return processor
 
 
 def build_views(method: str, batch: int = 4, seed: int = 0) -> dict[str, torch.Tensor]:

@@ -79,6 +79,7 @@ class ViewCollator:
     def __call__(self, samples: list[dict]) -> dict:
         keys, labelled = self.processor.sample_keys, "labels" in self.extras
         batch = collate_samples(samples, keys, with_labels=labelled, pack=not self.make_views)
+        batch = self.processor.encode_samples(batch)
         index = batch.pop("index")
         if "sample_index" in self.extras:
             batch["sample_index"] = index

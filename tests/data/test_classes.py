@@ -3,7 +3,7 @@
 import pytest
 
 from hf_ssl.data import DataError
-from hf_ssl.data.classes import find_label_name, number_classes
+from hf_ssl.data.classes import find_name, number_classes
 
 
 @pytest.mark.parametrize(
@@ -41,4 +41,4 @@ def test_values_that_name_no_class(values, what):
     [(["id", "Class", "label"], "label"), (["TARGET", "x"], "TARGET"), (["cls"], "cls"), (["caption"], None)],
 )
 def test_usual_names(columns, expected):
-    assert find_label_name(columns) == expected
+    assert find_name(columns) == expected

@@ -12,10 +12,9 @@ from transformers import (
     ViTModel,
     ViTMSNConfig,
 )
-from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling
 
 from hf_ssl.data import decode_image
-from hf_ssl.evaluation import Features, embedding_of, extract_features, preprocess
+from hf_ssl.evaluation import Features, extract_features, preprocess
 
 from .evaluation_cases import CONFIGS, Images
 
@@ -35,24 +34,13 @@ def test_every_architecture_gives_its_pooler_output(name, processor):
     torch.testing.assert_close(features.embeddings, expected)
 
 
-def test_fallbacks_of_embedding_of():
-    tokens, maps = torch.randn(2, 5, 8), torch.randn(2, 8, 3, 3)
-    assert torch.equal(embedding_of(BaseModelOutput(last_hidden_state=tokens)), tokens.mean(1))
-    assert torch.equal(embedding_of(BaseModelOutput(last_hidden_state=tokens), has_cls_token=True), tokens[:, 0])
-    assert torch.equal(embedding_of(BaseModelOutput(last_hidden_state=maps)), maps.mean((2, 3)))
-    pooled = BaseModelOutputWithPooling(last_hidden_state=tokens, pooler_output=torch.ones(2, 8, 1, 1))
-    assert torch.equal(embedding_of(pooled, has_cls_token=True), torch.ones(2, 8))
-    with pytest.raises(ValueError, match="neither pooler_output nor last_hidden_state"):
-        embedding_of({"logits": tokens})
-
-
-def test_models_without_pooler_take_cls_or_mean(processor):
+def test_models_without_pooler_take_cls_where_the_class_has_one_or_else_the_mean(processor):
     small = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 32, "patch_size": 8}
     pixels = torch.randn(3, 3, 32, 32)
     vit = ViTModel(CONFIGS["vit"][0], add_pooling_layer=False)
     for model, cls in (
         (vit, True),
-        (AutoModel.from_config(ViTMSNConfig(**small)), True),
+        (AutoModel.from_config(ViTMSNConfig(**small)), False),
         (AutoModel.from_config(IJepaConfig(**small)), False),
     ):
         with torch.no_grad():

@@ -83,7 +83,7 @@ def nested(depth: int) -> list:
 
 
 _ANY = (None, "", "x", "12", [], {}, [[1]], {"a": 1}, math.nan, math.inf, -math.inf, "\u202ex\0", -1, 10**30)
-_WHOLE = (*_ANY, True, False, 0, -7, 1.5, 1e308, 2**31, 2**63, 10**6 + 1)
+_WHOLE = (*_ANY, True, False, 0, -7, 1.5, 1e308, 2**31, 2**63, 2**40 + 1)
 _REAL = (*_ANY, -0.5, [0.1], 10**400)
 _YES_NO = ("yes", 2, 1.5, [], [True], {}, math.nan, "\0", -1)
 _TEXT = (5, True, [], {}, "no such thing", "../x", "\u202e\0", math.nan, "x" * 100_000, "__import__('os')")
@@ -110,7 +110,8 @@ def wrong_value(old: Any, rng: random.Random) -> Any:
         if old and rng.random() < 0.7:
             name = rng.choice(sorted(old))
             return old | {name: wrong_value(old[name], rng)}
-        return rng.choice(_RECORDS)
+        sides = old.keys() == {"height", "width"}  # for which transformers takes one number, and means a square
+        return rng.choice([value for value in _RECORDS if not (sides and value == 5)])
     return rng.choice(_ANY[1:])
 
 

@@ -176,8 +176,10 @@ def native_processor(repository: str) -> dict:
 
 def method_processor(repository: str, kind: type[SSLImageProcessor] | None, subfolder: str = "pretraining") -> dict:
     with in_python():
-        where = kind or AutoImageProcessor
-        return _processor(where.from_pretrained(repository, subfolder=subfolder))
+        processor = (kind or AutoImageProcessor).from_pretrained(repository, subfolder=subfolder)
+        if not type(processor).__module__.startswith("hf_ssl."):
+            raise Foreign(f"{type(processor).__name__} was read, as the file says")
+        return _processor(processor)
 
 
 def _processor(processor: Any) -> dict:

@@ -557,9 +557,12 @@ MASK = torch.rand(3, 16, generator=torch.Generator().manual_seed(6)).argsort(1) 
 
 
 def mae():
-    from hf_ssl.nn.masking import encode_tokens
-
     from hf_ssl.augment.masks import visible_indices
+    from hf_ssl.encoders import encoder_for
+
+    def seen(backbone, x):
+        tokens = encoder_for(backbone.config).tokens(backbone, x, keep=visible)
+        return torch.cat([tokens.prefix, tokens.patches], dim=1)
 
     net, visible = drawn(MaskedAutoencoder(), 1), visible_indices(MASK)
     args = argparse.Namespace(model="mae_vit_base_patch16", norm_pix_loss=False, mask_ratio=0.75)
@@ -570,7 +573,7 @@ def mae():
         {
             "pixels": (
                 net.reconstruct(SMALL, MASK),
-                lambda m, x: m.decoder(m.backbone.layernorm(encode_tokens(m.backbone, x, visible)), visible),
+                lambda m, x: m.decoder(seen(m.backbone, x), visible),
             )
         },
         config={"norm_pix_loss": False, "decoder_hidden_size": 32, "decoder_num_hidden_layers": 2},

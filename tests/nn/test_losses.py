@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from hf_ssl.nn.losses import cross_view_entropy, masked_patch_mse, nt_xent
+from hf_ssl.nn.losses import cross_view_entropy, masked_patch_mse, nt_xent, paired_info_nce
 
 
 def naive_nt_xent(z, temperature):
@@ -66,3 +67,40 @@ def test_masked_patch_mse_counts_masked_patches_only():
         [(prediction[b, n] - target[b, n]).pow(2).mean() for b in range(3) for n in range(6) if mask[b, n]]
     ).mean()
     torch.testing.assert_close(masked_patch_mse(prediction, target, mask), expected, atol=1e-5, rtol=0)
+
+
+def official_clip_loss(images, captions, logit_scale):
+    """What the pseudo-code of the paper's figure 3, OpenAI's model and open_clip's `ClipLoss` compute."""
+    images = images / images.norm(dim=-1, keepdim=True)
+    captions = captions / captions.norm(dim=-1, keepdim=True)
+    logits = logit_scale * images @ captions.t()
+    labels = torch.arange(len(logits))
+    return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.t(), labels)) / 2
+
+
+@pytest.mark.parametrize("scale", [1.0, 1 / 0.07, 100.0])
+def test_paired_info_nce_is_the_official_loss_of_clip(scale):
+    torch.manual_seed(0)
+    images, captions = (torch.randn(9, 16, requires_grad=True) for _ in range(2))
+    log_scale = torch.tensor(math.log(scale), requires_grad=True)
+    inputs = (images, captions, log_scale)
+    expected = official_clip_loss(images, captions, log_scale.exp())
+    actual = paired_info_nce(*inputs)
+    torch.testing.assert_close(actual, expected, atol=1e-5, rtol=0)
+    gradients = zip(torch.autograd.grad(actual, inputs), torch.autograd.grad(expected, inputs), strict=True)
+    for gradient, wanted in gradients:
+        torch.testing.assert_close(gradient, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_paired_info_nce_is_the_native_loss_of_a_single_process():
+    from transformers.models.clip.modeling_clip import image_text_contrastive_loss
+
+    torch.manual_seed(0)
+    images, captions = torch.nn.functional.normalize(torch.randn(2, 5, 8), dim=-1)
+    native = image_text_contrastive_loss(14.0 * captions @ images.t())
+    torch.testing.assert_close(paired_info_nce(images, captions, torch.tensor(14.0).log()), native)
+
+
+def test_paired_info_nce_of_a_collapsed_encoder_is_the_logarithm_of_the_batch():
+    loss = paired_info_nce(torch.ones(8, 4), torch.ones(8, 4), torch.tensor(3.0))
+    assert loss.item() == pytest.approx(math.log(8), abs=1e-5)

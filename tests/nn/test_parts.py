@@ -1,28 +1,17 @@
-"""Heads, schedules, momentum, stochastic depth, patches and positions."""
+"""Heads, schedules, momentum, patches and positions."""
 
 import math
 
 import numpy as np
 import pytest
 import torch
-from hf_ssl.nn.masking import encode_tokens
 from torch import nn
-from transformers import ViTConfig, ViTModel
 
-from hf_ssl.augment.masks import random_masks, visible_indices
-from hf_ssl.nn.drop_path import add_drop_path
 from hf_ssl.nn.heads import MLPHead, PrototypeHead
 from hf_ssl.nn.network_copy import NetworkCopy, ema_
 from hf_ssl.nn.patches import patchify, unpatchify
 from hf_ssl.nn.positions import sincos_positions
 from hf_ssl.nn.schedules import cosine, warmup
-
-
-def tiny_vit():
-    config = ViTConfig(
-        hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32, image_size=16, patch_size=4
-    )
-    return ViTModel(config, add_pooling_layer=False)
 
 
 def test_schedules_hit_their_ends():
@@ -100,39 +89,3 @@ def test_positions_follow_the_published_formula():
             np.testing.assert_allclose(table[1 + row * columns + column], expected, atol=1e-6)
     with pytest.raises(ValueError, match="divisible by 4"):
         sincos_positions(6, 2, 2)
-
-
-def test_encoding_visible_patches_is_native_encoding_when_nothing_is_masked():
-    torch.manual_seed(0)
-    vit = tiny_vit().eval()
-    x = torch.randn(2, 3, 16, 16)
-    with torch.no_grad():
-        torch.testing.assert_close(vit.layernorm(encode_tokens(vit, x)), vit(x).last_hidden_state, atol=1e-5, rtol=0)
-
-
-def test_hidden_pixels_cannot_reach_the_encoder():
-    torch.manual_seed(0)
-    vit = tiny_vit().eval()
-    x = torch.randn(2, 3, 16, 16)
-    mask = random_masks(2, 16, 0.75, torch.Generator().manual_seed(0))
-    visible, hidden = visible_indices(mask), unpatchify(mask[..., None].expand(-1, -1, 48).float(), 4, 16, 16)
-    with torch.no_grad():
-        assert torch.equal(encode_tokens(vit, x, visible), encode_tokens(vit, x + 100 * hidden, visible))
-        assert not torch.equal(encode_tokens(vit, x, visible), encode_tokens(vit, x + 0.1 * (1 - hidden), visible))
-
-
-def test_drop_path_drops_whole_branches_in_training_only():
-    torch.manual_seed(0)
-    vit, plain = tiny_vit(), tiny_vit()
-    plain.load_state_dict(vit.state_dict())
-    add_drop_path(vit, 0.5)
-    assert vit.state_dict().keys() == plain.state_dict().keys()
-    x = torch.randn(64, 3, 16, 16)
-    with torch.no_grad():
-        torch.testing.assert_close(vit.eval()(x).last_hidden_state, plain(x).last_hidden_state)
-        tokens = torch.randn(256, 5, 16)
-        last = vit.train().layers[-1].mlp(tokens)
-        dropped = (last == 0).flatten(1).all(1).float().mean()
-        torch.testing.assert_close(last.mean(0), plain.layers[-1].mlp(tokens).mean(0), atol=0.1, rtol=0.5)
-    assert 0.35 < dropped < 0.65
-    assert vit.layers[0].mlp.fc2.drop_path.probability == 0.0

@@ -18,6 +18,7 @@ from hf_ssl.training.same_data import fingerprint
 
 from ..conftest import build_model, build_processor
 from ..processes import each, in_processes
+from .test_resume import StopAt
 
 WORLD = 2
 
@@ -105,7 +106,27 @@ def what_happens(folder, rank):
         decide_as_first_process(Run)
         return Run.costs, Run.evaluated_images, Run.args.max_steps
 
-    steps = (joined, trained, synchronised, logged, diagnosed, refused, decided)
+    def resumed():
+        """Seeds of the batches, and the weights, of a whole run and of one that stops in its second epoch."""
+        found = {}
+        for name, stop, resume in (("whole", None, None), ("part", 4, None), ("part", None, "checkpoint-4")):
+            trainer = build(
+                f"{folder}/{name}", "mae", count=20, max_steps=-1, num_train_epochs=2, dataloader_drop_last=False,
+                views_on_device=True,
+            )  # fmt: skip
+            seeds, collate = [], trainer.data_collator
+            trainer._prepare_inputs = lambda inputs, prepare=trainer._prepare_inputs, seeds=seeds: (
+                seeds.append(inputs["view_seed"]) or prepare(inputs)
+            )
+            if stop:
+                trainer.add_callback(StopAt(stop))
+            trainer.train(resume_from_checkpoint=resume and f"{folder}/{name}/{resume}")
+            found[name] = found[name][0] + seeds if name in found else seeds, trainer.model.decoder.mask_token.clone()
+            assert collate.process == rank
+        (whole, weight), (part, again) = found["whole"], found["part"]
+        return whole, part, torch.equal(weight, again)
+
+    steps = (joined, trained, synchronised, logged, diagnosed, refused, decided, resumed)
     return each([step.__name__ for step in steps], lambda name: dict((s.__name__, s) for s in steps)[name]())
 
 
@@ -156,6 +177,13 @@ def test_different_data_are_refused(happened):
     for data, number in (rank["refused"] for rank in happened):
         assert data.startswith("The processes do not see the same number of images (24, 25)")
         assert number.startswith("The processes do not see the same number (0, 1)")
+
+
+def test_resuming_is_exact_and_no_views_come_twice(happened):
+    """Five batches for two processes: the second gets the first batch once more, with views of its own."""
+    for whole, part, same in (rank["resumed"] for rank in happened):
+        assert len(whole) == 6 and part == whole and same
+    assert len({seed for rank in happened for seed in rank["resumed"][0]}) == 12
 
 
 def test_the_first_process_decides(happened):

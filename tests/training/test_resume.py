@@ -6,6 +6,7 @@ from transformers import AutoModelForPreTraining, TrainerCallback
 
 from hf_ssl.data import TensorImages
 from hf_ssl.registry import METHODS
+from hf_ssl.testing import Examples
 from hf_ssl.training import SSLTrainer, SSLTrainingArguments
 
 from ..conftest import CASES, IMAGES, build_model, build_processor
@@ -41,11 +42,12 @@ def build_trainer(method, backbone, folder, callbacks=None, eval_dataset=None, *
         "disable_tqdm": True,
         **arguments,
     }
+    processor = build_processor(method)
     return SSLTrainer(
         build_model(method, backbone),
         SSLTrainingArguments(output_dir=str(folder), **arguments),
-        build_processor(method),
-        train_dataset=images(),
+        processor,
+        train_dataset=Examples(processor),
         eval_dataset=eval_dataset,
         callbacks=callbacks,
     )

@@ -11,9 +11,11 @@ from huggingface_hub.utils import validate_repo_id
 
 from ...encoders import encoder_for
 from ...loading import PRETRAINING
+from ...modalities import pipeline_tag_of
 from ...modeling_utils import SSLPreTrainedModel
 from ...processing_utils import SSLProcessorMixin
 from ...registry import Method
+from ..export import native_part, published_parts
 from . import sections
 from .fingerprint import embedding_check
 from .loading_code import loading_code
@@ -68,10 +70,11 @@ def build_card(
     notes = _notes(existing)
     name = repo_id.split("/")[-1] if repo_id else f"{method.name}-{backbone.model_type}"
     dataset = results.get("dataset") or run.get("dataset")
+    tag = pipeline_tag_of(processor.sample_keys)
     data = ModelCardData(
         license=license,
         library_name="transformers",
-        pipeline_tag="image-feature-extraction",
+        pipeline_tag=tag,
         tags=["self-supervised-learning", "hf_ssl", method.name],
         datasets=[hub_id(dataset)] if hub_id(dataset) else None,
         base_model=hub_id(run.get("base_model")),
@@ -88,8 +91,12 @@ def build_card(
     if run.get("base_model"):
         origin += f"\n\nTraining started from the weights of {plain(run['base_model'])}."
     repository = repo_id or "path/to/this/folder"
+    place = f'"{repository}"' + (f', subfolder="{model.embedding_folder}"' if model.embedding_folder else "")
     text = Template(Path(__file__).with_name("template.md").read_text(encoding="utf-8")).substitute(
         vars(method.info),
+        stem=method.stem,
+        packages=" and ".join(dict.fromkeys(("hf_ssl", method.package))),
+        module=method.public_module,
         front_matter=f"---\n{data.to_yaml().strip()}\n---",
         name=name,
         native=encoder_for(native).native_class.__name__,
@@ -97,14 +104,16 @@ def build_card(
         side=processor.inference_size,
         colours="grey" if grey else "RGB",
         open_image=loading_code(processor.pixel_format, grey),
-        pipeline=sections.pipeline(repository, grey, "pooler_output" in contract.code),
+        pipeline=sections.pipeline(repository, grey, "pooler_output" in contract.code, tag),
         origin=origin,
         dim=encoder.width,
         pooled=contract.pooled,
         hidden=contract.hidden,
         embedding=contract.code,
         repo=repository,
-        check=sections.check(check, repository, contract.code),
+        place=place,
+        encoders=sections.encoders(_classes(model, processor), model.embedding_folder),
+        check=sections.check(check, place, contract.code),
         pretraining=PRETRAINING,
         results=sections.results_table(results),
         collapse=sections.collapse(results, run),
@@ -114,6 +123,15 @@ def build_card(
     )
     text = re.sub(r"\n{3,}", "\n\n", text)  # where a section is empty
     return text.replace(f"{NOTES}\n{END_NOTES}", f"{NOTES}{notes}{END_NOTES}")
+
+
+def _classes(model: SSLPreTrainedModel, processor: SSLProcessorMixin) -> dict[str, str]:
+    """The native class in each folder, where there are several encoders."""
+    if not model.published_folders:
+        return {}
+    return {
+        folder: type(native_part(part).model).__name__ for folder, part in published_parts(model, processor).items()
+    }
 
 
 def _notes(existing: str | None) -> str:

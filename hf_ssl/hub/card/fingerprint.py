@@ -74,8 +74,13 @@ def same_embedding(one: Mapping[str, Any] | None, other: Mapping[str, Any] | Non
     return a.shape == b.shape and bool(np.abs(a - b).max() <= _TOLERANCE * np.abs(a).max())
 
 
-def check_code(check: Mapping[str, Any], repository: str, embedding: str) -> str:
-    """Python that makes the embedding again, by the code of its contract, with plain transformers, and compares."""
+def check_code(check: Mapping[str, Any], place: str, embedding: str) -> str:
+    """
+    Python that makes the embedding again, by the code of its contract, with plain transformers, and compares.
+
+    Args:
+        place (`str`): the arguments of `from_pretrained` that lead to the encoder.
+    """
     shape, first = tuple(int(side) for side in check["shape"]), [float(value) for value in check["first"]]
     if len(shape) == 1:
         imports, auto, call = "", "AutoFeatureExtractor", f"sound, sampling_rate={SAMPLING_RATE}"
@@ -96,8 +101,8 @@ import torch
 {imports}from transformers import {auto}, AutoModel
 
 {made}
-processor = {auto}.from_pretrained("{repository}")
-model = AutoModel.from_pretrained("{repository}", dtype=torch.float32).eval()
+processor = {auto}.from_pretrained({place})
+model = AutoModel.from_pretrained({place}, dtype=torch.float32).eval()
 with torch.no_grad():
     outputs = model(**processor({call}, return_tensors="pt"))
     embedding = {embedding}.flatten()

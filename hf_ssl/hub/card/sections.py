@@ -50,24 +50,46 @@ def eval_results(results: Mapping[str, Any], dataset: str | None) -> list[EvalRe
     ]
 
 
-def check(found: Mapping[str, Any] | None, repository: str, embedding: str) -> str:
+# What follows the name of the model in a call of the pipeline.
+_CALLS = {
+    "image-feature-extraction": ', pool=True)(open_image("image.jpg"))',
+    "zero-shot-image-classification": ')(open_image("image.jpg"), candidate_labels=["a dog", "a house"])',
+}
+
+
+def encoders(parts: Mapping[str, str], own: str) -> str:
+    """
+    Where the encoder of the card lies, and what lies beside it, where there is more than one.
+
+    Args:
+        parts (`dict[str, str]`): subfolder -> class; "" is the root.
+        own (`str`): the subfolder of the encoder that the card is about.
+    """
+    if len(parts) < 2:
+        return ""
+    places = {folder: f"in `{folder}/`" if folder else "at the root" for folder in parts}
+    others = [f"a `{name}` {places[folder]}" for folder, name in parts.items() if folder != own]
+    return f"It lies in `{own}/`; beside it are {' and '.join(others)}."
+
+
+def check(found: Mapping[str, Any] | None, place: str, embedding: str) -> str:
     """How a reader finds out whether this is the encoder that the card is about."""
     if found is None:
         return "**The embedding of a test image is not finite: this encoder is broken.**"
     return (
         "To check that an encoder is this one, embed an image that a formula makes. Its first numbers, in float32 on "
         "a CPU, come back to 1e-6 of the largest, or to 1e-4 where a machine adds in another order:\n\n"
-        + fenced(check_code(found, repository, embedding), "python")
+        + fenced(check_code(found, place, embedding), "python")
     )
 
 
-def pipeline(repository: str, grey: bool, pooled: bool) -> str:
+def pipeline(repository: str, grey: bool, pooled: bool, tag: str) -> str:
     """The shorter way, where there is one: the pipeline knows no embedding but `pooler_output`."""
-    if not pooled:
+    if tag not in _CALLS or not pooled:
         return ""
     if grey:
         return "The pipelines of transformers make every image RGB, and so do not serve this encoder of grey images."
-    call = f'pipeline("image-feature-extraction", model="{repository}", pool=True)(open_image("image.jpg"))'
+    call = f'pipeline("{tag}", model="{repository}"{_CALLS[tag]}'
     return f"or `{call}`. From a bare file name, transformers drops transparency and clips values of 16 bits."
 
 

@@ -12,8 +12,8 @@ from ...image_processing_utils import TwoViewImageProcessor
 class InfoMinImageProcessor(TwoViewImageProcessor):
     r"""
     Two views under one strong policy, with RandAugment between blur and grey, and shuffled patches of a third crop,
-    whose colours are left alone. What the attributes that are not
-    explained below mean: see [`TwoViewImageProcessor`].
+    whose colours are left alone. What the attributes that are not explained below mean: see
+    [`TwoViewImageProcessor`].
 
     Args:
         randaugment_ops (`list[str]`, *optional*): operators to draw from, of `RANDAUGMENT_OPS`; by default all but
@@ -41,7 +41,7 @@ class InfoMinImageProcessor(TwoViewImageProcessor):
     blur_probability: float | list = 0.5
     blur_sigma: list = [0.1, 2.0]
     solarize_probability: float | list = 0.0  # RandAugment has its own
-    rotate_probability: float = 0.0  # the same
+    rotate_probability: float = 0.0  # RandAugment has small angles
     randaugment_ops: list = [op for op in RANDAUGMENT_OPS if op != "identity"]
     randaugment_layers: int = 2
     randaugment_probability: float = 0.5

@@ -88,7 +88,7 @@ def judge_stream(expected: dict, bad: str, meant: str) -> Callable[[dict], str]:
         lost = [pixels for pixels in wanted if pixels not in now and pixels != bad]
         more = [pixels for pixels in now if pixels not in wanted]
         if lost and meant == "file":
-            told = re.search(r"(\d+) of \d+ images", found["said"])
+            told = re.search(r"(\d+) of \d+ (?:streamed )?images", found["said"])
             if told and int(told[1]) == len(wanted) - sum(pixels in now for pixels in wanted):
                 return "another picture" if more else "named"
         if lost:

@@ -10,6 +10,7 @@ import yaml
 from huggingface_hub import ModelCard
 from PIL import Image
 
+from hf_ssl.encoders import encoder_for
 from hf_ssl.evaluation import EvaluationReport, EvaluationRow
 from hf_ssl.hub import export_pretrained
 from hf_ssl.hub.card.build import build_card, validate_card
@@ -235,9 +236,9 @@ def test_the_embedding_is_what_the_card_says(method, backbone):
     assert f"It is a `{type(native).__name__}` of" in text
     with torch.no_grad():
         outputs = native(torch.rand(2, 3, 32, 32))
-    flat = ".flatten(1)" in text
-    pooled = outputs.pooler_output.flatten(1) if flat else outputs.pooler_output
-    assert f"`pooler_output{'.flatten(1)' if flat else ''}`, shape (batch, {pooled.shape[1]})" in text
+    code = encoder_for(model.config.backbone_config).contract(model.config.pooling).code
+    pooled = eval(code, {"outputs": outputs})
+    assert f"`{code}`, shape (batch, {pooled.shape[1]})" in text and f"embedding = {code}  #" in text
     torch.testing.assert_close(pooled, compute(native, outputs.last_hidden_state))
 
 

@@ -106,7 +106,7 @@ def test_queries_are_spread_over_the_classes():
     classes = [0] * 50 + [1] * 3 + [2] * 3
     chosen = neighbours._spread(56, classes, 6, seed=0)
     assert sorted(classes[i] for i in chosen) == [0, 0, 1, 1, 2, 2] and len(set(chosen)) == 6
-    assert chosen == neighbours._spread(56, classes, 6, seed=0) != figures._spread(56, classes, 6, seed=1)
+    assert chosen == neighbours._spread(56, classes, 6, seed=0) != neighbours._spread(56, classes, 6, seed=1)
 
 
 @kinds

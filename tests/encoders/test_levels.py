@@ -2,17 +2,21 @@
 
 import pytest
 import torch
-from hf_ssl.nn.feature_maps import feature_arguments, feature_levels, feature_maps
 from transformers import AutoModel, SwinConfig, ViTConfig
 
+from hf_ssl.encoders import encoder_for
+
 from ..conftest import BACKBONES
+
+
+def feature_levels(config, levels=None):
+    return encoder_for(config).feature_levels(levels)
 
 
 def maps_of(backbone, x, levels=None):
     levels, widths = feature_levels(backbone.config, levels)
     with torch.no_grad():
-        outputs = backbone(x, **feature_arguments(backbone.config))
-    return feature_maps(backbone, outputs, x.shape[-2:], levels), widths
+        return encoder_for(backbone.config).tokens(backbone, x, levels=levels).levels, widths
 
 
 @pytest.mark.parametrize("name", BACKBONES)
