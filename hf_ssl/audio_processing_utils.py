@@ -117,6 +117,9 @@ class SSLFeatureExtractor(SSLProcessorMixin, ASTFeatureExtractor):
         step = -(-len(dataset) // _ESTIMATED_ON)
         self.estimate(dataset[i]["audio"] for i in range(0, len(dataset), step))
 
+    def take_over(self, saved: "SSLFeatureExtractor") -> None:
+        self.mean, self.std = saved.mean, saved.std
+
     def example(self, size: int = 0, batch: int = 2, seed: int = 0) -> dict[str, Any]:
         """Random samples by key, as `views` takes them: sounds that fill the spectrogram; `size` means nothing."""
         generator = torch.Generator().manual_seed(seed)

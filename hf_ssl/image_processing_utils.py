@@ -1,5 +1,6 @@
 """Base of the image processors: the plain call preprocesses for inference, `views` makes training views."""
 
+import math
 from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
@@ -61,7 +62,7 @@ class SSLImageProcessor(SSLProcessorMixin, PilBackend):
     do_normalize = True
     pixel_format = None
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         listed = self.view_attributes().keys()
         known = listed | self.valid_kwargs.__annotations__.keys() | {"pixel_format"}
         self.require_known(kwargs.keys() - _SAVED_KEYS, known)
@@ -146,6 +147,16 @@ class SSLImageProcessor(SSLProcessorMixin, PilBackend):
         if encoder.num_channels == 1:
             values |= {"do_convert_rgb": False, "image_mean": [0.449], "image_std": [0.226]}
         return super().attributes_for(encoder, size) | values
+
+    def shortest_side_needed(self) -> int:
+        views = [policy for policies in self.policies().values() for policy in policies]
+        sides = [policy.size / (policy.crop_scale[0] if policy.crop_scale else 1) ** 0.5 for policy in views]
+        return math.ceil(max([*sides, self.size["shortest_edge"]]))
+
+    def settle(self, dataset: Any) -> None:
+        """Take over how stored values become pixels, where these have more than 8 bits."""
+        pixels = dataset.pixel_format
+        self.pixel_format = None if pixels.is_plain else pixels.to_dict()
 
     def native(self) -> PilBackend:
         values, kind = self.to_dict(), modality_of_sample(self.sample_keys[0]).load("native_processor")

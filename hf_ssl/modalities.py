@@ -7,6 +7,8 @@ from operator import attrgetter
 
 from .utils.spelling import closest
 
+_DATA_SETS = ("folder", "table", "items")
+
 
 @dataclass(frozen=True)
 class Modality:
@@ -27,6 +29,7 @@ class Modality:
         pipeline_tag (`str`): task on the Hub of an encoder without a head.
         folder, table, items (`str`, *optional*): classes of the data sets that read a folder, a `datasets.Dataset`,
             and items of a user's own.
+        inputs (`str`, *optional*): function that makes a batch from samples, by a processor, for an encoder.
         raw_baseline (`str`, *optional*): function from a batch to embeddings that nothing was learnt for, which an
             encoder has to beat; None where there is none.
         rank (`int`): dimensions of the batch that an encoder takes, without those of training views.
@@ -40,6 +43,7 @@ class Modality:
     auto_processor: str
     pipeline_tag: str
     rank: int
+    inputs: str | None = None
     raw_baseline: str | None = None
     folder: str | None = None
     table: str | None = None
@@ -58,7 +62,7 @@ class Modality:
         Raises:
             ValueError: for a field that names no code.
         """
-        loadable = ("decode", "native_processor", "auto_processor", "raw_baseline", "folder", "table", "items")
+        loadable = ("decode", "native_processor", "auto_processor", "inputs", "raw_baseline", *_DATA_SETS)
         if part not in loadable:
             raise ValueError(f"{part!r} is no code of a modality.{closest(part, loadable)}")
         return None if vars(self)[part] is None else _find(vars(self)[part])
@@ -90,6 +94,7 @@ MODALITIES = {
             auto_processor="AutoImageProcessor",
             auto_heads={"ForImageClassification": "AutoModelForImageClassification"},
             pipeline_tag="image-feature-extraction",
+            inputs="hf_ssl.evaluation.inputs.of_images",
             raw_baseline="hf_ssl.evaluation.baselines.raw_pixels",
         ),
         Modality(
@@ -106,6 +111,7 @@ MODALITIES = {
             auto_processor="AutoImageProcessor",
             auto_heads={"ForVideoClassification": "AutoModelForVideoClassification"},
             pipeline_tag="feature-extraction",
+            inputs="hf_ssl.evaluation.inputs.of_clips",
             raw_baseline="hf_ssl.evaluation.baselines.raw_pixels",
         ),
         Modality(
@@ -121,6 +127,7 @@ MODALITIES = {
             auto_processor="AutoFeatureExtractor",
             auto_heads={"ForAudioClassification": "AutoModelForAudioClassification"},
             pipeline_tag="feature-extraction",
+            inputs="hf_ssl.evaluation.inputs.of_sounds",
             raw_baseline="hf_ssl.evaluation.baselines.raw_pixels",
         ),
         Modality(

@@ -40,6 +40,6 @@ class PublishesEncoders:
         The encoders of a published repository, by their subfolder; "" is the root. By default the one encoder.
 
         Args:
-            processor (`SSLImageProcessor`): of this method.
+            processor (`SSLProcessorMixin`): of this method.
         """
         return {"": Published(self.encoder(), processor)}

@@ -21,6 +21,8 @@ class SSLProcessorMixin:
     """
 
     sample_keys: ClassVar[tuple[str, ...]] = ()
+    num_channels: ClassVar[int | None] = None  # of pictures: 1 for an encoder that sees grey, else 3
+    largest_view: ClassVar[int | None] = None  # side in pixels of the largest views, of images
 
     @classmethod
     def view_attributes(cls) -> dict[str, Any]:
@@ -43,6 +45,10 @@ class SSLProcessorMixin:
             size (`int`): side in pixels of what the encoder is given, where that has pixels.
         """
         return {"patch_size": encoder.patch_size} if "patch_size" in cls.view_attributes() else {}
+
+    def shortest_side_needed(self) -> int | None:
+        """Pixels that the short side of a larger picture may be reduced to before views are drawn; None: keep all."""
+        return None
 
     def native(self) -> Any:
         """The processor of transformers that prepares samples for inference exactly as this one does."""

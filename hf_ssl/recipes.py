@@ -15,6 +15,7 @@ from .checks.repository_files import pinned
 from .data import Data
 from .encoders import ImageEncoder, encoder_for, probe
 from .loading import load_encoder_config
+from .modalities import Modality
 from .modeling_utils import SSLPreTrainedModel
 from .processing_utils import SSLProcessorMixin
 from .recipe_utils import Recipe, merged_fields
@@ -242,7 +243,7 @@ def build_processor(
             "or choose another --backbone."
         )
     values = recipe.processor_for(image_size) | cls.attributes_for(encoder, image_size)
-    statistics = {} if base is None else normalisation_of(base)
+    statistics = {} if base is None else normalisation_of(base, method.modality)
     try:
         processor = cls(**values | statistics | overrides)
         if saved is not None:
@@ -255,13 +256,13 @@ def build_processor(
             raise
         given = _as_options("--processor", overrides)
         raise ValueError(f"{given} gives no views of {image_size} pixels: {error}") from error
-    return processor
 
 
 def require_views_fit(model: SSLPreTrainedModel, processor: SSLProcessorMixin, image_size: int) -> None:
     """A `ValueError` where the encoder cannot take the views, or images of `image_size`; see [`probe`]."""
     views = processor.views(generator=torch.Generator(), **processor.example(image_size))
-    sizes = {view.shape[-1] for view in views.values() if view.ndim == 5}
+    inputs = encoder_for(model.config.backbone_config).example(image_size)
+    sizes = {view.shape[-1] for view in views.values() if view.ndim == inputs.ndim + 1}
     probe(model.config.backbone_config, [image_size, *sorted(sizes)], published_size=image_size)
 
 
@@ -271,10 +272,11 @@ def _as_options(option: str, values: dict[str, Any]) -> str:
     return " ".join(f"{option} {name}={text}" for name, text in texts.items())
 
 
-def normalisation_of(encoder: str) -> dict[str, Any]:
-    """Mean and standard deviation that an encoder expects, as far as its repository has an image processor."""
+def normalisation_of(encoder: str, modality: Modality) -> dict[str, Any]:
+    """Mean and standard deviation that an encoder expects, as far as its repository has a processor."""
     try:
-        values = checked_image_processor(encoder, pinned(encoder, {})).to_dict()
+        values = checked_image_processor(encoder, pinned(encoder, {}), modality.load("auto_processor")).to_dict()
     except OSError:
         return {}
-    return {name: values[name] for name in ("image_mean", "image_std") if values.get(name) is not None}
+    names = ("image_mean", "image_std", "mean", "std")
+    return {name: values[name] for name in names if values.get(name) is not None}

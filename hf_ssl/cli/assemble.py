@@ -17,8 +17,8 @@ from ..data import Data, DecodedImages, ImageDataset, ImageStream
 from ..data.base import is_labelled
 from ..data.kept import KeptImages
 from ..encoders import encoder_for
-from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
+from ..processing_utils import SSLProcessorMixin
 from ..recipe_utils import Recipe
 from ..recipes import (
     base_config,
@@ -65,7 +65,7 @@ class Assembly:
     recipe_name: str
     recipe: Recipe
     model: SSLPreTrainedModel
-    processor: SSLImageProcessor
+    processor: SSLProcessorMixin
     args: SSLTrainingArguments
     base_model: str | None
     choices: dict[str, Choice]
@@ -133,8 +133,8 @@ def assemble(
         raise ValueError(f"--minutes must be above 0, got {request.minutes:g}.")
     on_cpu = explicit.get("use_cpu", False) or not torch.accelerator.is_available()
     images = len(data.train) if isinstance(data.train, Sized) else None
-    situation = Situation(images, data.sizes(), data.has_upright, on_cpu)
-    recipe = plan.choose_recipe(method, request.recipe or decided.get("recipe"), data.has_upright)
+    situation = Situation(images, data.sizes(), data.has_upright and "photos" in method.recipes, on_cpu)
+    recipe = plan.choose_recipe(method, request.recipe or decided.get("recipe"), situation.has_upright)
     recipe_name = next(name for name, row in method.recipes.items() if row is recipe)
 
     asked_backbone = request.backbone or decided.get("backbone")
@@ -229,17 +229,15 @@ def steps_within(seconds: float, run: Assembly, evaluable: int, online: bool) ->
     return costs.steps_in(seconds, run.images_read_a_step, run.images)
 
 
-def read_cheaply(dataset: ImageDataset, processor: SSLImageProcessor, args: SSLTrainingArguments) -> ImageDataset:
+def read_cheaply(dataset: ImageDataset, processor: SSLProcessorMixin, args: SSLTrainingArguments) -> ImageDataset:
     """
     The same images, reduced while they are decoded to what the smallest crop of a view needs, and kept in memory as
     far as a quarter of it goes. Images that are in memory already are left alone.
     """
     if not isinstance(dataset, DecodedImages):
         return dataset
-    views = [policy for policies in processor.policies().values() for policy in policies]
-    sides = [policy.size / (policy.crop_scale[0] if policy.crop_scale else 1) ** 0.5 for policy in views]
     dataset = copy.copy(dataset)  # the evaluation reads images as they are
-    dataset.reduce_to(math.ceil(max([*sides, processor.size["shortest_edge"]])))
+    dataset.reduce_to(processor.shortest_side_needed())
     if args.dataloader_num_workers:
         return dataset
     return KeptImages(dataset, psutil.virtual_memory().available // 4)

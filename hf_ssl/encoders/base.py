@@ -27,6 +27,7 @@ class Encoder:
     """
 
     model_types: ClassVar[tuple[str, ...]] = ()
+    modality: str = "image"  # what it reads: a row of `hf_ssl/modalities.py`
     poolings: ClassVar[tuple[str | None, ...]] = (None,)  # what `pooling` may be, see `SSLConfig.pooling`
     lora_targets: ClassVar[tuple[str, ...]] = ()  # last parts of the names of the linear layers that LoRA adapts
     num_prefix: int = 0  # tokens of no place in front of the patches

@@ -10,10 +10,10 @@ from huggingface_hub import ModelCardData
 from huggingface_hub.utils import validate_repo_id
 
 from ...encoders import encoder_for
-from ...image_processing_utils import SSLImageProcessor
 from ...loading import PRETRAINING
 from ...modalities import pipeline_tag_of
 from ...modeling_utils import SSLPreTrainedModel
+from ...processing_utils import SSLProcessorMixin
 from ...registry import Method
 from ..export import native_part, published_parts
 from . import sections
@@ -28,7 +28,7 @@ __all__ = ["END_NOTES", "NOTES", "build_card", "validate_card"]
 def build_card(
     method: Method,
     model: SSLPreTrainedModel,
-    processor: SSLImageProcessor,
+    processor: SSLProcessorMixin,
     *,
     results: Mapping[str, Any] | None,
     run: Mapping[str, Any] | None,
@@ -44,7 +44,7 @@ def build_card(
     Args:
         method (`Method`): of the registry.
         model (`SSLPreTrainedModel`): the `...ForPreTraining`.
-        processor (`SSLImageProcessor`): its image processor.
+        processor (`SSLProcessorMixin`): its image processor.
         results (`dict`, *optional*): `EvaluationReport.to_dict()`, accuracies in percent; only `rows` is necessary, of
             `name`, `knn` and, where they exist, `linear` and `dim`. `dataset` goes before that of `run`.
         run (`dict`, *optional*): any of command, seed, steps, resumed_from, epochs, batch_size, seconds,
@@ -125,7 +125,7 @@ def build_card(
     return text.replace(f"{NOTES}\n{END_NOTES}", f"{NOTES}{notes}{END_NOTES}")
 
 
-def _classes(model: SSLPreTrainedModel, processor: SSLImageProcessor) -> dict[str, str]:
+def _classes(model: SSLPreTrainedModel, processor: SSLProcessorMixin) -> dict[str, str]:
     """The native class in each folder, where there are several encoders."""
     if not model.published_folders:
         return {}

@@ -14,8 +14,8 @@ from transformers.utils import logging
 from ...data import Data
 from ...encoders import PlainTransformerEncoder, encoder_for
 from ...evaluation import EvaluationReport, extract_features, preprocess
-from ...image_processing_utils import SSLImageProcessor
 from ...modeling_utils import SSLPreTrainedModel
+from ...processing_utils import SSLProcessorMixin
 from . import (
     save_attention,
     save_curve,
@@ -34,7 +34,7 @@ _THUMBNAIL = 160  # pixels: what a picture of a picture shows at most
 @dataclass(frozen=True)
 class _Run:
     model: SSLPreTrainedModel
-    processor: SSLImageProcessor
+    processor: SSLProcessorMixin
     source: Dataset | list[dict]
     label_names: list[str] | None
     log: list[dict]
@@ -59,7 +59,7 @@ class _Run:
 def draw(
     folder: Path,
     model: SSLPreTrainedModel,
-    processor: SSLImageProcessor,
+    processor: SSLProcessorMixin,
     data: Data,
     log: list[dict],
     report: EvaluationReport | None,
