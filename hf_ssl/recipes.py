@@ -256,6 +256,7 @@ def build_processor(
             raise
         given = _as_options("--processor", overrides)
         raise ValueError(f"{given} gives no views of {image_size} pixels: {error}") from error
+    return processor
 
 
 def require_views_fit(model: SSLPreTrainedModel, processor: SSLProcessorMixin, image_size: int) -> None:
