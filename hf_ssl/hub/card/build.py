@@ -79,7 +79,7 @@ def build_card(
         datasets=[hub_id(dataset)] if hub_id(dataset) else None,
         base_model=hub_id(run.get("base_model")),
         model_name=name,
-        eval_results=sections.eval_results(results, dataset) or None,
+        eval_results=sections.eval_results(results, dataset, method.modality.name) or None,
         **_license_details(existing, license),
     )
     encoder = encoder_for(backbone)

@@ -26,7 +26,7 @@ CAPTIONS = {
 }
 
 
-def eval_results(results: Mapping[str, Any], dataset: str | None) -> list[EvalResult]:
+def eval_results(results: Mapping[str, Any], dataset: str | None, modality: str = "image") -> list[EvalResult]:
     """The `model-index`: kNN and linear probe, with the protocol."""
     row, protocol = _ours(results), results.get("protocol") or {}
     knn = {key: protocol[key] for key in ("k", "temperature") if key in protocol}
@@ -35,8 +35,8 @@ def eval_results(results: Mapping[str, Any], dataset: str | None) -> list[EvalRe
     name = label(dataset or "not stated")
     return [
         EvalResult(
-            task_type="image-classification",
-            task_name="Image classification with the frozen encoder",
+            task_type=f"{modality}-classification",
+            task_name=f"{modality.capitalize()} classification with the frozen encoder",
             dataset_type=hub_id(dataset) or name,
             dataset_name=name,
             dataset_split="test",
@@ -77,8 +77,8 @@ def check(found: Mapping[str, Any] | None, place: str, embedding: str, noun: str
     if found is None:
         return f"**The embedding of a test {noun} is not finite: this encoder is broken.**"
     return (
-        f"To check that an encoder is this one, embed {'an' if noun == 'image' else 'a'} {noun} that a formula makes. Its first numbers, in float32 on "
-        "a CPU, come back to 1e-6 of the largest, or to 1e-4 where a machine adds in another order:\n\n"
+        f"To check that an encoder is this one, embed {'an' if noun == 'image' else 'a'} {noun} that a formula makes. "
+        "Its first numbers, in float32 on a CPU, come back to 1e-6 of the largest, or to 1e-4 where a machine adds in another order:\n\n"
         + fenced(check_code(found, place, embedding), "python")
     )
 
