@@ -62,7 +62,7 @@ class SSLImageProcessor(SSLProcessorMixin, PilBackend):
     do_normalize = True
     pixel_format = None
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         listed = self.view_attributes().keys()
         known = listed | self.valid_kwargs.__annotations__.keys() | {"pixel_format"}
         self.require_known(kwargs.keys() - _SAVED_KEYS, known)

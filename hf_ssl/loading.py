@@ -62,7 +62,7 @@ def load_encoder(
     finally:
         logging.set_verbosity(verbosity)
     if missing and all(name.startswith("pooler.") for name in missing):
-        model.pooler = None
+        model.register_module("pooler", None)
     elif missing:
         raise ValueError(
             f"The weights of {encoder} do not fit its config.json: {listed(missing, 5)} are missing, and would be "

@@ -51,7 +51,8 @@ def random_init_like(model: PreTrainedModel, seed: int) -> PreTrainedModel:
                 module.register_module(child, None)
     if model.config.to_dict().get("pooler_act") == "linear" and "pooler" in kept:
         _copy(model.get_submodule("pooler"), fresh.get_submodule("pooler"))
-    return fresh.to(device=model.device, dtype=model.dtype).eval()
+    fresh.to(device=model.device, dtype=model.dtype)  # pyright: ignore[reportCallIssue] (how transformers wraps it)
+    return fresh.eval()
 
 
 def _copy(source: nn.Module, target: nn.Module) -> None:

@@ -5,9 +5,9 @@ from contextlib import ExitStack
 from functools import partial
 
 import torch
-from torch.utils.data import Dataset
 from transformers import PreTrainedModel
 
+from ..data.base import Samples
 from ..encoders import encoder_for
 from ..modalities import get_modality
 from .baselines import random_init_like
@@ -29,8 +29,8 @@ LARGEST_PROBE = {"cpu": 50_000_000, "accelerator": 5_000_000_000}
 def evaluate_encoder(
     model: PreTrainedModel,
     processor: Callable,
-    train: Dataset,
-    test: Dataset,
+    train: Samples,
+    test: Samples,
     *,
     before: PreTrainedModel | None = None,
     seed: int = 0,
@@ -136,11 +136,11 @@ def evaluate_encoder(
 
 def _numbered(*parts: dict[str, Features]) -> tuple:
     """The classes that occur, and the features of the labelled images with their classes numbered from 0."""
-    parts = [{name: features.labelled() for name, features in part.items()} for part in parts]
-    classes = torch.cat([part[ENCODER].labels for part in parts]).unique()
+    labelled = [{name: features.labelled() for name, features in part.items()} for part in parts]
+    classes = torch.cat([part[ENCODER].known_labels for part in labelled]).unique()
     return classes, *(
-        {name: Features(f.embeddings, torch.searchsorted(classes, f.labels)) for name, f in part.items()}
-        for part in parts
+        {name: Features(f.embeddings, torch.searchsorted(classes, f.known_labels)) for name, f in part.items()}
+        for part in labelled
     )
 
 
@@ -151,4 +151,4 @@ def _row(name: str, train: Features, test: Features, knn: Callable, probe: Calla
 
 def _knn(train: Features, test: Features, num_classes: int, k: int, temperature: float, device: torch.device) -> float:
     bank, queries = train.embeddings.to(device), test.embeddings.to(device)
-    return knn_accuracy(bank, train.labels, queries, test.labels, num_classes, k, temperature)
+    return knn_accuracy(bank, train.known_labels, queries, test.known_labels, num_classes, k, temperature)

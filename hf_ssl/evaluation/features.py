@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import torch
-from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel
 
+from ..data.base import Samples
 from ..encoders import Encoder, encoder_for
 from .inputs import make_inputs
 
@@ -39,16 +40,23 @@ class Features:
     def __len__(self) -> int:
         return len(self.embeddings)
 
+    @property
+    def known_labels(self) -> torch.Tensor:
+        """The labels, where at least one image has one."""
+        if self.labels is not None:
+            return self.labels
+        raise ValueError("None of these images has a label.")
+
     def labelled(self) -> "Features":
         """Those that have a label."""
-        known = self.labels >= 0
-        return self if known.all() else Features(self.embeddings[known], self.labels[known])
+        known = self.known_labels >= 0
+        return self if known.all() else Features(self.embeddings[known], self.known_labels[known])
 
 
 def extract_features(
     model: PreTrainedModel,
     processor: Callable | None,
-    dataset: Dataset | torch.Tensor,
+    dataset: Samples | torch.Tensor,
     batch_size: int = 256,
     device: torch.device | str | None = None,
     progress: bool = False,
@@ -64,7 +72,7 @@ def extract_features(
             the image side is taken, through `get_image_features`. See `Encoder.contract` for what counts as embedding.
         processor (callable, *optional*): an image processor; called as `processor(images=..., return_tensors="pt")`.
             Not used, and may be None, when `dataset` is a tensor.
-        dataset (`Dataset` or `torch.FloatTensor`): map-style, with samples
+        dataset (`Samples` or `torch.FloatTensor`): map-style, with samples
             `{"image": uint8 tensor (C, H, W), "label": int}` (label optional, negative = none; sizes may differ where
             the processor resizes), or pixel values of shape `(samples, channels, height, width)` from `preprocess`.
         batch_size (`int`): images a forward pass.
@@ -84,7 +92,7 @@ def extract_features(
         batches: Iterable = zip(chunks, [None] * len(chunks), strict=True)
         batches = tqdm(batches, total=len(chunks), desc="Embedding", disable=not progress)
     else:
-        batches = input_batches(processor, dataset, batch_size, encoder_for(model.config), progress)
+        batches = input_batches(cast(Callable, processor), dataset, batch_size, encoder_for(model.config), progress)
     with frozen_embedder(model, device) as embed:
         features = extract_all({"": embed}, batches)[""]
     return features if labels is None else Features(features.embeddings, labels.cpu())
@@ -92,7 +100,7 @@ def extract_features(
 
 def preprocess(
     processor: Callable,
-    dataset: Dataset,
+    dataset: Samples,
     encoder: Encoder | None = None,
     batch_size: int = 256,
     progress: bool = False,
@@ -116,7 +124,7 @@ def preprocess(
 
 
 def input_batches(
-    processor: Callable, dataset: Dataset, batch_size: int, encoder: Encoder | None = None, progress: bool = False
+    processor: Callable, dataset: Samples, batch_size: int, encoder: Encoder | None = None, progress: bool = False
 ) -> Iterator[tuple[torch.Tensor, list[int | None]]]:
     """Batches of an encoder's inputs and their labels, one pass over the data set. See `make_inputs`."""
     total = len(dataset)
@@ -145,10 +153,11 @@ def frozen_embedder(model: PreTrainedModel, device: torch.device | str | None = 
             return embeddings.float().cpu()
 
     try:
-        model.to(target).eval()
+        model.to(device=target)  # pyright: ignore[reportCallIssue] (how transformers wraps it)
+        model.eval()
         yield embed
     finally:
-        model.to(home)
+        model.to(device=home)  # pyright: ignore[reportCallIssue]
         for module, training in modes:
             module.training = training
 

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from PIL import Image
-from transformers import PreTrainedModel
+from transformers import BaseImageProcessor, PreTrainedModel
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, PILImageResampling
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 from transformers.utils import IMAGE_PROCESSOR_NAME, PROCESSOR_NAME, cached_file
@@ -45,7 +45,7 @@ def load_image_processor(
     )
 
 
-def _require_works(processor: Callable) -> None:
+def _require_works(processor: BaseImageProcessor) -> None:
     """A `ValueError` where a picture of the channels that an image processor has statistics for breaks it."""
     mean = processor.to_dict().get("image_mean")
     channels = len(mean) if isinstance(mean, list | tuple) else 3
