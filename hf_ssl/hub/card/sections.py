@@ -78,8 +78,8 @@ def check(found: Mapping[str, Any] | None, place: str, embedding: str, noun: str
         return f"**The embedding of a test {noun} is not finite: this encoder is broken.**"
     return (
         f"To check that an encoder is this one, embed {'an' if noun == 'image' else 'a'} {noun} that a formula makes. "
-        "Its first numbers, in float32 on a CPU, come back to 1e-6 of the largest, or to 1e-4 where a machine adds in another order:\n\n"
-        + fenced(check_code(found, place, embedding), "python")
+        "Its first numbers, in float32 on a CPU, come back to 1e-6 of the largest, or to 1e-4 where a machine adds in "
+        "another order:\n\n" + fenced(check_code(found, place, embedding), "python")
     )
 
 
