@@ -15,6 +15,7 @@ from hf_ssl.evaluation import EvaluationReport, EvaluationRow
 from hf_ssl.hub import export_pretrained
 from hf_ssl.hub.card.build import build_card, validate_card
 from hf_ssl.hub.card.sections import results_table
+from hf_ssl.modalities import pipeline_tag_of
 from hf_ssl.registry import METHODS
 
 from ...conftest import CASES, build_model, build_processor
@@ -52,7 +53,7 @@ RUN = {
 }
 
 
-def card(method="simclr", backbone="vit", results=None, run=None, figures=(), **kwargs) -> str:
+def card(method="simclr", backbone=None, results=None, run=None, figures=(), **kwargs) -> str:
     model, processor = build_model(method, backbone), build_processor(method)
     return build_card(METHODS[method], model, processor, results=results, run=run, figures=list(figures), **kwargs)
 
@@ -67,7 +68,7 @@ def test_a_full_card_is_valid(method):
     assert validate_card(text) == []
     data = front_matter(text)
     assert data["license"] == "apache-2.0" and data["library_name"] == "transformers"
-    assert data["pipeline_tag"] == "image-feature-extraction"
+    assert data["pipeline_tag"] == pipeline_tag_of(METHODS[method].processor_class.sample_keys)
     assert {"self-supervised-learning", "hf_ssl", method} <= set(data["tags"])
     assert f"https://arxiv.org/abs/{METHODS[method].info.paper}" in text
     assert "![Loss, and kNN accuracy of the encoder, over the training run](figures/curve.png)" in text
@@ -211,6 +212,10 @@ SENTENCES = {
     "vit": (
         "the CLS token after the final norm (the pooler is the identity)",
         lambda model, hidden: hidden[:, 0],
+    ),
+    "clip_vision_model": (
+        "the CLS token after the final norm",
+        lambda model, hidden: model.post_layernorm(hidden[:, 0]),
     ),
     "dinov2": ("the CLS token after the final norm", lambda model, hidden: hidden[:, 0]),
     "resnet": ("the spatial mean of the last feature map", lambda model, hidden: hidden.mean((2, 3))),
