@@ -277,7 +277,12 @@ class Encoder(Examples):
         return AutoConfig.for_model(**network.config.to_dict()), dict(network.state_dict())
 
     def native(self, network: PreTrainedModel, pooling: str | None = None) -> PreTrainedModel:
-        """What `export` describes, in eval mode and the dtype of `network`; a `RuntimeError` unless all weights fit."""
+        """
+        What `export` describes, as a model in eval mode and in the dtype of `network`.
+
+        Raises:
+            RuntimeError: when a weight would be missing or left over.
+        """
         config, state = self.export(network, pooling)
         native = AutoModel.from_config(config)
         native.load_state_dict(state, strict=True)
