@@ -45,6 +45,7 @@ class SSLFeatureExtractor(SSLProcessorMixin, ASTFeatureExtractor):
     """
 
     sample_keys = ("audio",)
+    native_attributes = (*_NATIVE, "do_normalize")
     gain_concentration: int
     roll_share: float
 
@@ -107,10 +108,6 @@ class SSLFeatureExtractor(SSLProcessorMixin, ASTFeatureExtractor):
     def attributes_for(cls, encoder: Any, size: int) -> dict[str, Any]:
         max_length, num_mel_bins = encoder.image_size
         return super().attributes_for(encoder, size) | {"max_length": max_length, "num_mel_bins": num_mel_bins}
-
-    def native(self) -> ASTFeatureExtractor:
-        values = self.to_dict()
-        return ASTFeatureExtractor(**{name: values[name] for name in (*_NATIVE, "do_normalize") if name in values})
 
     def settle(self, dataset: Any) -> None:
         """Estimate `mean` and `std`, where they are None, on up to 500 evenly spread sounds of the training data."""

@@ -19,15 +19,9 @@ from .augment.resize import one_by_one
 from .checks.bounded_json import read_json
 from .checks.processors import require_processor, require_processor_files
 from .checks.repository_files import pinned
-from .modalities import modality_of_sample
 from .processing_utils import SSLProcessorMixin
 from .utils.packed_images import PackedImages
 
-# What a native image processor has, too.
-NATIVE_ATTRIBUTES = (
-    "resample image_mean image_std size crop_size do_convert_rgb do_resize do_center_crop do_rescale rescale_factor "
-    "do_normalize pixel_format"
-).split()
 # Written by transformers into every preprocessor_config.json.
 _SAVED_KEYS = {"image_processor_type", "processor_class", "feature_extractor_type", "auto_map", "_valid_kwargs_names"}
 
@@ -49,6 +43,10 @@ class SSLImageProcessor(SSLProcessorMixin, PilBackend):
     """
 
     sample_keys = ("image",)
+    native_attributes = (
+        *("resample", "image_mean", "image_std", "size", "crop_size", "do_convert_rgb", "do_resize"),
+        *("do_center_crop", "do_rescale", "rescale_factor", "do_normalize", "pixel_format"),
+    )
     resample = PILImageResampling.BICUBIC
     image_mean = IMAGENET_DEFAULT_MEAN
     image_std = IMAGENET_DEFAULT_STD
@@ -158,13 +156,8 @@ class SSLImageProcessor(SSLProcessorMixin, PilBackend):
         pixels = dataset.pixel_format
         self.pixel_format = None if pixels.is_plain else pixels.to_dict()
 
-    def native(self) -> PilBackend:
-        values, kind = self.to_dict(), modality_of_sample(self.sample_keys[0]).load("native_processor")
-        return kind(**{name: values[name] for name in NATIVE_ATTRIBUTES if name in values})
-
     @property
     def num_channels(self) -> int:
-        """Channels of the images that it takes: 1 for an encoder that sees grey, else 3."""
         return 1 if len(self.image_mean) == 1 else 3
 
     def example(self, size: int, batch: int = 2, seed: int = 0) -> dict[str, Any]:

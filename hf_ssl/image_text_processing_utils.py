@@ -60,6 +60,7 @@ class ImageTextProcessor(SSLImageProcessor):
 
     def settle(self, dataset: Any) -> None:
         """Set `tokenizer` to one that is learnt from the captions, unless there is one; see `train_tokenizer`."""
+        super().settle(dataset)
         if self.tokenizer is None:
             if dataset.captions is None:
                 raise ValueError(f"{type(self).__name__} learns its tokens from captions: give data that have some.")

@@ -18,6 +18,7 @@ class Modality:
 
     Args:
         name (`str`): "image", "video", "audio" or "text".
+        noun (`str`): what people call a sample.
         sample_key (`str`): key of the sample in the dict that a data set gives, and keyword of a processor's `views`.
         input_name (`str`): keyword of a native encoder's `forward` for a batch, as in its `main_input_name`.
         decode (`str`): function from what is stored (a file, bytes, an entry of a table) to the sample.
@@ -36,6 +37,7 @@ class Modality:
     """
 
     name: str
+    noun: str
     sample_key: str
     input_name: str
     decode: str
@@ -83,6 +85,7 @@ MODALITIES = {
     for row in (
         Modality(
             name="image",
+            noun="image",
             sample_key="image",
             input_name="pixel_values",  # (batch, channels, height, width)
             rank=4,
@@ -99,6 +102,7 @@ MODALITIES = {
         ),
         Modality(
             name="video",
+            noun="clip",
             sample_key="video",
             input_name="pixel_values",  # (batch, frames, channels, height, width)
             rank=5,
@@ -116,6 +120,7 @@ MODALITIES = {
         ),
         Modality(
             name="audio",
+            noun="sound",
             sample_key="audio",
             input_name="input_values",  # (batch, time, mel)
             rank=3,
@@ -132,6 +137,7 @@ MODALITIES = {
         ),
         Modality(
             name="text",
+            noun="text",
             sample_key="text",
             input_name="input_ids",  # (batch, tokens)
             rank=2,

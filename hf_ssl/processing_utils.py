@@ -7,6 +7,7 @@ import torch
 from transformers import BatchFeature
 
 from .configuration_utils import closest
+from .modalities import modality_of_sample
 
 
 class SSLProcessorMixin:
@@ -21,6 +22,8 @@ class SSLProcessorMixin:
     """
 
     sample_keys: ClassVar[tuple[str, ...]] = ()
+    native_class: ClassVar[type | None] = None  # of transformers, where it is not that of the modality
+    native_attributes: ClassVar[tuple[str, ...]] = ()  # what that has, too
     num_channels: ClassVar[int | None] = None  # of pictures: 1 for an encoder that sees grey, else 3
     largest_view: ClassVar[int | None] = None  # side in pixels of the largest views, of images
 
@@ -52,7 +55,9 @@ class SSLProcessorMixin:
 
     def native(self) -> Any:
         """The processor of transformers that prepares samples for inference exactly as this one does."""
-        raise NotImplementedError
+        values, kind = self.to_dict(), self.native_class
+        kind = modality_of_sample(self.sample_keys[0]).load("native_processor") if kind is None else kind
+        return kind(**{name: values[name] for name in self.native_attributes if name in values})
 
     def settle(self, dataset: Any) -> None:
         """

@@ -18,8 +18,8 @@ from ...registry import Method
 from ..export import native_part, published_parts
 from . import sections
 from .fingerprint import embedding_check
-from .loading_code import loading_code
 from .text import hub_id, plain
+from .usage import USAGES
 from .validation import END_NOTES, NOTES, front_matter, split_notes, validate_card
 
 __all__ = ["END_NOTES", "NOTES", "build_card", "validate_card"]
@@ -79,11 +79,12 @@ def build_card(
         datasets=[hub_id(dataset)] if hub_id(dataset) else None,
         base_model=hub_id(run.get("base_model")),
         model_name=name,
-        eval_results=sections.eval_results(results, dataset) or None,
+        eval_results=sections.eval_results(results, dataset, method.modality.name) or None,
         **_license_details(existing, license),
     )
     encoder = encoder_for(backbone)
     contract, grey = encoder.contract(model.config.pooling), encoder.num_channels == 1
+    usage, noun = USAGES[encoder.modality](processor, encoder), method.modality.noun
     native, _ = encoder.export(model.backbone, model.config.pooling)
     origin = (
         f"Trained on **{plain(dataset)}**. {plain(run.get('dataset_description') or '')}".strip() if dataset else ""
@@ -101,9 +102,14 @@ def build_card(
         name=name,
         native=encoder_for(native).native_class.__name__,
         parameters=f"{model.backbone.num_parameters() / 1e6:.2f}",
-        side=processor.inference_size,
-        colours="grey" if grey else "RGB",
-        open_image=loading_code(processor.pixel_format, grey),
+        article="An image" if noun == "image" else f"A {noun}",
+        sample="an image" if noun == "image" else f"a {noun}",
+        takes=usage.takes,
+        imports=usage.imports,
+        open_image=usage.opening,
+        auto_processor=usage.processor,
+        processor_suffix=method.modality.processor_suffix,
+        call=usage.call,
         pipeline=sections.pipeline(repository, grey, "pooler_output" in contract.code, tag),
         origin=origin,
         dim=encoder.width,
@@ -113,13 +119,13 @@ def build_card(
         repo=repository,
         place=place,
         encoders=sections.encoders(_classes(model, processor), model.embedding_folder),
-        check=sections.check(check, place, contract.code),
+        check=sections.check(check, place, contract.code, noun),
         pretraining=PRETRAINING,
-        results=sections.results_table(results),
-        collapse=sections.collapse(results, run),
+        results=sections.results_table(results, noun),
+        collapse=sections.collapse(results, run, noun),
         pictures="\n\n".join(["## Pictures", *map(sections.figure, figures)] if figures else []),
-        training=sections.training(run),
-        limits=sections.limits(results, dataset),
+        training=sections.training(run, noun),
+        limits=sections.limits(results, dataset, noun),
     )
     text = re.sub(r"\n{3,}", "\n\n", text)  # where a section is empty
     return text.replace(f"{NOTES}\n{END_NOTES}", f"{NOTES}{notes}{END_NOTES}")

@@ -78,7 +78,8 @@ def draw(
     baselines = {row.name: row.knn for row in report.rows[:-1]} if report else None
     run = _Run(model.cpu().eval(), processor, source, data.label_names, log, baselines)
     paths = []
-    for name, picture in _PICTURES.items():
+    shown = _PICTURES if "image" in processor.sample_keys else {_CURVE: _PICTURES[_CURVE]}  # of samples: images only
+    for name, picture in shown.items():
         try:
             with torch.no_grad():
                 path = picture(folder / name, run)
@@ -141,12 +142,13 @@ def _views(path: Path, run: _Run) -> Path:
     return save_views(path, images, crops, run.processor.image_mean, run.processor.image_std)
 
 
+_CURVE = "curve.png"
 _PICTURES: dict[str, Callable[[Path, _Run], Path | None]] = {
     "reconstructions.png": _reconstructions,
     "attention.png": _attention,
     "features.png": _patch_features,
     "neighbours.png": _neighbours,
-    "curve.png": _curve,
+    _CURVE: _curve,
     "views.png": _views,
 }
 

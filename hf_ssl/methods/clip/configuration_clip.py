@@ -55,6 +55,6 @@ class SSLCLIPConfig(SSLConfig):
             raise ValueError("SSLCLIPConfig.text_config.eos_token_id must not be 2; train_tokenizer ends with 1.")
         if not 0 <= self.logit_scale_init_value <= math.log(self.max_logit_scale):
             raise ValueError(
-                f"SSLCLIPConfig.logit_scale_init_value must lie in [0, ln(max_logit_scale)], here "
-                f"[0, {math.log(self.max_logit_scale):.4f}], got {self.logit_scale_init_value}."
+                f"SSLCLIPConfig.logit_scale_init_value must lie between 0 and ln(max_logit_scale) = "
+                f"{math.log(self.max_logit_scale):.4f}, got {self.logit_scale_init_value}."
             )

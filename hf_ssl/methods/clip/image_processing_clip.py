@@ -9,7 +9,6 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from ...augment import ViewPolicy, crop_resize
 from ...augment.resize import image_sizes, random_square_boxes
-from ...image_processing_utils import NATIVE_ATTRIBUTES
 from ...image_text_processing_utils import ImageTextProcessor
 
 
@@ -24,6 +23,7 @@ class SSLCLIPImageProcessor(ImageTextProcessor):
         context_length (`int`, *optional*, defaults to 77): tokens of a caption, as in the official code.
     """
 
+    native_class = CLIPImageProcessorPil  # a `CLIPProcessor` needs CLIP's own
     size = {"shortest_edge": 224}
     image_mean = OPENAI_CLIP_MEAN
     image_std = OPENAI_CLIP_STD
@@ -38,11 +38,6 @@ class SSLCLIPImageProcessor(ImageTextProcessor):
         """As the base class, with images that are wider than high: a square has one place only in a square."""
         samples = super().example(2 * size, batch, seed)
         return samples | {"image": samples["image"][:, :, :size]}
-
-    def native(self) -> CLIPImageProcessorPil:
-        """CLIP's own image processor, which a `CLIPProcessor` needs."""
-        values = super().native().to_dict()
-        return CLIPImageProcessorPil(**{name: values[name] for name in NATIVE_ATTRIBUTES if name in values})
 
     def policies(self) -> dict[str, list[ViewPolicy]]:
         """The size of the view and what is done to it, which is nothing; `draw_views` draws its place."""
