@@ -276,7 +276,7 @@ class Encoder:
         return AutoConfig.for_model(**network.config.to_dict()), dict(network.state_dict())
 
     def native(self, network: PreTrainedModel, pooling: str | None = None) -> PreTrainedModel:
-        """What `export` describes, in eval mode and the dtype of `network`; a `RuntimeError` unless all weights fit."""
+        """What `export` describes, in eval mode and the dtype of `network`; a `RuntimeError` unless all fits."""
         config, state = self.export(network, pooling)
         native = AutoModel.from_config(config)
         native.load_state_dict(state, strict=True)
