@@ -14,11 +14,12 @@ from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PreTrainedConfig,
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from .depths import Depths
+from .examples import Examples
 from .levels import checked_levels
 from .outputs import Contract, Tokens
 
 
-class Encoder:
+class Encoder(Examples):
     """
     The adapter of one family of architectures, and its answers where nothing is special.
 
@@ -276,24 +277,13 @@ class Encoder:
         return AutoConfig.for_model(**network.config.to_dict()), dict(network.state_dict())
 
     def native(self, network: PreTrainedModel, pooling: str | None = None) -> PreTrainedModel:
-        """What `export` describes, in eval mode and the dtype of `network`; a `RuntimeError` unless all fits."""
+        """
+        What `export` describes, as a model in eval mode and in the dtype of `network`.
+
+        Raises:
+            RuntimeError: when a weight would be missing or left over.
+        """
         config, state = self.export(network, pooling)
         native = AutoModel.from_config(config)
         native.load_state_dict(state, strict=True)
         return native.to(dtype=next(network.parameters()).dtype).eval()
-
-    def fit(self, sample: torch.Tensor) -> torch.Tensor:
-        """A sample as long as the native processor has to be given it for this encoder: images stay as they are."""
-        return sample
-
-    def shallow(self) -> "Encoder":
-        """The same architecture, as small as it can be without another behaviour."""
-        return self
-
-    def example(self, size: int, batch: int = 2) -> torch.Tensor:
-        """Random inputs of a view of `size`."""
-        raise NotImplementedError
-
-    def sizes_near(self, size: int) -> list[int]:
-        """Sizes of views that are likely to work, best first, where `size` does not."""
-        return []

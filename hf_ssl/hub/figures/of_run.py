@@ -51,7 +51,9 @@ class _Run:
 
     @cached_property
     def views(self) -> dict[str, torch.Tensor]:
-        return self.processor.views(image=self.images, generator=torch.Generator().manual_seed(0))
+        samples = list(self.some(8))
+        batch = {key: [sample[key] for sample in samples] for key in self.processor.sample_keys}
+        return self.processor.views(generator=torch.Generator().manual_seed(0), **batch)
 
 
 def draw(
