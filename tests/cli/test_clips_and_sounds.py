@@ -50,21 +50,10 @@ def sounds(tmp_path):
 
 
 def command(method, data, output, *more):
+    often = ["--save_strategy", "steps", "--save_steps", 1, "--logging_steps", 1]
     arguments = [
         *(method, "--data", data, "--output-dir", output, "--image-size", 32, "--recipe", "tiny", "--use_cpu"),
-        *(
-            "--max_steps",
-            8,
-            "--per_device_train_batch_size",
-            4,
-            "--save_strategy",
-            "steps",
-            "--save_steps",
-            1,
-            "--logging_steps",
-            1,
-            *more,
-        ),
+        *("--max_steps", 8, "--per_device_train_batch_size", 4, *often, *more),
     ]
     return [sys.executable, "-c", "from hf_ssl.cli import main; main()", "pretrain", *map(str, arguments)]
 
