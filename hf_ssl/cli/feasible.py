@@ -29,12 +29,8 @@ _LEAST = {
     **dict.fromkeys(("adam_beta1", "adam_beta2", "lars_momentum", "lars_trust_coefficient"), (0, True)),
 }
 _BELOW = {
-    "adam_beta1": 1,
-    "adam_beta2": 1,
-    "lars_momentum": 1,
-    "seed": 2**32,
-    "data_seed": 2**32,
-    "labels_seed": 2**32,
+    **dict.fromkeys(("adam_beta1", "adam_beta2", "lars_momentum"), 1),
+    **dict.fromkeys(("seed", "data_seed", "labels_seed"), 2**32),
 }
 # Start of an optimizer's name -> the module that it is in, and how that is installed.
 _OPTIMIZERS = {

@@ -11,8 +11,8 @@ def draw_labelled(
     labels: torch.Tensor, per_class: int, seed: int, names: Sequence[str] | None = None
 ) -> torch.LongTensor:
     """
-    Images that keep their label: so many of each class, drawn without replacement. The draw follows from labels, number
-    and seed alone, and of the same seed the images of a smaller number are among those of a larger one.
+    Images that keep their label: so many of each class, drawn without replacement. The draw follows from labels,
+    number and seed alone, and of the same seed the images of a smaller number are among those of a larger one.
 
     Args:
         labels (`torch.LongTensor` of shape `(images,)`): below 0 for images without.

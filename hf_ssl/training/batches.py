@@ -74,6 +74,12 @@ def group_size(model: SSLPreTrainedModel) -> int:
     return 1 + model.unlabelled_per_label
 
 
+def whole_groups(batch: int, model: SSLPreTrainedModel) -> int:
+    """A batch that nobody asked for, lowered to whole groups of the streams, or else one."""
+    group = group_size(model)
+    return max(batch // group, 1) * group
+
+
 def require_whole_groups(model: SSLPreTrainedModel, args: SSLTrainingArguments) -> None:
     """
     Raises:

@@ -75,7 +75,7 @@ class TwoStreamSampler(Sampler):
 
 class TwoStreamSamples(PlacedSamples):
     """
-    The samples for the places of a [`TwoStreamSampler`]: only the first of a group keeps its label, the others have -1.
+    The samples for the places of a [`TwoStreamSampler`]: the first of a group keeps its label, the others have -1.
 
     Args:
         dataset (`Dataset`): map-style, of dicts.

@@ -51,8 +51,8 @@ class SSLTrainer(OptimizingTrainer):
 
     Raises:
         ValueError: when the batch or the data are too small for the method; for labels that are missing, or that the
-            method does not use; for `views_on_device` with a stream in several processes; for `warmup_epochs` with a stream; for arguments about the optimizer with an optimizer
-            of your own.
+            method does not use; for `views_on_device` with a stream in several processes; for `warmup_epochs` with a
+            stream; for arguments about the optimizer with an optimizer of your own.
     """
 
     def __init__(

@@ -21,8 +21,8 @@ from .configuration_fixmatch import FixMatchConfig
 
 class FixMatchForPreTraining(SSLPreTrainedModel):
     """
-    `backbone` and `classifier` are the moving average of the weights, which the paper evaluates and which is published;
-    `student` holds the weights that are trained, and makes the pseudo-labels.
+    `backbone` and `classifier` are the moving average of the weights, which the paper evaluates and which is
+    published; `student` holds the weights that are trained, and makes the pseudo-labels.
     """
 
     config: FixMatchConfig
@@ -42,9 +42,9 @@ class FixMatchForPreTraining(SSLPreTrainedModel):
         self, pixel_values: torch.Tensor, labels: torch.Tensor | None = None, return_loss: bool = True, **kwargs
     ) -> SSLOutput:
         """
-        In training, the first image of every `1 + unlabelled_per_label` is the labelled one, and `labels` of the others
-        are not looked at. All views pass the student, and its BatchNorms, together. In evaluation the averaged weights
-        are asked, and every image counts in both parts of the loss; in the first if it has a label.
+        In training, the first image of every `1 + unlabelled_per_label` is the labelled one, and `labels` of the
+        others are not looked at. All views pass the student, and its BatchNorms, together. In evaluation the averaged
+        weights are asked, and every image counts in both parts of the loss; in the first if it has a label.
 
         Args:
             pixel_values (`torch.Tensor` of shape `(batch, 2, channels, height, width)`): weak and strong views.
