@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 from transformers.utils.generic import can_return_tuple
 
+from ...encoders.classifiers import native_classifier
 from ...modeling_utils import (
     SSLOutput,
     SSLPreTrainedModel,
@@ -16,6 +17,7 @@ from ...modeling_utils import (
 from ...nn.network_copy import NetworkCopy, copy_buffers_, ema_
 from ...nn.parameter_groups import OptimizerArguments, Treatment, grouped
 from ...nn.pseudo_labels import pseudo_label_loss
+from ...pretraining_utils import Published
 from .configuration_fixmatch import FixMatchConfig
 
 
@@ -88,6 +90,12 @@ class FixMatchForPreTraining(SSLPreTrainedModel):
         }
         loss = supervised + self.config.unlabelled_weight * pseudo.loss
         return SSLOutput(loss=loss, logs=logs, embeddings=h[: len(weak)].detach())
+
+    def published(self, processor: Any) -> dict[str, Published]:
+        """The native model for classification, where transformers has one on this embedding; else the encoder."""
+        head, names = self.classifier, self.config.id2label
+        native = native_classifier(self.native_encoder(), head, names, processor.inference_size)
+        return {"": Published(self.encoder() if native is None else native, processor)}
 
     def parameter_groups(self, args: OptimizerArguments) -> list[dict[str, Any]]:
         """A plain cosine, the default, means the paper's: cos(7 pi k / 16 K) (section 2.4). Others are followed."""
