@@ -32,6 +32,8 @@ class TrainingHooks(nn.Module):
 
     min_batch_size: int = 1  # fewest images of a training step: more than 1 where one depends on the others
     min_eval_batch_size: int | None = None  # the same in evaluation, where it is another number
+    # Above 0: a batch to train on is made of groups, a labelled image first and then so many without a label (-1).
+    unlabelled_per_label: int = 0
 
     @classmethod
     def smallest_eval_batch(cls) -> int:

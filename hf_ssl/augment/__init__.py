@@ -11,7 +11,7 @@ from .color import (
     to_grayscale,
 )
 from .operators import OPERATORS, augment
-from .ops import cutout, gaussian_blur, gaussian_noise, horizontal_flip, rotate90, sobel
+from .ops import cutout, gaussian_blur, gaussian_noise, horizontal_flip, rotate90, shift, sobel
 from .patches import grid_patches
 from .randaugment import RANDAUGMENT_OPS, RandAugmentDraws, draw_randaugment, randaugment
 from .resize import crop_resize, random_crop_boxes
@@ -39,6 +39,7 @@ __all__ = [
     "random_crop_boxes",
     "randaugment",
     "rotate90",
+    "shift",
     "sobel",
     "solarize",
     "to_float",

@@ -100,6 +100,41 @@ def rotate90_(x: torch.Tensor, turns: list[int]) -> torch.Tensor:
     return x
 
 
+def shift(images: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    """
+    Move the content of each sample; what comes in is mirrored at the border.
+
+    Args:
+        images (`torch.Tensor` of shape `(batch, channels, height, width)`): uint8 in 0..255 or float in 0..1.
+        offsets (`torch.Tensor` of shape `(batch, 2)`): pixels downwards and to the right; below the image's side.
+
+    Returns:
+        `torch.FloatTensor` of the shape of `images`, in [0, 1].
+
+    Raises:
+        ValueError: for malformed images or offsets.
+    """
+    x = to_float(images)
+    if offsets.shape != (len(x), 2):
+        raise ValueError(f"{len(x)} images need offsets of shape ({len(x)}, 2), got {tuple(offsets.shape)}.")
+    return shift_(x, offsets.to(x.device))
+
+
+def shift_(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    rows, columns = (
+        _mirrored(torch.arange(size, device=x.device) - offset[:, None], size)
+        for size, offset in zip(x.shape[2:], offsets.unbind(1), strict=True)
+    )
+    x = x.gather(2, rows[:, None, :, None].expand_as(x))
+    return x.gather(3, columns[:, None, None].expand_as(x))
+
+
+def _mirrored(index: torch.Tensor, size: int) -> torch.Tensor:
+    """Indices at most `size` away, reflected into the image without repeating its border."""
+    last = size - 1
+    return last - (last - index.abs()).abs()
+
+
 def cutout(images: torch.Tensor, boxes: torch.Tensor, fill: float = 0.5) -> torch.Tensor:
     """
     Fill a box with a constant (Cutout, arXiv:1708.04552).

@@ -44,7 +44,7 @@ def draw_randaugment(
     layers: int,
     probability: float,
     magnitude: float,
-    magnitude_std: float,
+    magnitude_std: float | None,
     generator: torch.Generator | None = None,
 ) -> RandAugmentDraws:
     """
@@ -54,12 +54,16 @@ def draw_randaugment(
         ops (`tuple[str]`): of `RANDAUGMENT_OPS`.
         layers (`int`): operators in a row.
         probability (`float`): of each of them to act at all.
-        magnitude, magnitude_std (`float`): mean and standard deviation of the strength.
+        magnitude, magnitude_std (`float`): mean and standard deviation of the strength; without the latter it is
+            uniform in [0, magnitude].
         generator (`torch.Generator`, *optional*): a sample always consumes the same number of draws.
     """
     acts, which, noise, sign, kind = uniform((batch, layers, 5), generator).unbind(-1)
     op = (which * len(ops)).long().clamp_max(len(ops) - 1)
-    level = (magnitude + magnitude_std * torch.special.ndtri(noise.clamp_min(1e-7))).clamp(0, MAX_LEVEL)
+    if magnitude_std is None:
+        level = magnitude * noise
+    else:
+        level = (magnitude + magnitude_std * torch.special.ndtri(noise.clamp_min(1e-7))).clamp(0, MAX_LEVEL)
     return RandAugmentDraws(
         torch.where(acts < probability, op, -1), torch.where(sign < 0.5, level, -level), kind < 0.5
     )

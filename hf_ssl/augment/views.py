@@ -1,5 +1,6 @@
 """A view policy as data, and the batched pipeline that draws views from it (SimCLR's order, arXiv:2002.05709)."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
@@ -10,7 +11,7 @@ import torch
 from ..utils.packed_images import PackedImages
 from .color import color_jitter_, grayscale_, hue_turns, on_samples_, solarize_
 from .finish import Finish
-from .ops import cutout_, gaussian_blur_, gaussian_noise_, rotate90_, sobel
+from .ops import cutout_, gaussian_blur_, gaussian_noise_, rotate90_, shift_, sobel
 from .randaugment import MAX_LEVEL, draw_randaugment, randaugment_, require_ops
 from .resize import SUPPORT, Crops, image_sizes, random_crop_boxes, uniform
 
@@ -33,6 +34,8 @@ class ViewPolicy:
         crop_ratio (`tuple[float, float]`, *optional*, defaults to `(3/4, 4/3)`): its width by its height.
         interpolation (`str`, *optional*, defaults to `"bilinear"`): or `"bicubic"`; both with antialiasing.
         flip_probability (`float`, *optional*, defaults to 0.5): left to right.
+        shift (`float`, *optional*, defaults to 0.0): at most so far in either direction along both axes, in whole
+            pixels, as a share of the side; what comes in is mirrored (FixMatch, arXiv:2001.07685, section 2.3).
         brightness, contrast, saturation (`float`, *optional*, defaults to 0.0): strength s; the factor is uniform in
             [max(0, 1 - s), 1 + s]. At 0 the adjustment is left out.
         hue (`float`, *optional*, defaults to 0.0): at most 0.5; the shift is uniform in [-hue, hue] turns.
@@ -44,7 +47,8 @@ class ViewPolicy:
         randaugment_layers (`int`, *optional*, defaults to 2): operators in a row, drawn with replacement.
         randaugment_probability (`float`, *optional*, defaults to 0.5): of each of them to act.
         randaugment_magnitude (`float`, *optional*, defaults to 10.0): mean strength, at most 10.
-        randaugment_magnitude_std (`float`, *optional*, defaults to 0.5): its standard deviation; clamped to [0, 10].
+        randaugment_magnitude_std (`float` or `None`, *optional*, defaults to 0.5): its standard deviation; clamped to
+            [0, 10]. `None`: strengths are uniform in [0, `randaugment_magnitude`] instead.
         grayscale_probability (`float`, *optional*, defaults to 0.2)
         solarize_probability (`float`, *optional*, defaults to 0.0)
         solarize_threshold (`float`, *optional*, defaults to 0.5): values from here on are inverted.
@@ -65,6 +69,7 @@ class ViewPolicy:
     crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
     interpolation: str = "bilinear"
     flip_probability: float = 0.5
+    shift: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
@@ -77,7 +82,7 @@ class ViewPolicy:
     randaugment_layers: int = 2
     randaugment_probability: float = 0.5
     randaugment_magnitude: float = 10.0
-    randaugment_magnitude_std: float = 0.5
+    randaugment_magnitude_std: float | None = 0.5
     grayscale_probability: float = 0.2
     solarize_probability: float = 0.0
     solarize_threshold: float = 0.5
@@ -91,8 +96,10 @@ class ViewPolicy:
     def __post_init__(self):
         values = {f.name: vars(self)[f.name] for f in fields(self)}
         ranges = {"brightness": (0, None), "contrast": (0, None), "saturation": (0, None), "hue": (0, 0.5)}
-        ranges |= {"noise_std": (0, None), "solarize_threshold": (0, None)}
-        ranges |= {"randaugment_magnitude": (0, MAX_LEVEL), "randaugment_magnitude_std": (0, None)}
+        ranges |= {"noise_std": (0, None), "solarize_threshold": (0, None), "shift": (0, 0.5)}
+        ranges |= {"randaugment_magnitude": (0, MAX_LEVEL)}
+        if self.randaugment_magnitude_std is not None:
+            ranges |= {"randaugment_magnitude_std": (0, None)}
         ranges |= {"randaugment_layers": (0, None)}
         ranges |= {name: (0, 1) for name in values if name.endswith("_probability")}
         for name, (low, high) in ranges.items():
@@ -127,7 +134,7 @@ class ViewPolicy:
     @property
     def fusible(self) -> bool:
         """Whether the kernels for CUDA devices, which need Triton, have every step of it."""
-        rare = (self.cutout_probability, self.noise_probability, self.sobel_probability)
+        rare = (self.shift, self.cutout_probability, self.noise_probability, self.sobel_probability)
         return not (self.randaugment_ops or any(rare)) and find_spec("triton") is not None
 
 
@@ -224,6 +231,10 @@ class _Draws:
         self.cutout_boxes = torch.stack([top, left, side, side], dim=1).long()
         self.noise = u[20] < policy.noise_probability
         self.sobel = u[21] < policy.sobel_probability
+        self.shift = None
+        if policy.shift:
+            most = math.floor(policy.shift * policy.size)
+            self.shift = (uniform((batch, 2), generator) * (2 * most + 1)).long().clamp_max(2 * most) - most
         self.randaugment = None
         if policy.randaugment_ops:
             self.randaugment = draw_randaugment(
@@ -249,6 +260,8 @@ def _distort_(x: torch.Tensor, draws: _Draws, start: int, policy: ViewPolicy, ge
     def chosen(flags: list[bool]) -> list[int]:
         return [i for i, flag in enumerate(flags[block]) if flag]
 
+    if draws.shift is not None:
+        x = shift_(x, draws.shift[block].to(x.device))
     factors = (None if f is None else f[block].to(x.device) for f in draws.factors)
     x = color_jitter_(x, *factors, draws.order[block], chosen(draws.jitter))
     x = gaussian_blur_(x, draws.sigma[block], policy.blur_taps)

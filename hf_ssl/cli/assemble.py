@@ -30,9 +30,10 @@ from ..recipes import (
 )
 from ..registry import Method
 from ..training import SSLTrainingArguments, merge_arguments
-from ..training.batches import settle_batch, steps_in_epoch
+from ..training.batches import group_size, settle_batch, steps_in_epoch, whole_groups
 from ..training.online import require_labels
 from ..training.processes import require_same
+from ..training.streams import labelled_images
 from . import plan
 from .plan import Choice, Costs, Situation
 from .timing import largest_batch, seconds_per_evaluated_image, seconds_per_step
@@ -169,9 +170,13 @@ def assemble(
     model, _ = build_model(method, recipe, backbone.value, fields, size.value, args.seed, names, images, learnt)
     if images is not None:
         model.size_for(images)
+    if "per_device_train_batch_size" not in explicit:
+        args.per_device_train_batch_size = whole_groups(args.per_device_train_batch_size, model)
+        args.scale_learning_rate()
     settle_batch(model, args, data.train)
     if "labels" in model.data_columns:
         require_labels(model, data.train)
+    labelled_images(model, args, data.train)  # refuses what cannot be, before anything is timed
     require_views_fit(model, processor, size.value)
     result = Assembly(data, data.train, images, recipe_name, recipe, model, processor, args, base_model, choices)
     result.chosen_training = training
@@ -256,7 +261,7 @@ def time_it(run: Assembly, smallest_batch: int | None) -> None:
     if smallest_batch is None or args.world_size > 1:
         step, image = attempt(batch)
     else:
-        fits, (step, image) = largest_batch(batch, smallest_batch, attempt)
+        fits, (step, image) = largest_batch(batch, smallest_batch, attempt, group_size(run.model))
         if fits < batch:
             run.choices["batch"] = Choice(fits, f"as {batch} do not fit into the memory of the device")
     classes = len(run.data.label_names or ())

@@ -25,9 +25,13 @@ _LEAST = {
     **dict.fromkeys(("learning_rate", "base_learning_rate", "min_learning_rate", "weight_decay"), (0, True)),
     **dict.fromkeys(("final_weight_decay", "warmup_steps", "warmup_epochs", "max_grad_norm"), (0, True)),
     **dict.fromkeys(("max_parameter_grad_norm", "dataloader_num_workers", "seed", "data_seed"), (0, True)),
+    **{"labels_per_class": (1, True), "labels_seed": (0, True)},
     **dict.fromkeys(("adam_beta1", "adam_beta2", "lars_momentum", "lars_trust_coefficient"), (0, True)),
 }
-_BELOW = {"adam_beta1": 1, "adam_beta2": 1, "lars_momentum": 1, "seed": 2**32, "data_seed": 2**32}
+_BELOW = {
+    **dict.fromkeys(("adam_beta1", "adam_beta2", "lars_momentum"), 1),
+    **dict.fromkeys(("seed", "data_seed", "labels_seed"), 2**32),
+}
 # Start of an optimizer's name -> the module that it is in, and how that is installed.
 _OPTIMIZERS = {
     "adamw_torch_4bit adamw_torch_8bit": ("torchao", "torchao"),

@@ -75,9 +75,9 @@ def seconds_per_evaluated_image(
     return seconds, (raw + 2 * width) * classes * _PROBE_SECONDS
 
 
-def largest_batch(batch: int, smallest: int, attempt: Callable[[int], T]) -> tuple[int, T]:
+def largest_batch(batch: int, smallest: int, attempt: Callable[[int], T], group: int = 1) -> tuple[int, T]:
     """
-    The batch, halved until it fits into the memory of the device, and what `attempt` gives for it.
+    The batch, halved to whole groups until it fits into the memory of the device, and what `attempt` gives for it.
 
     Raises:
         ValueError: when not even the smallest batch fits.
@@ -86,12 +86,13 @@ def largest_batch(batch: int, smallest: int, attempt: Callable[[int], T]) -> tup
         try:
             return batch, attempt(batch)
         except torch.OutOfMemoryError:
-            if batch // 2 < smallest:
+            half = batch // 2 // group * group
+            if half < smallest:
                 raise ValueError(
                     f"Not even a batch of {batch} fits into the memory of the device: choose a smaller --image-size "
                     "or --backbone, or --gradient_checkpointing."
                 ) from None
-            batch //= 2
+            batch = half
             torch.cuda.empty_cache()
 
 

@@ -45,11 +45,23 @@ def native_part(part: Published) -> Published:
 
 
 def published_weights(part: Published) -> tuple[PreTrainedConfig, dict[str, torch.Tensor]]:
-    """Configuration and state dict of the model of `native_part`; draws no random numbers."""
+    """
+    Configuration and state dict of what `AutoModel` loads of the model of `native_part`: without a head. Draws no
+    random numbers.
+    """
     model = part.model
     if not isinstance(model, SSLPreTrainedModel):
-        return model.config, model.state_dict()
+        return model.config, model.base_model.state_dict()
     return encoder_for(model.backbone.config).export(model.backbone, model.config.pooling)
+
+
+def published_head(part: Published) -> dict[str, torch.Tensor]:
+    """The weights of a native model with a head that `published_weights` leaves out; mostly there are none."""
+    model = part.model
+    if isinstance(model, SSLPreTrainedModel) or model.base_model is model:
+        return {}
+    inside = f"{model.base_model_prefix}."
+    return {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(inside)}
 
 
 def folders_of(model_type: str) -> tuple[str, ...]:

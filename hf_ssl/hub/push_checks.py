@@ -1,7 +1,7 @@
 """What is pushed is what was made: its weights are sound, belong together, and are those of the run that it shows."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from ..utils.redaction import secret_in
 from .card.fingerprint import embedding_check, same_embedding
 from .card.sections import eval_results
 from .card.validation import UNSEEN, front_matter
-from .export import published_parts, published_weights
+from .export import published_head, published_parts, published_weights
 from .run_results import RESULTS, read_results
 
 CARD = "README.md"
@@ -100,12 +100,16 @@ def require_as_made(folder: Path, found: Mapping[str, Path]) -> None:
     own = checked_image_processor(folder, pinned(folder, {"subfolder": PRETRAINING}), auto_of_root)
     encoders = {}
     for subfolder, part in published_parts(method, own).items():
-        encoders[subfolder] = encoder = _load(folder, AutoModel, subfolder)
+        head = published_head(part)
+        encoders[subfolder] = encoder = _load(folder, AutoModel, subfolder, head)
         config, weights = published_weights(part)
         differing = [
             *_differing(_fields(config), _fields(encoder.config)),
             *_differing(weights, encoder.state_dict()),
         ]
+        if head:
+            whole = load_checked(type(part.model), folder, subfolder=subfolder)[0].state_dict()
+            differing += _differing(head, {name: whole[name] for name in head})
         if isinstance(part.processor, SSLProcessorMixin):
             auto = modality_of_sample(part.processor.sample_keys[0]).load("auto_processor")
             there = checked_image_processor(folder, pinned(folder, {"subfolder": subfolder}), auto)
@@ -152,10 +156,11 @@ def _require_hashes(folder: Path, found: Mapping[str, Path], export: Mapping[str
             )
 
 
-def _load(folder: Path, auto: type, subfolder: str) -> PreTrainedModel:
+def _load(folder: Path, auto: type, subfolder: str, head: Iterable[str] = ()) -> PreTrainedModel:
+    """What `auto` loads from a folder, without a head of these names."""
     model, missing, left_over = load_checked(auto, folder, subfolder=subfolder)
-    place = folder / subfolder
-    if wrong := missing + left_over:
+    place, dropped = folder / subfolder, set(head)
+    if wrong := missing + [name for name in left_over if name not in dropped]:
         raise ValueError(
             f"The weights beside {place / CONFIG_NAME} do not fit it, missing or left over are {listed(wrong)}."
         )

@@ -23,6 +23,7 @@ from . import (
     audiomae,
     clip,
     beit,
+    fixmatch,
 )
 
 if TYPE_CHECKING:  # what `hf_ssl.<name>` gives, for whoever reads without running
@@ -44,3 +45,4 @@ if TYPE_CHECKING:  # what `hf_ssl.<name>` gives, for whoever reads without runni
     from .audiomae import *
     from .clip import *
     from .beit import *
+    from .fixmatch import *

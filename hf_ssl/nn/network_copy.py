@@ -47,3 +47,10 @@ def ema_(average: nn.Module, model: nn.Module, momentum: float) -> None:
         momentum (`float`): in [0, 1]; 1 leaves `average` as it is.
     """
     torch._foreach_lerp_(list(average.parameters()), [p.detach() for p in model.parameters()], 1.0 - momentum)
+
+
+@torch.no_grad()
+def copy_buffers_(average: nn.Module, model: nn.Module) -> None:
+    """Let the buffers of `average`, such as the statistics of a BatchNorm, be those of `model`, in place."""
+    for own, other in zip(average.buffers(), model.buffers(), strict=True):
+        own.copy_(other)

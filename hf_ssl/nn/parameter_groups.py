@@ -14,6 +14,8 @@ class OptimizerArguments(Protocol):
 
     weight_decay: float
     bias_lr_ratio: float
+    lr_scheduler_type: str
+    lr_scheduler_kwargs: dict | str | None
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Treatment:
         weight_decay (`float`, *optional*): of the parameters that decay, constant over the run; by default that of
             the training arguments, with its schedule.
         schedule (`str`, *optional*): "constant", or another schedule of transformers without arguments of its own
-            ("cosine", "linear", ...), with the warm-up of the run; by default `lr_scheduler_type`.
+            ("cosine", "linear", ...) or one of `nn.schedules.LEARNING_RATES`, with the warm-up of the run; by default
+            `lr_scheduler_type`.
         max_grad_norm (`float`, *optional*): clip the norm of all gradients of this treatment, taken together and apart
             from the others; by default they are clipped as the training arguments say.
     """

@@ -58,6 +58,9 @@ class SSLTrainingArguments(HiddenToken):
         online_knn (`bool`, *optional*, defaults to `True`):
             `evaluate()` also reports `eval_knn` (percent) when the training and evaluation data have labels.
         online_knn_images (`int`, *optional*, defaults to 5000): at most so many images in its bank.
+        labels_per_class (`int`, *optional*): train with so many labels of each class, as if no other were known; by
+            default with all. For methods that use labels. Which images they are is in the record of the run.
+        labels_seed (`int`, *optional*, defaults to 0): of the draw of those images.
         doctor (`bool`, *optional*, defaults to `True`): watch for collapse and say so while it runs.
         save_minutes (`float`, *optional*, defaults to 10):
             Save a checkpoint at least every so many minutes, besides those of `save_strategy`, and remove it when the
@@ -102,6 +105,8 @@ class SSLTrainingArguments(HiddenToken):
     channels_last: bool | None = field(default=None, metadata={"help": "Memory format of convolutions."})
     online_knn: bool = field(default=True, metadata={"help": "Report kNN accuracy when evaluating."})
     online_knn_images: int = field(default=5000, metadata={"help": "Images in the bank of the online kNN."})
+    labels_per_class: int | None = field(default=None, metadata={"help": "Train with so few labels of each class."})
+    labels_seed: int = field(default=0, metadata={"help": "Which images those labels are of."})
     doctor: bool = field(default=True, metadata={"help": "Watch for collapse."})
     save_minutes: float = field(default=10.0, metadata={"help": "Save at least every so many minutes; 0 = never."})
     derived: dict | str | None = field(default=None, repr=False, metadata={"help": "Not for you: what followed."})

@@ -41,7 +41,9 @@ def settle_batch(model: SSLPreTrainedModel, args: SSLTrainingArguments, dataset)
     Raises:
         ValueError: when the batch, the data or the last batch are too small for the method.
     """
-    least = model.min_batch_size
+    group = group_size(model)
+    least = max(model.min_batch_size, group)
+    require_whole_groups(model, args)
     if args.per_device_train_batch_size < least:
         raise ValueError(
             f"In {type(model).__name__} the images of a batch depend on each other: per_device_train_batch_size must "
@@ -52,11 +54,12 @@ def settle_batch(model: SSLPreTrainedModel, args: SSLTrainingArguments, dataset)
     images = len(dataset)
     batch = fit_batch(args.train_batch_size, images, args.world_size, least)
     if args.dataloader_drop_last and batch < args.train_batch_size:
+        lowered = batch // max(1, args.n_gpu) // group * group
         logger.warning(
             f"The data hold {images} images: per_device_train_batch_size is lowered from "
-            f"{args.per_device_train_batch_size} to {batch // max(1, args.n_gpu)}."
+            f"{args.per_device_train_batch_size} to {lowered}."
         )
-        args.per_device_train_batch_size = batch // max(1, args.n_gpu)
+        args.per_device_train_batch_size = lowered
         args.scale_learning_rate()
     rest = images % args.train_batch_size
     if 0 < rest < least and not args.dataloader_drop_last and args.world_size == 1:
@@ -64,6 +67,33 @@ def settle_batch(model: SSLPreTrainedModel, args: SSLTrainingArguments, dataset)
             f"The last batch of {images} images would hold {rest}, and {type(model).__name__} needs {least}: leave "
             "dataloader_drop_last at True, or choose another per_device_train_batch_size."
         )
+
+
+def group_size(model: SSLPreTrainedModel) -> int:
+    """Images of which one has a label, in a method of two streams; 1 in any other."""
+    return 1 + model.unlabelled_per_label
+
+
+def whole_groups(batch: int, model: SSLPreTrainedModel) -> int:
+    """A batch that nobody asked for, lowered to whole groups of the streams, or else one."""
+    group = group_size(model)
+    return max(batch // group, 1) * group
+
+
+def require_whole_groups(model: SSLPreTrainedModel, args: SSLTrainingArguments) -> None:
+    """
+    Raises:
+        ValueError: unless every batch of a method of two streams holds whole groups, see `unlabelled_per_label`.
+    """
+    group, batch = group_size(model), args.per_device_train_batch_size
+    if group == 1:
+        return
+    start = f"{type(model).__name__} trains on groups of 1 labelled image and {group - 1} without a label: "
+    if batch % group:
+        raise ValueError(f"{start}per_device_train_batch_size must be a multiple of {group}, got {batch}.")
+    for name, value in (("dataloader_drop_last", True), ("auto_find_batch_size", False)):
+        if vars(args)[name] is not value:
+            raise ValueError(f"{start}leave {name} at {value}, so that no batch ends inside of one.")
 
 
 def steps_in_epoch(images: int, args: SSLTrainingArguments) -> int:

@@ -12,10 +12,11 @@ def effective_values(trainer) -> dict[str, Any]:
         trainer (`SSLTrainer`)
 
     Returns:
-        `dict`: `optimizer` (name of its class), `learning_rate` (the peak), `lr_scheduler_type`, `min_learning_rate`
-        (the end of a cosine), `warmup_steps`, `weight_decay`, `final_weight_decay`, `batch_size` (images of an
-        optimizer step over all processes), `steps`, `steps_per_epoch`, `epochs` and `precision`. `None` is what does
-        not apply, or is not known because the data have no length.
+        `dict`: `optimizer` (name of its class), `learning_rate` (the peak), `lr_scheduler_type` (or what the method
+        has in its place for all parameters), `min_learning_rate` (the end of a cosine), `warmup_steps`,
+        `weight_decay`, `final_weight_decay`, `batch_size` (images of an optimizer step over all processes), `steps`,
+        `steps_per_epoch`, `epochs` and `precision`. `None` is what does not apply, or is not known because the data
+        have no length.
     """
     args, per_epoch = trainer.args, trainer.steps_per_epoch
     steps = args.max_steps if args.max_steps > 0 else None
@@ -29,6 +30,9 @@ def effective_values(trainer) -> dict[str, Any]:
         learning_rate = max(group.get("initial_lr", group["lr"]) for group in groups)
         weight_decay = max(group.get("weight_decay", 0.0) for group in groups)
     schedule = plain(args.lr_scheduler_type)
+    if trainer.own_optimizer is None:
+        named = {group["schedule"] for group in trainer.model.parameter_groups(args)}
+        schedule = named.pop() if len(named) == 1 and None not in named else schedule
     return {
         "optimizer": cls.__name__,
         "learning_rate": learning_rate,

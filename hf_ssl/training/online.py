@@ -21,12 +21,13 @@ def has_labels(dataset) -> bool:
 def require_labels(model: SSLPreTrainedModel, dataset) -> None:
     """
     Raises:
-        ValueError: when `dataset` lacks labels, or has some that `model` has no output for.
+        ValueError: when `dataset` lacks labels, though only some where there is a stream without, or has labels that
+            `model` has no output for.
     """
     if not has_labels(dataset):
         raise ValueError(f"{type(model).__name__} learns from labels, and these images have none.")
     missing = int((dataset.labels < 0).sum())
-    if missing:
+    if missing and not model.unlabelled_per_label:
         raise ValueError(
             f"{type(model).__name__} learns from labels, and {missing} of these {len(dataset)} images have none: "
             "leave them out, or choose a method that needs no labels."

@@ -1,12 +1,15 @@
 """The parameter groups of a model in an optimizer, their schedules and clipping; and LARS."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 from transformers.optimization import get_scheduler
+
+from ..nn.schedules import LEARNING_RATES
 
 
 def regroup_(optimizer: torch.optim.Optimizer, groups: Sequence[dict[str, Any]]) -> None:
@@ -38,9 +41,16 @@ def schedule_groups_(scheduler: LambdaLR, warmup_steps: int, total_steps: int) -
     """Let the groups that name a schedule of their own follow that, from their learning rate at its peak."""
     for i, group in enumerate(scheduler.optimizer.param_groups):
         if group["schedule"] is not None:
-            alone = torch.optim.SGD([torch.zeros(1)], lr=1.0)
-            scheduler.lr_lambdas[i] = get_scheduler(group["schedule"], alone, warmup_steps, total_steps).lr_lambdas[0]
+            scheduler.lr_lambdas[i] = _rate(group["schedule"], warmup_steps, total_steps)
             group["lr"] = scheduler.base_lrs[i] * scheduler.lr_lambdas[i](scheduler.last_epoch)
+
+
+def _rate(schedule: str, warmup_steps: int, total_steps: int) -> Callable[[int], float]:
+    """Step -> learning rate by its peak."""
+    if schedule in LEARNING_RATES:
+        return partial(LEARNING_RATES[schedule], warmup_steps=warmup_steps, total=total_steps)
+    alone = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    return get_scheduler(schedule, alone, warmup_steps, total_steps).lr_lambdas[0]
 
 
 class LARS(torch.optim.Optimizer):

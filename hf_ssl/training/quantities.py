@@ -63,6 +63,7 @@ NEEDS = {
     "save_steps": ("save_strategy", _steps, "set save_strategy='steps'"),
     "logging_steps": ("logging_strategy", _steps, "set logging_strategy='steps'"),
     "online_knn_images": ("online_knn", bool, "set online_knn=True"),
+    "labels_seed": ("labels_per_class", bool, "set labels_per_class"),
 }
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import ExportableState
@@ -46,6 +47,7 @@ class SavingTrainer(PublishingTrainer):
         self._interruptions = Interruptions(self._agreement)
         self.add_callback(self._interruptions)
         self._newest: Path | None = None  # checkpoint that was saved last
+        self.labelled: torch.Tensor | None = None  # images whose label is used, where it is not that of all
 
     def train(self, resume_from_checkpoint: str | bool | None = None, *args, **kwargs) -> TrainOutput:
         """
@@ -129,7 +131,7 @@ class SavingTrainer(PublishingTrainer):
 
     @cached_property
     def _fingerprint(self) -> str | None:
-        return fingerprint(self.train_dataset)
+        return fingerprint(self.train_dataset, self.labelled)
 
     def _take_over(self, checkpoint: str, state: TrainerState) -> TrainOutput:
         """Be as after the last step."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence, Sized
 from typing import Any
 
 import torch
+from torch.utils.data import Sampler
 from transformers import PrinterCallback, ProgressCallback
 
 from ..data import ImageDataset, ImageStream
@@ -26,6 +27,7 @@ from .optimizing import OptimizingTrainer
 from .places import PlacedSampler, PlacedSamples
 from .processes import join_batches, mean_logs
 from .progress import LogPrinter, ProgressLine
+from .streams import TwoStreamSampler, TwoStreamSamples, labelled_images
 
 
 class SSLTrainer(OptimizingTrainer):
@@ -48,9 +50,9 @@ class SSLTrainer(OptimizingTrainer):
     A batch above the number of images is lowered in `args`, which is logged.
 
     Raises:
-        ValueError: when the batch or the data are too small for the method; for `views_on_device` with a stream in
-            several processes; for `warmup_epochs` with a stream; for arguments about the optimizer with an optimizer
-            of your own.
+        ValueError: when the batch or the data are too small for the method; for labels that are missing, or that the
+            method does not use; for `views_on_device` with a stream in several processes; for `warmup_epochs` with a
+            stream; for arguments about the optimizer with an optimizer of your own.
     """
 
     def __init__(
@@ -78,6 +80,9 @@ class SSLTrainer(OptimizingTrainer):
             processing_class.settle(train_dataset)
         if "labels" in model.data_columns:
             require_labels(model, train_dataset)
+        labelled = labelled_images(model, args, train_dataset)
+        if args.labels_per_class is not None:
+            self.about["labelled_images"] = labelled.tolist()
         # The first process of several reads a stream for all, and only hands tensors on.
         shared = args.world_size > 1 and not isinstance(train_dataset, Sized)
         if args.views_on_device and shared:
@@ -104,6 +109,7 @@ class SSLTrainer(OptimizingTrainer):
             processing_class=processing_class,
             **kwargs,
         )
+        self.labelled = labelled
         self._progress = ProgressLine()
         if self.pop_callback(ProgressCallback) is not None:
             self.add_callback(self._progress)
@@ -140,17 +146,32 @@ class SSLTrainer(OptimizingTrainer):
         if not is_training and isinstance(collator, ViewCollator):
             self.data_collator = collator.for_evaluation()
         placed = is_training and isinstance(collator, ViewCollator) and isinstance(dataset, Sized)
-        dataset = PlacedSamples(dataset) if placed else dataset
+        if placed:
+            dataset = self._placed_samples(dataset)
         try:
             loader = super()._get_dataloader(
                 dataset, description, batch_size, *args, is_training=is_training, **kwargs
             )
             if placed:  # after accelerate has chosen the sampler
-                loader.set_sampler(PlacedSampler(loader.get_sampler()))
+                loader.set_sampler(PlacedSampler(self._streams(loader.get_sampler())))
             loader.worker_init_fn = InWorker(loader.worker_init_fn)
             return loader
         finally:
             self.data_collator = collator
+
+    def _placed_samples(self, dataset) -> PlacedSamples:
+        if self.labelled is None:
+            return PlacedSamples(dataset)
+        return TwoStreamSamples(dataset, self._unlabelled_per_label)
+
+    def _streams(self, sampler: Sampler) -> Sampler:
+        if self.labelled is None:
+            return sampler
+        return TwoStreamSampler(sampler, self.labelled, self._unlabelled_per_label, self.args.seed)
+
+    @property
+    def _unlabelled_per_label(self) -> int:
+        return self.accelerator.unwrap_model(self.model).unlabelled_per_label
 
     def _init_training_state(self, max_steps, *args):
         progress = super()._init_training_state(max_steps, *args)

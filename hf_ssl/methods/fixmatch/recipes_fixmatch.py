@@ -1,0 +1,41 @@
+"""How FixMatch is trained."""
+
+from dataclasses import replace
+
+from ...recipe_utils import PHOTO_BACKBONE, PHOTOS, SMALL, SMALL_TRAINING, TINY, Recipe
+
+# In runs of a thousand steps the paper's average would still hold a part of the first weights.
+_SMALL = Recipe(
+    description=SMALL,
+    backbone="vit-nano",
+    config={"unlabelled_per_label": 3, "ema_momentum": 0.99},
+    processor={
+        "view_size": lambda size: size // 2,
+        "crop_scale": [0.25, 0.25],
+        "crop_ratio": [1.0, 1.0],
+        "rotate_probability": 0.75,
+    },
+    training=SMALL_TRAINING,
+)
+
+RECIPES = {
+    "paper": Recipe(
+        description="CIFAR-10, 64 labelled and 448 unlabelled images a step, 2^20 steps (table 4; there a WRN-28-2)",
+        backbone="resnet-18",
+        training={
+            "optim": "sgd",
+            "optim_args": "momentum=0.9,nesterov=True",
+            "learning_rate": 0.03,
+            "weight_decay": 5e-4,
+            "max_steps": 2**20,
+            "per_device_train_batch_size": 512,
+        },
+    ),
+    "small": _SMALL,
+    "photos": replace(_SMALL, description=PHOTOS, backbone=PHOTO_BACKBONE, processor={}),
+    "tiny": Recipe(
+        description=TINY,
+        backbone="vit-nano",
+        config={"unlabelled_per_label": 1, "threshold": 0.5, "ema_momentum": 0.9},
+    ),
+}
