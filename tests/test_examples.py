@@ -4,27 +4,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from transformers import AutoModel, AutoModelForImageClassification
 
 from hf_ssl.hub import export_pretrained
 
 from .conftest import build_model, build_processor
+from .data.pictures import bright_and_dark
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.fixture
 def photos(tmp_path):
-    generator = np.random.default_rng(0)
-    for label in ("bright", "dark"):
-        (tmp_path / "photos" / label).mkdir(parents=True)
-        for i in range(20):
-            pixels = generator.integers(0, 128, (40, 40, 3)) + 127 * (label == "bright")
-            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "photos" / label / f"{i}.png")
-    return tmp_path / "photos"
+    return bright_and_dark(tmp_path / "photos", 20)
 
 
 def run(script: str, *arguments) -> str:

@@ -96,7 +96,7 @@ class ImageDataset(Dataset):
 
     def relabel(self, label_names: list[str]) -> None:
         """Number the classes by their place in `label_names`, which must hold all of them. Unknown (-1) stays."""
-        mapping = torch.tensor([label_names.index(name) for name in self.label_names] + [-1])
+        mapping = torch.tensor([label_names.index(name) for name in self.label_names or ()] + [-1])
         self._labels = mapping[self._labels]  # -1 picks the last entry
         self.label_names = list(label_names)
 
@@ -108,8 +108,8 @@ class ImageDataset(Dataset):
         picked = copy.copy(self)
         picked._labels = None if self._labels is None else self._labels[torch.as_tensor(indices, dtype=torch.long)]
         picked.captions = None if self.captions is None else [self.captions[int(index)] for index in indices]
-        indices = np.asarray(indices, dtype=np.int64)
-        picked._rows = indices if self._rows is None else self._rows[indices]
+        rows = np.asarray(indices, dtype=np.int64)
+        picked._rows = rows if self._rows is None else self._rows[rows]
         return picked
 
 

@@ -20,18 +20,13 @@ from hf_ssl.hub import export_pretrained
 from hf_ssl.hub.card.build import validate_card
 
 from ..conftest import build_model, build_processor
+from ..data.pictures import bright_and_dark
 
 
 @pytest.fixture
 def photos(tmp_path):
     """Two classes, thirty images each of several sizes and modes, and one broken file."""
-    generator = np.random.default_rng(0)
-    for label in ("bright", "dark"):
-        (tmp_path / "photos" / label).mkdir(parents=True)
-        for i in range(30):
-            pixels = generator.integers(0, 128, (33 + i, 40, 3)) + 127 * (label == "bright")
-            image = Image.fromarray(pixels.astype(np.uint8)).convert(("RGB", "L", "CMYK")[i % 3])
-            image.save(tmp_path / "photos" / label / f"{i}.{('png', 'png', 'jpg')[i % 3]}")
+    bright_and_dark(tmp_path / "photos", 30, varied=True)
     (tmp_path / "photos" / "dark" / "broken.jpg").write_bytes(b"not an image")
     return tmp_path / "photos"
 

@@ -3,15 +3,14 @@
 import json
 import sys
 
-import numpy as np
 import pytest
-from PIL import Image
 from transformers import AutoModel
 
 from hf_ssl.hub import build_card, export_pretrained
 from hf_ssl.registry import METHODS
 
 from ..conftest import build_model, build_processor
+from ..data.pictures import bright_and_dark
 from .test_errors import exit_code, hf_ssl
 
 
@@ -53,13 +52,7 @@ def test_mistakes(hub, repository, tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def photos(tmp_path):
-    generator = np.random.default_rng(0)
-    for label in ("a", "b"):
-        (tmp_path / "photos" / label).mkdir(parents=True)
-        for i in range(8):
-            pixels = generator.integers(0, 256, (40, 40, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "photos" / label / f"{i}.png")
-    return tmp_path / "photos"
+    return bright_and_dark(tmp_path / "photos", 8)
 
 
 def test_pretrain_publishes_the_finished_repository(hub, photos, repository, tmp_path, monkeypatch, capsys):

@@ -1,5 +1,6 @@
 """Folders of small pictures."""
 
+import numpy as np
 from PIL import Image
 
 
@@ -16,6 +17,20 @@ def classes(root, counts, suffix=".png"):
         for i in range(count):
             write(root / name / f"{i:03d}{suffix}", value)
             value = (value + 1) % 256
+    return root
+
+
+def bright_and_dark(root, count, varied=False):
+    """`count` random pictures in `bright/` and in `dark/`; with `varied`, of several heights, modes and formats."""
+    generator = np.random.default_rng(0)
+    for label in ("bright", "dark"):
+        (root / label).mkdir(parents=True)
+        for i in range(count):
+            height = 33 + i if varied else 40
+            pixels = generator.integers(0, 128, (height, 40, 3)) + 127 * (label == "bright")
+            picture = Image.fromarray(pixels.astype(np.uint8))
+            mode, ending = [("RGB", "png"), ("L", "png"), ("CMYK", "jpg")][i % 3] if varied else ("RGB", "png")
+            picture.convert(mode).save(root / label / f"{i}.{ending}")
     return root
 
 

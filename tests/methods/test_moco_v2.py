@@ -42,8 +42,9 @@ def test_evaluation_leaves_the_queue():
     assert torch.equal(model.queue.rows, before) and model.queue.pointer == 0
 
 
-def test_the_key_encoder_follows_at_a_constant_pace():
-    model = build_model("moco_v2", target_momentum=0.9)
+@pytest.mark.parametrize("method", ["moco_v2", "infomin"])
+def test_the_key_encoder_follows_at_a_constant_pace(method):
+    model = build_model(method, target_momentum=0.9)
     old = {n: p.clone() for n, p in model.target.named_parameters()}
     model.after_optimizer_step(0, 10)
     model.after_optimizer_step(9, 10)
