@@ -190,3 +190,15 @@ def test_bad_fields():
     assert config.backbone_config.projection_dim == config.text_config.projection_dim == 64
     assert (vision.projection_dim, text.projection_dim) == (7, 9)  # the caller's own stay as they are
     assert json.loads(config.to_json_string())["text_config"]["projection_dim"] == 64
+
+
+def test_pairs_are_learnt_by_heart():
+    model, views = build_model("clip").train(), build_views("clip", batch=8)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for step in range(60):
+        optimizer.zero_grad()
+        loss = model(**views).loss
+        loss.backward()
+        optimizer.step()
+        model.after_optimizer_step(step, 60)
+    assert loss < 0.1 * math.log(8)
