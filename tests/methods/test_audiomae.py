@@ -85,7 +85,7 @@ def test_short_sounds_are_padded_with_silence_and_long_ones_cut():
 
 
 def test_statistics_are_estimated_on_the_training_sounds():
-    processor = build_processor("audiomae", mean=None, std=None)
+    processor = AudioMAEFeatureExtractor(max_length=32, num_mel_bins=32, patch_size=8, mean=None, std=None)
     sounds = [{"audio": 0.1 * torch.randn(n, generator=torch.Generator().manual_seed(n))} for n in (6000, 8000, 9000)]
     with pytest.raises(ValueError, match="call estimate"):
         processor.views(audio=[sounds[0]["audio"]], generator=torch.Generator())
