@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps
 
 from hf_ssl.augment import (
@@ -20,6 +21,7 @@ from hf_ssl.augment import (
     gaussian_noise,
     horizontal_flip,
     rotate90,
+    shift,
     sobel,
     solarize,
     to_grayscale,
@@ -165,6 +167,16 @@ def test_cutout():
     expected[0, :, 1:4, 2:6] = 0.25
     expected[2, :, 0:2, 6:] = 0.25
     assert torch.equal(out, expected)
+
+
+def test_shift_mirrors_what_comes_in():
+    images, offsets = pictures(4, 3, 9, 7), torch.tensor([[2, -3], [0, 0], [-4, 1], [8, 6]])
+    out = shift(images, offsets)
+    padded = F.pad(images / 255, (6, 6, 8, 8), mode="reflect")
+    for moved, image, (down, right) in zip(out, padded, offsets.tolist(), strict=True):
+        assert torch.equal(moved, image[:, 8 - down : 17 - down, 6 - right : 13 - right])
+    with pytest.raises(ValueError, match="offsets of shape"):
+        shift(images, offsets[:2])
 
 
 def test_noise():
