@@ -85,10 +85,10 @@ def test_adjustments(name, channels):
 
 def test_hue_of_pure_and_grey_pixels():
     colours = torch.tensor(list(itertools.product([0.0, 0.5, 1.0], repeat=3))).t().reshape(1, 3, 3, 9)
-    for shift in (-0.5, -1 / 3, -1 / 6, 0.0, 1 / 12, 1 / 6, 0.25, 1 / 3, 0.5):
-        out = adjust_hue(colours, torch.tensor([shift]))
+    for turn in (-0.5, -1 / 3, -1 / 6, 0.0, 1 / 12, 1 / 6, 0.25, 1 / 3, 0.5):
+        out = adjust_hue(colours, torch.tensor([turn]))
         assert out.min() >= 0 and out.max() <= 1
-        close(out[0], naive_hue(colours[0], shift))
+        close(out[0], naive_hue(colours[0], turn))
 
 
 def test_color_jitter_follows_each_order():
