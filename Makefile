@@ -4,7 +4,7 @@ help:  ## this list
 style:  ## format and mend
 	ruff check --fix . && ruff format .
 quality:  ## what CI checks
-	ruff check . && ruff format --check .
+	ruff check . && ruff format --check . && .ci/types
 test:  ## minutes on two cores
 	pytest
 test-slow:  ## the long ones: every method learns, three seeds

@@ -49,7 +49,7 @@ class Job:
 
     def ours(self) -> int:
         model, _ = build_model(self.method, self.recipe, None, {}, SIZE, SEED, None)
-        processor = build_processor(self.method, self.recipe, {}, SIZE, model)
+        processor = build_processor(self.method, self.recipe, {}, SIZE, model.config.backbone_config)
         explicit = {"num_train_epochs": self.epochs, "eval_strategy": "no", "save_strategy": "no", "report_to": "none"}
         explicit |= {"disable_tqdm": True, "seed": SEED}
         with tempfile.TemporaryDirectory() as folder:

@@ -5,6 +5,7 @@ python examples/fine_tune_with_trainer.py hf-ssl-runs/simclr fine-tuned
 
 import argparse
 
+import numpy as np
 import torch
 from transformers import AutoImageProcessor, AutoModelForImageClassification, Trainer, TrainingArguments
 
@@ -20,7 +21,7 @@ def main() -> None:
     options = parser.parse_args()
 
     data = load_data(options.data)
-    names = data.train.label_names
+    names = data.train.label_names or []
     processor = AutoImageProcessor.from_pretrained(options.encoder)
     model = AutoModelForImageClassification.from_pretrained(
         options.encoder, id2label=dict(enumerate(names)), label2id={name: i for i, name in enumerate(names)}
@@ -28,8 +29,7 @@ def main() -> None:
 
     def collate(samples):
         images = [sample["image"].expand(3, -1, -1).permute(1, 2, 0).numpy() for sample in samples]
-        labels = torch.tensor([sample["label"] for sample in samples])
-        return {"pixel_values": processor(images, return_tensors="pt")["pixel_values"], "labels": labels}
+        return {**processor(images, return_tensors="pt"), "labels": torch.tensor([s["label"] for s in samples])}
 
     arguments = TrainingArguments(
         output_dir=options.output,
@@ -48,7 +48,7 @@ def main() -> None:
         train_dataset=data.train,
         eval_dataset=data.test,
         data_collator=collate,
-        compute_metrics=lambda p: {"accuracy": float((p.predictions.argmax(-1) == p.label_ids).mean())},
+        compute_metrics=lambda p: {"accuracy": float((np.argmax(p.predictions, axis=-1) == p.label_ids).mean())},
     )
     trainer.train()
     print(trainer.evaluate())

@@ -51,7 +51,7 @@ def main() -> None:
     trainer = SSLTrainer(model, arguments, processor, train_dataset=data.train)
     trainer.train()
     export_pretrained(model, processor, options.output)
-    print(data.train.report() or f"All {len(data.train)} images were readable.")
+    print(data.report() or "All images were readable.")
 
 
 if __name__ == "__main__":

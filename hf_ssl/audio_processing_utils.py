@@ -45,6 +45,7 @@ class SSLFeatureExtractor(SSLProcessorMixin, ASTFeatureExtractor):
     """
 
     sample_keys = ("audio",)
+    native_attributes = (*_NATIVE, "do_normalize")
     gain_concentration: int
     roll_share: float
 
@@ -108,14 +109,13 @@ class SSLFeatureExtractor(SSLProcessorMixin, ASTFeatureExtractor):
         max_length, num_mel_bins = encoder.image_size
         return super().attributes_for(encoder, size) | {"max_length": max_length, "num_mel_bins": num_mel_bins}
 
-    def native(self) -> ASTFeatureExtractor:
-        values = self.to_dict()
-        return ASTFeatureExtractor(**{name: values[name] for name in (*_NATIVE, "do_normalize") if name in values})
-
     def settle(self, dataset: Any) -> None:
         """Estimate `mean` and `std`, where they are None, on up to 500 evenly spread sounds of the training data."""
         step = -(-len(dataset) // _ESTIMATED_ON)
         self.estimate(dataset[i]["audio"] for i in range(0, len(dataset), step))
+
+    def take_over(self, saved: "SSLFeatureExtractor") -> None:
+        self.mean, self.std = saved.mean, saved.std
 
     def example(self, size: int = 0, batch: int = 2, seed: int = 0) -> dict[str, Any]:
         """Random samples by key, as `views` takes them: sounds that fill the spectrogram; `size` means nothing."""

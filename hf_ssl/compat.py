@@ -12,6 +12,8 @@ PRIVATE = {
         "_finish_current_push": "A push in the background that failed is logged, and does not end the training.",
         "_get_dataloader": "The loss of an evaluation has views of its own; workers do not end at a Ctrl-C.",
         "_get_eval_sampler": "Images that have no loss, such as a last one alone, are left out of an evaluation.",
+        "_get_grad_norm": "A group that is clipped by itself is clipped where the Trainer clips nothing.",
+        "_get_learning_rate": "What is logged is the learning rate of the schedule, not that of the first group.",
         "_get_output_dir": "Where the Trainer puts its checkpoints.",
         "_init_training_state": "A resumed run logs and saves as this start says; its clock begins here.",
         "_issue_warnings_after_load": "A checkpoint of another model is refused, where the Trainer only warns.",
@@ -52,8 +54,11 @@ AUTO_TABLES = {
         "MODEL_MAPPING_NAMES",
         "MODEL_FOR_PRETRAINING_MAPPING_NAMES",
         "MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES",
+        "MODEL_FOR_VIDEO_CLASSIFICATION_MAPPING_NAMES",
+        "MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES",
     ),
     "image_processing_auto": ("IMAGE_PROCESSOR_MAPPING_NAMES",),
+    "feature_extraction_auto": ("FEATURE_EXTRACTOR_MAPPING_NAMES",),
 }
 # Arguments of `transformers.utils.cached_file`: a file that may be missing is no error, and nothing is logged.
 CACHED_FILE = ("_raise_exceptions_for_missing_entries", "_raise_exceptions_for_connection_errors")

@@ -1,5 +1,6 @@
 """Base of the image processors: the plain call preprocesses for inference, `views` makes training views."""
 
+import math
 from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
@@ -18,15 +19,9 @@ from .augment.resize import one_by_one
 from .checks.bounded_json import read_json
 from .checks.processors import require_processor, require_processor_files
 from .checks.repository_files import pinned
-from .modalities import modality_of_sample
 from .processing_utils import SSLProcessorMixin
 from .utils.packed_images import PackedImages
 
-# What a native image processor has, too.
-_NATIVE = (
-    "resample image_mean image_std size crop_size do_convert_rgb do_resize do_center_crop do_rescale rescale_factor "
-    "do_normalize pixel_format"
-).split()
 # Written by transformers into every preprocessor_config.json.
 _SAVED_KEYS = {"image_processor_type", "processor_class", "feature_extractor_type", "auto_map", "_valid_kwargs_names"}
 
@@ -48,6 +43,10 @@ class SSLImageProcessor(SSLProcessorMixin, PilBackend):
     """
 
     sample_keys = ("image",)
+    native_attributes = (
+        *("resample", "image_mean", "image_std", "size", "crop_size", "do_convert_rgb", "do_resize"),
+        *("do_center_crop", "do_rescale", "rescale_factor", "do_normalize", "pixel_format"),
+    )
     resample = PILImageResampling.BICUBIC
     image_mean = IMAGENET_DEFAULT_MEAN
     image_std = IMAGENET_DEFAULT_STD
@@ -61,7 +60,7 @@ class SSLImageProcessor(SSLProcessorMixin, PilBackend):
     do_normalize = True
     pixel_format = None
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         listed = self.view_attributes().keys()
         known = listed | self.valid_kwargs.__annotations__.keys() | {"pixel_format"}
         self.require_known(kwargs.keys() - _SAVED_KEYS, known)
@@ -147,13 +146,18 @@ class SSLImageProcessor(SSLProcessorMixin, PilBackend):
             values |= {"do_convert_rgb": False, "image_mean": [0.449], "image_std": [0.226]}
         return super().attributes_for(encoder, size) | values
 
-    def native(self) -> PilBackend:
-        values, kind = self.to_dict(), modality_of_sample(self.sample_keys[0]).load("native_processor")
-        return kind(**{name: values[name] for name in _NATIVE if name in values})
+    def shortest_side_needed(self) -> int:
+        views = [policy for policies in self.policies().values() for policy in policies]
+        sides = [policy.size / (policy.crop_scale[0] if policy.crop_scale else 1) ** 0.5 for policy in views]
+        return math.ceil(max([*sides, self.size["shortest_edge"]]))
+
+    def settle(self, dataset: Any) -> None:
+        """Take over how stored values become pixels, where these have more than 8 bits."""
+        pixels = dataset.pixel_format
+        self.pixel_format = None if pixels.is_plain else pixels.to_dict()
 
     @property
     def num_channels(self) -> int:
-        """Channels of the images that it takes: 1 for an encoder that sees grey, else 3."""
         return 1 if len(self.image_mean) == 1 else 3
 
     def example(self, size: int, batch: int = 2, seed: int = 0) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Base of the processors of images with captions: views of the one, tokens of the other."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import torch
 from transformers import CLIPTokenizer
 
 from .image_processing_utils import SSLImageProcessor
+from .processing_utils import SSLProcessorMixin
 from .tokenization_utils import train_tokenizer
 
 
@@ -17,9 +18,9 @@ class ImageTextProcessor(SSLImageProcessor):
     call is that of the image processor.
 
     Args:
-        tokenizer (`CLIPTokenizer`, *optional*): of the captions; without one, `learn` makes it from those of a data
+        tokenizer (`CLIPTokenizer`, *optional*): of the captions; without one, `settle` makes it from those of a data
             set.
-        vocab_size (`int`, *optional*): most tokens that `learn` makes, at least 514.
+        vocab_size (`int`, *optional*): most tokens that `settle` makes, at least 514.
         context_length (`int`, *optional*): tokens of every caption of a batch, its start and end included. Longer
             captions are cut before their end, shorter ones are filled up.
     """
@@ -53,14 +54,20 @@ class ImageTextProcessor(SSLImageProcessor):
         """The tokenizer, or a `ValueError` that says how to get one."""
         if self.tokenizer is None:
             raise ValueError(
-                f"{type(self).__name__} has no tokenizer: call learn(dict(text=captions)), or give one as tokenizer."
+                f"{type(self).__name__} has no tokenizer: call settle(dataset) with captions, or give one."
             )
         return self.tokenizer
 
-    def learn(self, samples: Mapping[str, Iterable]) -> None:
+    def settle(self, dataset: Any) -> None:
         """Set `tokenizer` to one that is learnt from the captions, unless there is one; see `train_tokenizer`."""
+        super().settle(dataset)
         if self.tokenizer is None:
-            self.tokenizer = train_tokenizer(samples["text"], self.vocab_size, self.context_length)
+            if dataset.captions is None:
+                raise ValueError(f"{type(self).__name__} learns its tokens from captions: give data that have some.")
+            self.tokenizer = train_tokenizer(dataset.captions, self.vocab_size, self.context_length)
+
+    def take_over(self, saved: SSLProcessorMixin) -> None:
+        self.tokenizer = saved.tokenizer
 
     def model_fields(self) -> dict[str, Any]:
         """What the text encoder has to know of the tokens, under `text_config`."""

@@ -14,8 +14,9 @@ from .checks.processors import checked_image_processor
 from .checks.repository_files import pinned
 from .configuration_utils import SSLConfig
 from .encoders import encoder_for
-from .image_processing_utils import SSLImageProcessor
+from .modalities import get_modality
 from .modeling_utils import SSLPreTrainedModel
+from .processing_utils import SSLProcessorMixin
 from .registry import Method, method_of
 
 PRETRAINING = "pretraining"  # the subfolder of a repository in which the whole method lies
@@ -61,7 +62,7 @@ def load_encoder(
     finally:
         logging.set_verbosity(verbosity)
     if missing and all(name.startswith("pooler.") for name in missing):
-        model.pooler = None
+        model.register_module("pooler", None)
     elif missing:
         raise ValueError(
             f"The weights of {encoder} do not fit its config.json: {listed(missing, 5)} are missing, and would be "
@@ -85,14 +86,15 @@ def load_encoder_config(encoder: str, subfolder: str = "", **where: Any) -> PreT
             raise ValueError(f"The config.json of {encoder} makes timm read other files: it is not loaded.")
     if type(config) not in MODEL_MAPPING:
         raise ValueError(f"{encoder} is a {kind!r} model, of which transformers has no plain encoder.")
-    if (input_name := encoder_for(config).input_name) != "pixel_values":
-        raise ValueError(f"{encoder} is a {kind!r} model, which reads {input_name}: it is no encoder of images.")
+    adapter = encoder_for(config)
+    if (name := adapter.input_name) != get_modality(adapter.modality).input_name:
+        raise ValueError(f"{encoder} is a {kind!r} model, which reads {name}: it is no encoder of images.")
     return config
 
 
 def load_method(
     checkpoint: str, *, revision: str | None = None
-) -> tuple[Method, SSLPreTrainedModel, SSLImageProcessor]:
+) -> tuple[Method, SSLPreTrainedModel, SSLProcessorMixin]:
     """
     The method in a repository's `pretraining/`, or in a checkpoint of the Trainer, where it is at the root.
 
@@ -116,13 +118,14 @@ def load_method(
     model, missing, left_over = load_checked(AutoModelForPreTraining, checkpoint, **where)
     if wrong := missing + left_over:
         raise ValueError(f"The weights of {checkpoint} are missing, or left over: {listed(wrong)}.")
-    processor = checked_image_processor(checkpoint, where)
-    if not isinstance(processor, SSLImageProcessor):
+    method = method_of(config)
+    processor = checked_image_processor(checkpoint, where, method.modality.load("auto_processor"))
+    if not isinstance(processor, SSLProcessorMixin):
         raise ValueError(
             f"The image processor of {checkpoint} is a {type(processor).__name__}, which draws no views: put back the "
-            f"one that was saved with the {method_of(config).info.title} model."
+            f"one that was saved with the {method.info.title} model."
         )
-    return method_of(config), model, processor
+    return method, model, processor
 
 
 def _has_method(repository: str, revision: str | None) -> bool:

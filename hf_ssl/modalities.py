@@ -1,11 +1,13 @@
 """What kinds of samples there are. Whoever must know something that differs between them reads it from a row here."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
 from .utils.spelling import closest
+
+_DATA_SETS = ("folder", "table", "items")
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,7 @@ class Modality:
 
     Args:
         name (`str`): "image", "video", "audio" or "text".
+        noun (`str`): what people call a sample.
         sample_key (`str`): key of the sample in the dict that a data set gives, and keyword of a processor's `views`.
         input_name (`str`): keyword of a native encoder's `forward` for a batch, as in its `main_input_name`.
         decode (`str`): function from what is stored (a file, bytes, an entry of a table) to the sample.
@@ -27,12 +30,14 @@ class Modality:
         pipeline_tag (`str`): task on the Hub of an encoder without a head.
         folder, table, items (`str`, *optional*): classes of the data sets that read a folder, a `datasets.Dataset`,
             and items of a user's own.
+        inputs (`str`, *optional*): function that makes a batch from samples, by a processor, for an encoder.
         raw_baseline (`str`, *optional*): function from a batch to embeddings that nothing was learnt for, which an
             encoder has to beat; None where there is none.
         rank (`int`): dimensions of the batch that an encoder takes, without those of training views.
     """
 
     name: str
+    noun: str
     sample_key: str
     input_name: str
     decode: str
@@ -40,6 +45,7 @@ class Modality:
     auto_processor: str
     pipeline_tag: str
     rank: int
+    inputs: str | None = None
     raw_baseline: str | None = None
     folder: str | None = None
     table: str | None = None
@@ -58,7 +64,7 @@ class Modality:
         Raises:
             ValueError: for a field that names no code.
         """
-        loadable = ("decode", "native_processor", "auto_processor", "raw_baseline", "folder", "table", "items")
+        loadable = ("decode", "native_processor", "auto_processor", "inputs", "raw_baseline", *_DATA_SETS)
         if part not in loadable:
             raise ValueError(f"{part!r} is no code of a modality.{closest(part, loadable)}")
         return None if vars(self)[part] is None else _find(vars(self)[part])
@@ -79,6 +85,7 @@ MODALITIES = {
     for row in (
         Modality(
             name="image",
+            noun="image",
             sample_key="image",
             input_name="pixel_values",  # (batch, channels, height, width)
             rank=4,
@@ -90,10 +97,12 @@ MODALITIES = {
             auto_processor="AutoImageProcessor",
             auto_heads={"ForImageClassification": "AutoModelForImageClassification"},
             pipeline_tag="image-feature-extraction",
+            inputs="hf_ssl.evaluation.inputs.of_images",
             raw_baseline="hf_ssl.evaluation.baselines.raw_pixels",
         ),
         Modality(
             name="video",
+            noun="clip",
             sample_key="video",
             input_name="pixel_values",  # (batch, frames, channels, height, width)
             rank=5,
@@ -106,10 +115,12 @@ MODALITIES = {
             auto_processor="AutoImageProcessor",
             auto_heads={"ForVideoClassification": "AutoModelForVideoClassification"},
             pipeline_tag="feature-extraction",
+            inputs="hf_ssl.evaluation.inputs.of_clips",
             raw_baseline="hf_ssl.evaluation.baselines.raw_pixels",
         ),
         Modality(
             name="audio",
+            noun="sound",
             sample_key="audio",
             input_name="input_values",  # (batch, time, mel)
             rank=3,
@@ -121,10 +132,12 @@ MODALITIES = {
             auto_processor="AutoFeatureExtractor",
             auto_heads={"ForAudioClassification": "AutoModelForAudioClassification"},
             pipeline_tag="feature-extraction",
+            inputs="hf_ssl.evaluation.inputs.of_sounds",
             raw_baseline="hf_ssl.evaluation.baselines.raw_pixels",
         ),
         Modality(
             name="text",
+            noun="text",
             sample_key="text",
             input_name="input_ids",  # (batch, tokens)
             rank=2,
@@ -136,6 +149,16 @@ MODALITIES = {
         ),
     )
 }
+
+
+# Samples of several kinds that belong together -> task on the Hub of a model that has read them all.
+_PAIRS = {frozenset(("image", "text")): "zero-shot-image-classification"}
+
+
+def pipeline_tag_of(sample_keys: Sequence[str]) -> str:
+    """The task on the Hub of what was trained on samples with these keys, without a head."""
+    kinds = frozenset(modality_of_sample(key).name for key in sample_keys)
+    return _PAIRS[kinds] if kinds in _PAIRS else modality_of_sample(sample_keys[0]).pipeline_tag
 
 
 def get_modality(name: str) -> Modality:

@@ -28,15 +28,18 @@ class PublishesEncoders:
 
     Attributes:
         published_folders (`tuple[str, ...]`): what `published` fills beside the root, such as ("vision", "text").
+        embedding_folder (`str`): where of these the encoder is whose embedding is evaluated, and which the card is
+            about; "" is the root.
     """
 
     published_folders: tuple[str, ...] = ()
+    embedding_folder: str = ""
 
     def published(self, processor: Any) -> dict[str, Published]:
         """
         The encoders of a published repository, by their subfolder; "" is the root. By default the one encoder.
 
         Args:
-            processor (`SSLImageProcessor`): of this method.
+            processor (`SSLProcessorMixin`): of this method.
         """
         return {"": Published(self.encoder(), processor)}

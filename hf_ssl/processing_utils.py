@@ -7,6 +7,7 @@ import torch
 from transformers import BatchFeature
 
 from .configuration_utils import closest
+from .modalities import modality_of_sample
 
 
 class SSLProcessorMixin:
@@ -21,6 +22,10 @@ class SSLProcessorMixin:
     """
 
     sample_keys: ClassVar[tuple[str, ...]] = ()
+    native_class: ClassVar[type | None] = None  # of transformers, where it is not that of the modality
+    native_attributes: ClassVar[tuple[str, ...]] = ()  # what that has, too
+    num_channels: ClassVar[int | None] = None  # of pictures: 1 for an encoder that sees grey, else 3
+    largest_view: ClassVar[int | None] = None  # side in pixels of the largest views, of images
 
     @classmethod
     def view_attributes(cls) -> dict[str, Any]:
@@ -44,12 +49,24 @@ class SSLProcessorMixin:
         """
         return {"patch_size": encoder.patch_size} if "patch_size" in cls.view_attributes() else {}
 
+    def shortest_side_needed(self) -> int | None:
+        """Pixels that the short side of a larger picture may be reduced to before views are drawn; None: keep all."""
+        return None
+
     def native(self) -> Any:
         """The processor of transformers that prepares samples for inference exactly as this one does."""
-        raise NotImplementedError
+        values, kind = self.to_dict(), self.native_class
+        kind = modality_of_sample(self.sample_keys[0]).load("native_processor") if kind is None else kind
+        return kind(**{name: values[name] for name in self.native_attributes if name in values})
 
     def settle(self, dataset: Any) -> None:
-        """Find out on the training data what the attributes leave open; nothing, by default."""
+        """
+        Find out on the training data what is left open, such as the vocabulary of their captions; nothing, by default.
+        Called before the model of a new run is made; what is known already stays. It is saved with the processor.
+
+        Args:
+            dataset (`ImageDataset`): to train on.
+        """
 
     def take_view_attributes(self, given: Mapping[str, Any]) -> None:
         """
@@ -76,15 +93,8 @@ class SSLProcessorMixin:
             if name not in known:
                 raise ValueError(f"{cls.__name__} has no attribute {name!r}.{closest(name, known)}")
 
-    def learn(self, samples: Mapping[str, Iterable]) -> None:
-        """
-        Called once before a new run, and before its model is made: what the processor takes from the samples, such as
-        the vocabulary of their captions. It is saved with the processor; one that has it already leaves it as it is.
-
-        Args:
-            samples (`dict`): all samples to train on under each of `sample_keys` that is cheap to read, such as
-                `"text"`; each is read once.
-        """
+    def take_over(self, saved: "SSLProcessorMixin") -> None:
+        """Take what `settle` found from the processor of a run that goes on."""
 
     def model_fields(self) -> dict[str, Any]:
         """Fields of the method's configuration that follow from the processor; of one that is a dict, its entries."""

@@ -15,9 +15,10 @@ from .checks.repository_files import pinned
 from .data import Data
 from .encoders import ImageEncoder, encoder_for, probe
 from .loading import load_encoder_config
+from .modalities import Modality
 from .modeling_utils import SSLPreTrainedModel
 from .processing_utils import SSLProcessorMixin
-from .recipe_utils import Recipe
+from .recipe_utils import Recipe, merged_fields
 from .registry import Method, get_method
 from .training import SSLTrainingArguments, merge_arguments
 from .utils.spelling import closest
@@ -99,8 +100,11 @@ def build(
     chosen = recipe_of(row, recipe) if isinstance(recipe, str) else recipe
     images = len(data.train) if data is not None and isinstance(data.train, Sized) else None
     label_names = None if data is None else data.train.label_names
-    model, base = build_model(row, chosen, backbone, config or {}, image_size, seed, label_names, images)
-    views = build_processor(row, chosen, processor or {}, image_size, model, base)
+    native, base = encoder_config(row, chosen, backbone, image_size)
+    views = build_processor(row, chosen, processor or {}, image_size, native, base, data)
+    learnt = views.model_fields()
+    model, _ = build_model(row, chosen, backbone, config or {}, image_size, seed, label_names, images, learnt)
+    require_views_fit(model, views, image_size)
     without_test = {"eval_strategy": "no"} if data is None or data.test is None else {}
     return Built(model, views, merge_arguments(chosen.training | without_test, training or {}))
 
@@ -112,6 +116,20 @@ def base_config(backbone: str) -> PreTrainedConfig | None:
     config = load_encoder_config(backbone)
     encoder_for(config).require_trainable(backbone)
     return config
+
+
+def encoder_config(
+    method: Method, recipe: Recipe, backbone: str | None, image_size: int
+) -> tuple[PreTrainedConfig, str | None]:
+    """Configuration of the encoder to train, and its folder or id where it does not start from scratch."""
+    name = backbone or recipe.backbone
+    vit_type = method.config_class.sub_configs_defaults["backbone_config"].model_type
+    native = backbone_config(name, image_size, vit_type=vit_type)
+    if native is None:
+        return load_encoder_config(name), name
+    if name == recipe.backbone:
+        native.update(recipe.encoder)
+    return native, None
 
 
 def require_encoder(backbone: str | None, image_size: int | None) -> None:
@@ -167,10 +185,11 @@ def build_model(
     seed: int,
     label_names: list[str] | None,
     images: int | None = None,
+    learnt: dict[str, Any] | None = None,
 ) -> tuple[SSLPreTrainedModel, str | None]:
-    """The model, and the id of the encoder it starts from, if any."""
+    """The model, and the id of the encoder it starts from, if any; `learnt` are `model_fields` of its processor."""
     set_seed(seed)
-    values = {**recipe.config_for(images), **config}
+    values = merged_fields(merged_fields(recipe.config_for(images), config), learnt or {})
     cls = method.config_class
     known = {f.name for f in fields(cls)}
     if "backbone_config" in config:
@@ -180,19 +199,16 @@ def build_model(
             raise ValueError(f"{cls.__name__} has no field {name!r}.{closest(name, known)}")
     if "labels" in method.pretraining_class.data_columns and label_names:
         values["id2label"] = dict(enumerate(label_names))
-    backbone = backbone or recipe.backbone
-    native = backbone_config(backbone, image_size)
-    if backbone == recipe.backbone:
-        native.update(recipe.encoder)
+    native, base = encoder_config(method, recipe, backbone, image_size)
     if "pooling" in values and "pooling" not in config:  # a recipe speaks of a ViT; others pool by themselves
-        if values["pooling"] not in encoder_for(native or load_encoder_config(backbone)).poolings:
+        if values["pooling"] not in encoder_for(native).poolings:
             del values["pooling"]
     try:
-        if native is None:
-            model = method.pretraining_class.from_backbone(backbone, values)
+        if base is not None:
+            model = method.pretraining_class.from_backbone(base, values)
             if (resized := encoder_for(model.backbone.config).resized(model.backbone, image_size)) is not None:
                 model = method.pretraining_class.from_backbone(resized, values)
-            return model, backbone
+            return model, base
         return method.pretraining_class(cls(**values, backbone_config=native)), None
     except (IndexError, RuntimeError, TypeError) as error:
         if not config:
@@ -206,38 +222,49 @@ def build_processor(
     recipe: Recipe,
     overrides: dict[str, Any],
     image_size: int,
-    model: SSLPreTrainedModel,
-    base_model: str | None = None,
+    native: PreTrainedConfig,
+    base: str | None = None,
+    data: Data | None = None,
+    saved: str | os.PathLike | None = None,
 ) -> SSLProcessorMixin:
-    """The recipe's processor at this image size, fitted to the encoder's channels, patches and normalisation."""
+    """
+    The recipe's processor at this image size, fitted to the encoder's channels, patches and normalisation.
+
+    Args:
+        native (`PreTrainedConfig`): of the encoder; see [`encoder_config`], also for `base`.
+        data ([`Data`], *optional*): what will be trained on, see `SSLProcessorMixin.settle`.
+        saved (`str` or path, *optional*): folder with the processor of a run that goes on, which has learnt already.
+    """
     cls = method.processor_class
-    values = recipe.processor_for(image_size)
-    encoder = encoder_for(model.config.backbone_config)
-    patch = encoder.patch_size
-    if image_size < patch:
+    encoder = encoder_for(native)
+    if image_size < encoder.patch_size:
         raise ValueError(
-            f"An image of {image_size} pixels is smaller than one patch of {patch}: raise --image-size, or choose "
-            "another --backbone."
+            f"An image of {image_size} pixels is smaller than one patch of {encoder.patch_size}: raise --image-size, "
+            "or choose another --backbone."
         )
-    if "patch_size" in cls.view_attributes():
-        values["patch_size"] = patch
-    if encoder.num_channels == 1:
-        values |= {"do_convert_rgb": False, "image_mean": [0.449], "image_std": [0.226]}
-    resize = image_size if image_size <= 96 else round(image_size * 256 / 224)
-    size = {"size": {"shortest_edge": resize}, "crop_size": {"height": image_size, "width": image_size}}
-    statistics = {} if base_model is None else normalisation_of(base_model)
+    values = recipe.processor_for(image_size) | cls.attributes_for(encoder, image_size)
+    statistics = {} if base is None else normalisation_of(base, method.modality)
     try:
-        processor = cls(**size | values | statistics | overrides)
-        images = torch.zeros(2, 3, image_size, image_size, dtype=torch.uint8)
-        views = processor.views(image=images, generator=torch.Generator())
+        processor = cls(**values | statistics | overrides)
+        if saved is not None:
+            processor.take_over(cls.from_pretrained(saved))
+        if data is not None:
+            processor.settle(data.train)
+        processor.views(generator=torch.Generator(), **processor.example(image_size))
     except (ArithmeticError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         if not overrides:
             raise
         given = _as_options("--processor", overrides)
         raise ValueError(f"{given} gives no views of {image_size} pixels: {error}") from error
-    sizes = {view.shape[-1] for view in views.values() if view.ndim == 5}
-    probe(model.config.backbone_config, [image_size, *sorted(sizes)], published_size=image_size)
     return processor
+
+
+def require_views_fit(model: SSLPreTrainedModel, processor: SSLProcessorMixin, image_size: int) -> None:
+    """A `ValueError` where the encoder cannot take the views, or images of `image_size`; see [`probe`]."""
+    views = processor.views(generator=torch.Generator(), **processor.example(image_size))
+    inputs = encoder_for(model.config.backbone_config).example(image_size)
+    sizes = {view.shape[-1] for view in views.values() if view.ndim == inputs.ndim + 1}
+    probe(model.config.backbone_config, [image_size, *sorted(sizes)], published_size=image_size)
 
 
 def _as_options(option: str, values: dict[str, Any]) -> str:
@@ -246,10 +273,11 @@ def _as_options(option: str, values: dict[str, Any]) -> str:
     return " ".join(f"{option} {name}={text}" for name, text in texts.items())
 
 
-def normalisation_of(encoder: str) -> dict[str, Any]:
-    """Mean and standard deviation that an encoder expects, as far as its repository has an image processor."""
+def normalisation_of(encoder: str, modality: Modality) -> dict[str, Any]:
+    """Mean and standard deviation that an encoder expects, as far as its repository has a processor."""
     try:
-        values = checked_image_processor(encoder, pinned(encoder, {})).to_dict()
+        values = checked_image_processor(encoder, pinned(encoder, {}), modality.load("auto_processor")).to_dict()
     except OSError:
         return {}
-    return {name: values[name] for name in ("image_mean", "image_std") if values.get(name) is not None}
+    names = ("image_mean", "image_std", "mean", "std")
+    return {name: values[name] for name in names if values.get(name) is not None}

@@ -1,5 +1,6 @@
 """Base of the processors of clips: the plain call preprocesses for inference, `views` makes training views."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,12 +61,13 @@ class SSLVideoProcessor(SSLImageProcessor, VideoMAEImageProcessorPil):
         listed = {name: value for name, value in values.items() if name in cls.view_attributes()}
         return super().attributes_for(encoder, size) | listed
 
+    def shortest_side_needed(self) -> int:
+        return math.ceil(max(self.inference_size / min(self.crop_scales), self.size["shortest_edge"]))
+
     def example(self, size: int, batch: int = 2, seed: int = 0) -> dict[str, Any]:
         """Random samples by key, as `views` takes them: clips of frames of `size` pixels."""
         generator = torch.Generator().manual_seed(seed)
         shape = (batch, self.num_frames * self.frame_stride, 3, size, size)
         return {"video": torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)}
 
-    @property
-    def largest_view(self) -> int:
-        return self.inference_size
+    largest_view = None  # what pays for images does not for clips

@@ -16,7 +16,11 @@ from hf_ssl.checks.checkpoints import read_checkpoint
 from hf_ssl.conversion_utils import convert_checkpoint, listed, native_config, state_dict, vit_config
 from hf_ssl.registry import METHODS
 
-from .methods import official
+from .methods.official import LAYOUTS
+from .methods.official.parts import drawn, prefixed
+from .methods.official.release import SMALL
+from .methods.official.resnet import ResNet
+from .methods.official.vision_transformer import VisionTransformer
 
 
 class Hostile:
@@ -133,7 +137,7 @@ def test_a_header_of_safetensors_that_lies(tmp_path):
 )
 def test_resnets_from_shapes(depths, bottleneck, width, hidden_sizes):
     with torch.device("meta"):
-        tensors = official.ResNet(depths, bottleneck, width).state_dict()
+        tensors = ResNet(depths, bottleneck, width).state_dict()
     config = native_config({f"net.{name}": tensor for name, tensor in tensors.items()}, "net.")
     assert (config.depths, config.hidden_sizes, config.embedding_size) == (depths, hidden_sizes, width)
     assert config.layer_type == ("bottleneck" if bottleneck else "basic") and not config.downsample_in_bottleneck
@@ -144,7 +148,7 @@ def test_resnets_from_shapes(depths, bottleneck, width, hidden_sizes):
 )
 def test_vits_from_shapes(dim, heads, patch, depth):
     with torch.device("meta"):
-        tensors = official.VisionTransformer(224, patch, dim, depth, heads).state_dict()
+        tensors = VisionTransformer(224, patch, dim, depth, heads).state_dict()
     config = native_config(tensors)
     assert (config.hidden_size, config.num_attention_heads, config.num_hidden_layers) == (dim, heads, depth)
     assert (config.patch_size, config.image_size, config.intermediate_size) == (patch, 224, 4 * dim)
@@ -154,15 +158,15 @@ def test_vits_from_shapes(dim, heads, patch, depth):
 
 
 def test_a_vit_without_biases_of_the_queries():
-    net = official.drawn(official.VisionTransformer(head=torch.nn.Linear(128, 10)), 0)
-    state = {k: v for k, v in official.prefixed("", net).items() if not k.endswith("qkv.bias")}
+    net = drawn(VisionTransformer(head=torch.nn.Linear(128, 10)), 0)
+    state = {k: v for k, v in prefixed("", net).items() if not k.endswith("qkv.bias")}
     for layer in net.blocks:
         layer.attn.qkv.bias.data.zero_()
     model, *_ = convert_checkpoint(METHODS["supervised"].convert, SupervisedForPreTraining, state)
     assert not model.config.backbone_config.qkv_bias
     with torch.no_grad():
-        embedding = model.encoder()(official.SMALL).pooler_output
-        torch.testing.assert_close(embedding, net.embed(official.SMALL), atol=1e-5, rtol=1e-5)
+        embedding = model.encoder()(SMALL).pooler_output
+        torch.testing.assert_close(embedding, net.embed(SMALL), atol=1e-5, rtol=1e-5)
 
 
 def convert(state):
@@ -170,7 +174,7 @@ def convert(state):
 
 
 def resnet(**kwargs):
-    return official.prefixed("", official.ResNet(bottleneck=False, fc=torch.nn.Linear(64, 10), **kwargs))
+    return prefixed("", ResNet(bottleneck=False, fc=torch.nn.Linear(64, 10), **kwargs))
 
 
 def test_the_report():
@@ -195,7 +199,7 @@ def test_networks_that_only_look_like_a_resnet():
     state = resnet() | {"conv1.weight": torch.zeros(8, 3, 3, 3)}  # for small images
     with pytest.raises(ValueError, match=r"wrong conv1.weight of shape \(8, 3, 3, 3\) instead of \(8, 3, 7, 7\)"):
         convert(state)
-    state = official.prefixed("", official.ResNet(fc=torch.nn.Linear(256, 10)))
+    state = prefixed("", ResNet(fc=torch.nn.Linear(256, 10)))
     state["layer1.0.conv2.weight"] = torch.zeros(16, 16, 3, 3)  # torchvision's wide_resnet50_2
     with pytest.raises(ValueError, match="wrong layer1.0.conv2.weight"):
         convert(state)
@@ -205,7 +209,7 @@ def test_networks_that_only_look_like_a_resnet():
 
 
 def test_shapes_that_would_fill_the_memory():
-    state = official.moco_v2().checkpoint["state_dict"]
+    state = LAYOUTS["moco_v2"]().checkpoint["state_dict"]
     state["module.encoder_q.fc.0.weight"] = torch.zeros(10**6, 1)
     state["module.encoder_q.fc.2.weight"] = torch.zeros(10**6, 1)
     with pytest.raises(ValueError, match=r"encoder_q.fc.2.weight of shape \(1000000, 1\) instead of \(10{6}, 10{6}\)"):

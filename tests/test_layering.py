@@ -44,7 +44,7 @@ ALLOWED = {
     "image_processing_utils": {"checks", "augment", "processing_utils"},
     "video_processing_utils": {"augment", "image_processing_utils"},
     "audio_processing_utils": {"augment", "processing_utils"},
-    "image_text_processing_utils": {"image_processing_utils", "tokenization_utils"},
+    "image_text_processing_utils": {"image_processing_utils", "processing_utils", "tokenization_utils"},
     "methods": UTILS | {"nn", "encoders", "augment", "training_hooks", "registry"},
     "training": UTILS | {"checks", "nn", "augment", "data", "encoders", "evaluation", "registry", "hub"},
     "registry": UTILS | {"method", "entry_points", "auto_classes"},
@@ -52,7 +52,7 @@ ALLOWED = {
     "cli": UTILS
     | {"checks", "nn", "encoders", "backbones", "loading", "recipes", "hub", "training", "evaluation", "data"}
     | {"registry"},
-    "testing": UTILS | {"nn", "backbones", "encoders", "training", "registry"},
+    "testing": UTILS | {"data", "nn", "backbones", "encoders", "training", "registry"},
 }
 MAY_ASK_FOR_ATTRIBUTES = {"modeling_utils.py"}
 

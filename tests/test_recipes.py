@@ -8,21 +8,25 @@ from transformers import AutoConfig, AutoModel
 
 from hf_ssl import SSLTrainingArguments
 from hf_ssl.cli import main
-from hf_ssl.data import load_data
+from hf_ssl.data import Data, load_data
+from hf_ssl.encoders import encoder_for
 from hf_ssl.recipes import (
     base_config,
     build,
     build_model,
     build_processor,
+    encoder_config,
     recipe,
     recipe_of,
     require_encoder,
-    size_of,
+    require_views_fit,
 )
 from hf_ssl.registry import METHODS
-from hf_ssl.testing import backbones_of
+from hf_ssl.testing import Examples, backbones_of
+from hf_ssl.testing import build_processor as build_tiny_processor
 
-CASES = [(m, b) for m in METHODS for b in ("vit-nano", "resnet-nano") if b.partition("-")[0] in backbones_of(m)]
+NAMED = {"vit-nano": {"vit", "clip_vision_model"}, "resnet-nano": {"resnet"}}
+CASES = [(m, b) for m in METHODS for b in NAMED if NAMED[b] & set(backbones_of(m))]
 
 
 @pytest.mark.parametrize("name", ["small", "photos"])
@@ -30,15 +34,16 @@ CASES = [(m, b) for m in METHODS for b in ("vit-nano", "resnet-nano") if b.parti
 def test_recipes_for_a_cpu_run_on_both_kinds_of_encoder(method, backbone, name):
     row = METHODS[method]
     chosen = recipe_of(row, name)
-    model, base = build_model(row, chosen, backbone, {}, image_size=32, seed=0, label_names=["a", "b"])
+    data = Data("examples", Examples(build_tiny_processor(method)), None, None, "", "")
+    processor = build_processor(row, chosen, {}, 32, encoder_config(row, chosen, backbone, 32)[0], data=data)
+    fields = processor.model_fields()
+    model, base = build_model(row, chosen, backbone, {}, image_size=32, seed=0, label_names=["a", "b"], learnt=fields)
     assert base is None
     # A recipe's pooling speaks of a ViT.
     assert model.config.pooling in (None, "mean") and (model.config.pooling is None or backbone == "vit-nano")
-    processor = build_processor(row, chosen, {}, image_size=32, model=model)
+    require_views_fit(model, processor, 32)
     model.size_for(4096)
-    views = dict(
-        processor.views(image=torch.randint(0, 256, (4, 1, 32, 32), dtype=torch.uint8), generator=torch.Generator())
-    )
+    views = dict(processor.views(generator=torch.Generator(), **processor.example(32, batch=4)))
     extras = {"labels": torch.tensor([0, 1, 0, 1]), "sample_index": torch.arange(4)}
     output = model.train()(**views, **{name: extras[name] for name in model.data_columns})
     assert output.loss.isfinite()
@@ -73,9 +78,11 @@ def built(folder, image_size=None, short_side=12):
     """A model around the encoder of a folder, its processor, and the size of its images."""
     row = METHODS["simclr"]
     chosen = recipe_of(row, "photos")
-    size = image_size or size_of(base_config(folder), short_side)
-    model, base = build_model(row, chosen, folder, {}, image_size=size, seed=0, label_names=None)
-    return model, build_processor(row, chosen, {}, image_size=size, model=model, base_model=base), size
+    size = image_size or encoder_for(base_config(folder)).usual_size(short_side)
+    processor = build_processor(row, chosen, {}, size, *encoder_config(row, chosen, folder, size))
+    model, _ = build_model(row, chosen, folder, {}, image_size=size, seed=0, label_names=None)
+    require_views_fit(model, processor, size)
+    return model, processor, size
 
 
 @pytest.mark.parametrize(

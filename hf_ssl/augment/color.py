@@ -93,7 +93,7 @@ def color_jitter(
     contrast: torch.Tensor | None,
     saturation: torch.Tensor | None,
     hue: torch.Tensor | None,
-    order: torch.LongTensor,
+    order: torch.Tensor,
 ) -> torch.Tensor:
     """
     The four adjustments in an order of its own for each sample (arXiv:1312.5402; SimCLR, arXiv:2002.05709),

@@ -18,7 +18,7 @@ _TILE = 2048  # values of a channel that a program holds, at most
 
 @torch.no_grad()
 def fused_views(
-    images: PackedImages, boxes: torch.LongTensor, draws, policy, support: int, finish: Finish
+    images: PackedImages, boxes: torch.Tensor, draws, policy, support: int, finish: Finish
 ) -> torch.Tensor:
     """
     What `make_view` gives, of images of 1 or 3 channels, under a policy without RandAugment, cutout, noise and Sobel.

@@ -69,7 +69,7 @@ def _neighbours(size: int, kernel_size: int, device: torch.device) -> tuple[torc
     return size - 1 - (size - 1 - index).abs(), -0.5 * offset.square()
 
 
-def rotate90(images: torch.Tensor, turns: torch.LongTensor) -> torch.Tensor:
+def rotate90(images: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
     """
     Rotate each sample by `turns` quarters counter-clockwise (RotNet, arXiv:1803.07728).
 
@@ -100,13 +100,13 @@ def rotate90_(x: torch.Tensor, turns: list[int]) -> torch.Tensor:
     return x
 
 
-def shift(images: torch.Tensor, offsets: torch.LongTensor) -> torch.Tensor:
+def shift(images: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
     """
     Move the content of each sample; what comes in is mirrored at the border.
 
     Args:
         images (`torch.Tensor` of shape `(batch, channels, height, width)`): uint8 in 0..255 or float in 0..1.
-        offsets (`torch.LongTensor` of shape `(batch, 2)`): pixels downwards and to the right; below the image's side.
+        offsets (`torch.Tensor` of shape `(batch, 2)`): pixels downwards and to the right; below the image's side.
 
     Returns:
         `torch.FloatTensor` of the shape of `images`, in [0, 1].
@@ -135,7 +135,7 @@ def _mirrored(index: torch.Tensor, size: int) -> torch.Tensor:
     return last - (last - index.abs()).abs()
 
 
-def cutout(images: torch.Tensor, boxes: torch.LongTensor, fill: float = 0.5) -> torch.Tensor:
+def cutout(images: torch.Tensor, boxes: torch.Tensor, fill: float = 0.5) -> torch.Tensor:
     """
     Fill a box with a constant (Cutout, arXiv:1708.04552).
 
@@ -154,7 +154,7 @@ def cutout(images: torch.Tensor, boxes: torch.LongTensor, fill: float = 0.5) -> 
     return cutout_(x, boxes.to(x.device), fill)
 
 
-def cutout_(x: torch.Tensor, boxes: torch.LongTensor, fill: float = 0.5) -> torch.Tensor:
+def cutout_(x: torch.Tensor, boxes: torch.Tensor, fill: float = 0.5) -> torch.Tensor:
     top, left, height, width = boxes[..., None].unbind(1)
     row, column = (torch.arange(n, device=x.device) for n in x.shape[2:])
     rows, columns = (row >= top) & (row < top + height), (column >= left) & (column < left + width)
@@ -204,7 +204,7 @@ def sobel(images: torch.Tensor) -> torch.Tensor:
     return torch.hypot(horizontal, vertical).div_(math.sqrt(20)).clamp_(max=1)
 
 
-def horizontal_flip(images: torch.Tensor, mask: torch.BoolTensor) -> torch.Tensor:
+def horizontal_flip(images: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """
     Mirror the samples of `mask`, of shape `(batch,)`, left to right.
 

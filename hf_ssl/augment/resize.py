@@ -89,7 +89,7 @@ def random_crop_boxes(
     scale: tuple[float, float] = (0.08, 1.0),
     ratio: tuple[float, float] = (3 / 4, 4 / 3),
     generator: torch.Generator | None = None,
-) -> torch.LongTensor:
+) -> torch.Tensor:
     """
     Boxes of random resized crops (Inception's, arXiv:1409.4842; the algorithm is torchvision's `RandomResizedCrop`).
 
@@ -158,7 +158,7 @@ def uniform(shape: tuple[int, ...], generator: torch.Generator | None) -> torch.
     return torch.rand(shape, generator=generator, device=device).cpu()
 
 
-def image_sizes(images: torch.Tensor | list[torch.Tensor]) -> tuple[torch.LongTensor, torch.LongTensor]:
+def image_sizes(images: torch.Tensor | list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
     """
     Heights and widths of a batch, each of shape `(batch,)`, on the CPU.
 
@@ -184,9 +184,9 @@ def image_sizes(images: torch.Tensor | list[torch.Tensor]) -> tuple[torch.LongTe
 
 def crop_resize(
     images: torch.Tensor | list[torch.Tensor],
-    boxes: torch.LongTensor,
+    boxes: torch.Tensor,
     size: int | tuple[int, int],
-    flip: torch.BoolTensor | None = None,
+    flip: torch.Tensor | None = None,
     interpolation: str = "bilinear",
 ) -> torch.Tensor:
     """

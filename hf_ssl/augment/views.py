@@ -199,7 +199,7 @@ def _fused(images, boxes, draws: "_Draws", policy: ViewPolicy, finish) -> torch.
     return views if known or finish is None else finish(views).contiguous()
 
 
-def _boxes(heights, widths, policy: ViewPolicy, generator) -> torch.LongTensor:
+def _boxes(heights, widths, policy: ViewPolicy, generator) -> torch.Tensor:
     if policy.crop_scale is None:
         side = torch.minimum(heights, widths)
         return torch.stack([(heights - side) // 2, (widths - side) // 2, side, side], dim=1)

@@ -41,13 +41,17 @@ _PAIRS = (
 )  # increasing, above 0, at most
 
 
-def checked_image_processor(repository: str | Path, where: Where) -> BaseImageProcessor:
+def checked_image_processor(
+    repository: str | Path, where: Where, auto: type = AutoImageProcessor
+) -> BaseImageProcessor:
     """
     The image processor of a repository; code that comes with it is not run, and its values can be meant.
 
     Args:
         repository (`str` or `Path`): id on the Hub, or folder.
         where (`dict`): from [`pinned`].
+        auto (`type`, *optional*, defaults to `AutoImageProcessor`): what finds it; `AutoFeatureExtractor` for one of
+            sounds.
 
     Raises:
         ValueError: for one that does not run here, or of sizes, numbers or types out of bounds.
@@ -59,7 +63,7 @@ def checked_image_processor(repository: str | Path, where: Where) -> BaseImagePr
     if config is not None:  # transformers asks it for the kind of processor
         require_config(read_json(config), place / CONFIG_NAME)
     try:
-        return AutoImageProcessor.from_pretrained(repository, trust_remote_code=False, **where)
+        return auto.from_pretrained(repository, trust_remote_code=False, **where)
     except OSError:
         raise
     except ValueError as error:

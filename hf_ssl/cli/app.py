@@ -91,6 +91,9 @@ def pretrain(
     label_column: Annotated[
         str | None, typer.Option(help="Column of a Hub data set or metadata file, used for evaluation only.")
     ] = None,
+    text_column: Annotated[
+        str | None, typer.Option(help="Column of a Hub data set or metadata file, of captions for image-text methods.")
+    ] = None,
     label_level: _LabelLevel = None,
     split: Annotated[str | None, typer.Option(help="Split, or subfolder, to train on. [default: train]")] = None,
     test_split: Annotated[
@@ -127,6 +130,7 @@ def pretrain(
             processor=_assignments(processor),
             image_column=image_column,
             label_column=label_column,
+            text_column=text_column,
             label_level=label_level,
             split=split,
             test_split=test_split,

@@ -17,10 +17,17 @@ from ..data import Data, DecodedImages, ImageDataset, ImageStream
 from ..data.base import is_labelled
 from ..data.kept import KeptImages
 from ..encoders import encoder_for
-from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
+from ..processing_utils import SSLProcessorMixin
 from ..recipe_utils import Recipe
-from ..recipes import base_config, build_model, build_processor, build_training_arguments
+from ..recipes import (
+    base_config,
+    build_model,
+    build_processor,
+    build_training_arguments,
+    encoder_config,
+    require_views_fit,
+)
 from ..registry import Method
 from ..training import SSLTrainingArguments, merge_arguments
 from ..training.batches import group_size, settle_batch, steps_in_epoch, whole_groups
@@ -59,7 +66,7 @@ class Assembly:
     recipe_name: str
     recipe: Recipe
     model: SSLPreTrainedModel
-    processor: SSLImageProcessor
+    processor: SSLProcessorMixin
     args: SSLTrainingArguments
     base_model: str | None
     choices: dict[str, Choice]
@@ -103,7 +110,13 @@ class Assembly:
 
 
 def assemble(
-    request, method: Method, data: Data, checkpoints: Path, decided: dict[str, Any], started: float
+    request,
+    method: Method,
+    data: Data,
+    checkpoints: Path,
+    decided: dict[str, Any],
+    started: float,
+    last: Path | None = None,
 ) -> Assembly:
     """
     Args:
@@ -111,6 +124,7 @@ def assemble(
         checkpoints (`Path`): the folder for them.
         decided (`dict`): `Assembly.decided` of a run that goes on, or empty.
         started (`float`): `time.perf_counter()` when the command began; the minutes count from there.
+        last (`Path`, *optional*): the checkpoint that a run goes on from.
     """
     explicit = request.training
     given = [name for name in _LENGTH if name in explicit]
@@ -120,8 +134,8 @@ def assemble(
         raise ValueError(f"--minutes must be above 0, got {request.minutes:g}.")
     on_cpu = explicit.get("use_cpu", False) or not torch.accelerator.is_available()
     images = len(data.train) if isinstance(data.train, Sized) else None
-    situation = Situation(images, data.sizes(), data.has_upright, on_cpu)
-    recipe = plan.choose_recipe(method, request.recipe or decided.get("recipe"), data.has_upright)
+    situation = Situation(images, data.sizes(), data.has_upright and "photos" in method.recipes, on_cpu)
+    recipe = plan.choose_recipe(method, request.recipe or decided.get("recipe"), situation.has_upright)
     recipe_name = next(name for name, row in method.recipes.items() if row is recipe)
 
     asked_backbone = request.backbone or decided.get("backbone")
@@ -149,9 +163,11 @@ def assemble(
     require_same("run in the output folder", "one to go on with" if decided else "a new one")
 
     names = data.train.label_names
-    model, base_model = build_model(
-        method, recipe, backbone.value, parse_values(request.config), size.value, args.seed, names, images
-    )
+    own = parse_values(request.processor)
+    native, base_model = encoder_config(method, recipe, backbone.value, size.value)
+    processor = build_processor(method, recipe, own, size.value, native, base_model, data, last)
+    fields, learnt = parse_values(request.config), processor.model_fields()
+    model, _ = build_model(method, recipe, backbone.value, fields, size.value, args.seed, names, images, learnt)
     if images is not None:
         model.size_for(images)
     if "per_device_train_batch_size" not in explicit:
@@ -161,7 +177,7 @@ def assemble(
     if "labels" in model.data_columns:
         require_labels(model, data.train)
     labelled_images(model, args, data.train)  # refuses what cannot be, before anything is timed
-    processor = build_processor(method, recipe, parse_values(request.processor), size.value, model, base_model)
+    require_views_fit(model, processor, size.value)
     result = Assembly(data, data.train, images, recipe_name, recipe, model, processor, args, base_model, choices)
     result.chosen_training = training
     if images is not None:
@@ -218,17 +234,15 @@ def steps_within(seconds: float, run: Assembly, evaluable: int, online: bool) ->
     return costs.steps_in(seconds, run.images_read_a_step, run.images)
 
 
-def read_cheaply(dataset: ImageDataset, processor: SSLImageProcessor, args: SSLTrainingArguments) -> ImageDataset:
+def read_cheaply(dataset: ImageDataset, processor: SSLProcessorMixin, args: SSLTrainingArguments) -> ImageDataset:
     """
     The same images, reduced while they are decoded to what the smallest crop of a view needs, and kept in memory as
     far as a quarter of it goes. Images that are in memory already are left alone.
     """
     if not isinstance(dataset, DecodedImages):
         return dataset
-    views = [policy for policies in processor.policies().values() for policy in policies]
-    sides = [policy.size / (policy.crop_scale[0] if policy.crop_scale else 1) ** 0.5 for policy in views]
     dataset = copy.copy(dataset)  # the evaluation reads images as they are
-    dataset.reduce_to(math.ceil(max([*sides, processor.size["shortest_edge"]])))
+    dataset.reduce_to(processor.shortest_side_needed())
     if args.dataloader_num_workers:
         return dataset
     return KeptImages(dataset, psutil.virtual_memory().available // 4)

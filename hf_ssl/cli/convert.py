@@ -7,7 +7,7 @@ from ..checks.checkpoints import read_checkpoint
 from ..conversion_utils import convert_checkpoint
 from ..hub import build_card, export_pretrained
 from ..hub.card.build import END_NOTES, NOTES
-from ..recipes import build_processor
+from ..recipes import build_processor, require_views_fit
 from ..registry import METHODS, Method, get_method
 from ..utils.files import sha256
 from ..utils.printing import say
@@ -37,7 +37,8 @@ def convert(method: Method, file: Path, output_dir: Path) -> None:
     native = model.config.backbone_config.to_dict()
     size = native.get("image_size") or method.processor_class().inference_size
     recipe = replace(paper, processor=paper.processor | conversion.processor)
-    processor = build_processor(method, recipe, {}, size, model)
+    processor = build_processor(method, recipe, {}, size, model.config.backbone_config)
+    require_views_fit(model, processor, size)
     notes = f"Converted from `{file.name}` (SHA-256 `{sha256(file)}`), in the layout of {conversion.source}."
     if fresh:
         notes += f" It has no {', '.join(fresh)}: as in a new run."

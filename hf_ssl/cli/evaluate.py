@@ -12,6 +12,7 @@ from transformers.utils import cached_file
 from ..checks.bounded_json import NoObjectError, read_large_json
 from ..configuration_utils import closest
 from ..data import Data, DecodedImages, ImageFolder, PixelFormat, load_data
+from ..encoders import encoder_for
 from ..evaluation import evaluate_encoder, find_image_processor, load_image_processor
 from ..loading import load_encoder
 from ..utils.printing import say
@@ -81,10 +82,11 @@ def run(request: Request) -> None:
         if assumed:
             say(assumed, err=True)
     else:
-        processor = load_image_processor(request.image_processor)
+        processor = load_image_processor(request.image_processor, modality=encoder_for(model.config).modality)
     options = {name: vars(request)[name] for name in ("image_column", "label_column", "max_unreadable")}
     used = split_of_run(request)
     as_then = {name: used[name] for name in _SPLIT if name in used}
+    options["modality"] = encoder_for(model.config).modality
     source = load_data(request.data, **options, **as_then | request.asked())
     require_held_out(request, used, source.split)
     require_not_trained_on(request, used, source, lambda: load_data(request.data, **options, **as_then))

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from transformers import AutoImageProcessor, AutoModel, BaseImageProcessor, PreTrainedModel
+from transformers import AutoModel, PreTrainedModel
 
 from ..data import Data
 from ..data.splits import few_indices
 from ..evaluation import EvaluationReport, evaluate_encoder
 from ..hub import embedding_check
 from ..hub.figures.of_run import draw
-from ..image_processing_utils import SSLImageProcessor
 from ..loading import load_encoder, load_method
 from ..modeling_utils import SSLPreTrainedModel
+from ..processing_utils import SSLProcessorMixin
+from ..registry import get_method
 from ..training.publication import export_run, publish_run, write_run_card
 from ..training.run_record import RunRecord
 from ..utils.printing import say
@@ -33,12 +34,12 @@ class Trained:
 
     Args:
         model (`SSLPreTrainedModel`): the trained `...ForPreTraining`.
-        processor (`SSLImageProcessor`): its image processor.
+        processor (`SSLProcessorMixin`): its image processor.
         images (callable): gives the `Data`; in a run that is taken up again they are read when they are needed.
     """
 
     model: SSLPreTrainedModel
-    processor: SSLImageProcessor
+    processor: SSLProcessorMixin
     images: Callable[[], Data]
 
 
@@ -70,7 +71,7 @@ def finish(
     if "exported" in folder.missing:
         with during("while the encoder was written"):
             export(folder, trained, record)
-    native = cache(lambda: _as_a_user_loads(folder))
+    native = cache(lambda: _as_a_user_loads(folder, trained.model.embedding_folder))
     if "evaluated" in folder.missing:
         with during("while the encoder was evaluated"), optional(folder, "evaluated", "evaluation"):
             report = evaluate_labelled(*native(), trained.images(), folder.state.decided, record.run)
@@ -90,8 +91,9 @@ def finish(
     return report
 
 
-def _as_a_user_loads(folder: RunFolder) -> tuple[PreTrainedModel, BaseImageProcessor]:
-    return AutoModel.from_pretrained(folder.folder), AutoImageProcessor.from_pretrained(folder.folder)
+def _as_a_user_loads(folder: RunFolder, subfolder: str) -> tuple[PreTrainedModel, Callable]:
+    auto = get_method(folder.state.asked["method"]).modality.load("auto_processor")
+    return tuple(cls.from_pretrained(folder.folder, subfolder=subfolder) for cls in (AutoModel, auto))
 
 
 @contextmanager

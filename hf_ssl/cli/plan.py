@@ -37,8 +37,8 @@ class Situation:
 
     @property
     def short_side(self) -> int:
-        """Median of the shorter sides, in pixels."""
-        return int(statistics.median(min(size) for size in self.sizes))
+        """Median of the shorter sides, in pixels; 224 where samples have none, such as sounds."""
+        return int(statistics.median(min(size) for size in self.sizes)) if self.sizes else 224
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ class Request:
     processor: dict[str, str]
     image_column: str | None
     label_column: str | None
+    text_column: str | None
     label_level: int | None
     split: str | None
     test_split: str | None
@@ -109,6 +110,7 @@ def pretrain(request: Request, folder: RunFolder) -> None:
 
 
 def read_images(request: Request) -> Data:
+    method = get_method(request.method)
     with during("while the images were read"):
         return load_data(
             request.data,
@@ -120,6 +122,9 @@ def read_images(request: Request) -> Data:
             test_split=request.test_split,
             max_unreadable=request.max_unreadable,
             exclude=[request.output_dir],
+            text_column=request.text_column,
+            captions="text" in method.processor_class.sample_keys,
+            modality=method.info.modality,
         )
 
 
@@ -130,7 +135,7 @@ def train(request: Request, folder: RunFolder, began: float) -> Assembly | None:
     require_encoder(request.backbone, request.image_size)
     data = read_images(request)
     with during("while the run was set up"):
-        run = assemble(request, method, data, folder.checkpoints, decided, began)
+        run = assemble(request, method, data, folder.checkpoints, decided, began, last)
         args = run.args
         trainer = SSLTrainer(run.model, args, run.processor, train_dataset=run.train, eval_dataset=data.test)
         effective = trainer.effective()

@@ -10,9 +10,9 @@ from ..data import ImageDataset
 from ..encoders import encoder_for
 from ..evaluation.baselines import raw_pixels
 from ..evaluation.evaluate import RAW_PIXELS_SIDE
-from ..evaluation.features import frozen_embedder, pixel_batches
-from ..image_processing_utils import SSLImageProcessor
+from ..evaluation.features import frozen_embedder, input_batches
 from ..modeling_utils import SSLPreTrainedModel
+from ..processing_utils import SSLProcessorMixin
 from ..training import SSLTrainingArguments, ViewCollator
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ _PROBE_SECONDS = 3e-7
 
 
 def seconds_per_step(
-    model: SSLPreTrainedModel, processor: SSLImageProcessor, dataset: ImageDataset, args: SSLTrainingArguments
+    model: SSLPreTrainedModel, processor: SSLProcessorMixin, dataset: ImageDataset, args: SSLTrainingArguments
 ) -> tuple[float, float]:
     """
     Seconds that an optimizer step takes with these arguments, and seconds that reading one image takes, from two steps
@@ -55,7 +55,7 @@ def seconds_per_step(
 
 def seconds_per_evaluated_image(
     model: SSLPreTrainedModel,
-    processor: SSLImageProcessor,
+    processor: SSLProcessorMixin,
     dataset: ImageDataset,
     args: SSLTrainingArguments,
     classes: int,
@@ -68,7 +68,7 @@ def seconds_per_evaluated_image(
     encoder = model.encoder()
     started = time.perf_counter()
     with frozen_embedder(encoder, args.device) as embed:
-        for pixels, _ in pixel_batches(processor, sample, _TIMED_IMAGES, encoder_for(encoder.config).num_channels):
+        for pixels, _ in input_batches(processor, sample, _TIMED_IMAGES, encoder_for(model.backbone.config)):
             width = embed(pixels).shape[1]
             raw = raw_pixels(pixels, RAW_PIXELS_SIDE).shape[1]
     seconds = (time.perf_counter() - started) / len(sample)

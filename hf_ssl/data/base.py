@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -11,6 +11,14 @@ from torch.utils.data import Dataset
 from .errors import DataError
 from .pixels import PixelFormat
 from .unreadable import DECODED, spread
+
+
+class Samples(Protocol):
+    """Any map-style data set: it has a length and gives a dict for an index. torch's `Dataset` promises no length."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
 
 
 class ImageDataset(Dataset):
@@ -42,6 +50,9 @@ class ImageDataset(Dataset):
     def pixel_format(self) -> PixelFormat:
         """How stored values become pixels, for all images of the set; 8 bits here."""
         return PixelFormat()
+
+    def __len__(self) -> int:
+        raise NotImplementedError
 
     def __getitem__(self, index: int) -> dict:
         return self.__getitems__([index])[0]

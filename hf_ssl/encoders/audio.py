@@ -14,6 +14,7 @@ class ASTEncoder(PlainTransformerEncoder):
     """
 
     model_types = ("audio-spectrogram-transformer",)
+    modality = "audio"
     num_prefix = 2
     fixed_size = True
     branch_ends = ("attention.o_proj", "mlp.fc2")

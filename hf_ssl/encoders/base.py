@@ -14,11 +14,12 @@ from transformers import MODEL_MAPPING, AutoConfig, AutoModel, PreTrainedConfig,
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from .depths import Depths
+from .examples import Examples
 from .levels import checked_levels
 from .outputs import Contract, Tokens
 
 
-class Encoder:
+class Encoder(Examples):
     """
     The adapter of one family of architectures, and its answers where nothing is special.
 
@@ -27,6 +28,7 @@ class Encoder:
     """
 
     model_types: ClassVar[tuple[str, ...]] = ()
+    modality: str = "image"  # what it reads: a row of `hf_ssl/modalities.py`
     poolings: ClassVar[tuple[str | None, ...]] = (None,)  # what `pooling` may be, see `SSLConfig.pooling`
     lora_targets: ClassVar[tuple[str, ...]] = ()  # last parts of the names of the linear layers that LoRA adapts
     num_prefix: int = 0  # tokens of no place in front of the patches
@@ -285,21 +287,3 @@ class Encoder:
         native = AutoModel.from_config(config)
         native.load_state_dict(state, strict=True)
         return native.to(dtype=next(network.parameters()).dtype).eval()
-
-    def fit(self, sample: torch.Tensor) -> torch.Tensor:
-        """A sample as long as the native processor has to be given it for this encoder: images stay as they are."""
-        return sample
-
-    # What `probe` tries.
-
-    def shallow(self) -> "Encoder":
-        """The same architecture, as small as it can be without another behaviour."""
-        return self
-
-    def example(self, size: int, batch: int = 2) -> torch.Tensor:
-        """Random inputs of a view of `size`."""
-        raise NotImplementedError
-
-    def sizes_near(self, size: int) -> list[int]:
-        """Sizes of views that are likely to work, best first, where `size` does not."""
-        return []

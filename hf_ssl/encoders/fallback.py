@@ -71,10 +71,14 @@ class WrapperEncoder(Encoder):
     def __init__(self, config: PreTrainedConfig, inside: Encoder):
         super().__init__(config)
         self.inside = inside
+        self.modality = inside.modality
 
     @property
     def input_name(self) -> str:
         return self.inside.input_name
+
+    def fit(self, sample: torch.Tensor) -> torch.Tensor:
+        return self.inside.fit(sample)
 
     @property
     def width(self) -> int:

@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.utils.output_capturing import maybe_install_capturing_hooks
 
-from .images import ImageEncoder
+from .images import ImageEncoder, pair
 from .official_names import resnet_name
 from .outputs import Tokens
 
@@ -44,8 +44,9 @@ class StageEncoder(ImageEncoder):
         return list(self.config.hidden_sizes)
 
     def prepare_levels(self, network: PreTrainedModel) -> None:
-        if network._can_record_outputs:  # hooks that transformers would set up in the first forward pass
-            maybe_install_capturing_hooks(network)
+        for part in network.modules():  # hooks that transformers would set up in the first forward pass
+            if isinstance(part, PreTrainedModel) and part._can_record_outputs:
+                maybe_install_capturing_hooks(part)
 
     def tokens(
         self,
@@ -113,7 +114,7 @@ class ConvNextEncoder(StageEncoder):
 
     @property
     def image_size(self) -> tuple[int, int] | None:
-        return ImageEncoder.image_size.fget(self)
+        return pair(self.config.image_size)
 
     @property
     def patch_size(self) -> int:
@@ -166,7 +167,7 @@ class MobileEncoder(StageEncoder):
 
     @property
     def image_size(self) -> tuple[int, int] | None:
-        return ImageEncoder.image_size.fget(self)
+        return pair(self.config.image_size)
 
     @property
     def stride(self) -> int:

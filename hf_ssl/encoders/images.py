@@ -26,12 +26,12 @@ class ImageEncoder(Encoder):
     @property
     def image_size(self) -> tuple[int, int] | None:
         """Height and width that the configuration names."""
-        return _pair(self.config.image_size)
+        return pair(self.config.image_size)
 
     @property
     def patch_size(self) -> int:
         """Side in pixels of the patches that enter the first layer; 1 where there are none."""
-        return _pair(self.config.patch_size)[0]
+        return pair(self.config.patch_size)[0]
 
     @property
     def stride(self) -> int:
@@ -40,12 +40,12 @@ class ImageEncoder(Encoder):
 
     def grid(self, size: int | tuple[int, int]) -> tuple[int, int]:
         """Rows and columns of the patches, or cells, that `tokens` gives for images of `size` (height, width)."""
-        height, width = _pair(size)
+        height, width = pair(size)
         return height // self.stride, width // self.stride
 
     def mask_grid(self, size: int | tuple[int, int]) -> tuple[int, int]:
         """Rows and columns of the patches that `tokens(mask=...)` masks."""
-        height, width = _pair(size)
+        height, width = pair(size)
         return height // self.patch_size, width // self.patch_size
 
     def require_inputs(self, inputs: torch.Tensor) -> None:
@@ -118,7 +118,8 @@ class ImageEncoder(Encoder):
         return [side for side in dict.fromkeys(candidates) if side > 0 and side != size]
 
 
-def _pair(size: Any) -> tuple[int, int] | None:
+def pair(size: Any) -> tuple[int, int] | None:
+    """A size as height and width, where a configuration may have one number for both, or a list."""
     if size is None:
         return None
     return (size, size) if isinstance(size, int) else (size[0], size[1])

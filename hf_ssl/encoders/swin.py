@@ -8,7 +8,7 @@ import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from .hierarchical import StageEncoder
-from .images import ImageEncoder
+from .images import ImageEncoder, pair
 
 
 class _TokenStages(StageEncoder):
@@ -25,11 +25,11 @@ class _TokenStages(StageEncoder):
 
     @property
     def image_size(self) -> tuple[int, int] | None:
-        return ImageEncoder.image_size.fget(self)
+        return pair(self.config.image_size)
 
     @property
     def patch_size(self) -> int:
-        return ImageEncoder.patch_size.fget(self)
+        return pair(self.config.patch_size)[0]
 
     @property
     def stride(self) -> int:

@@ -18,6 +18,7 @@ class VideoMAEEncoder(PlainTransformerEncoder):
     """
 
     model_types = ("videomae",)
+    modality = "video"
     num_prefix = 0
     fixed_size = True
     lora_targets = ("query", "key", "value", "dense")

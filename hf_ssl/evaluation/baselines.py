@@ -10,16 +10,18 @@ from transformers import PreTrainedModel
 
 def raw_pixels(pixel_values: torch.Tensor, max_side: int | None = None) -> torch.Tensor:
     """
-    The pixels as embeddings, flattened as they come from the image processor.
+    The pixels as embeddings, flattened as they come from the processor.
 
     Args:
-        pixel_values (`torch.Tensor` of shape `(batch, channels, height, width)`)
-        max_side (`int`, *optional*): larger images are first averaged down to at most this many pixels a side.
+        pixel_values (`torch.Tensor` of shape `(batch, channels, height, width)`): or clips `(batch, frames, channels,
+            height, width)`, or spectrograms `(batch, time, mel)`.
+        max_side (`int`, *optional*): larger ones are first averaged down to at most this many pixels a side.
 
     Returns:
-        `torch.FloatTensor` of shape `(batch, channels * height * width)`.
+        `torch.FloatTensor` of shape `(batch, values)`.
     """
     height, width = pixel_values.shape[-2:]
+    pixel_values = pixel_values.reshape(len(pixel_values), -1, height, width)
     if max_side is not None and max(height, width) > max_side:
         pixel_values = F.adaptive_avg_pool2d(pixel_values, (min(height, max_side), min(width, max_side)))
     return pixel_values.flatten(1).float()
@@ -49,7 +51,8 @@ def random_init_like(model: PreTrainedModel, seed: int) -> PreTrainedModel:
                 module.register_module(child, None)
     if model.config.to_dict().get("pooler_act") == "linear" and "pooler" in kept:
         _copy(model.get_submodule("pooler"), fresh.get_submodule("pooler"))
-    return fresh.to(device=model.device, dtype=model.dtype).eval()
+    fresh.to(device=model.device, dtype=model.dtype)  # pyright: ignore[reportCallIssue] (how transformers wraps it)
+    return fresh.eval()
 
 
 def _copy(source: nn.Module, target: nn.Module) -> None:

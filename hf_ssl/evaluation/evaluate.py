@@ -5,13 +5,14 @@ from contextlib import ExitStack
 from functools import partial
 
 import torch
-from torch.utils.data import Dataset
 from transformers import PreTrainedModel
 
+from ..data.base import Samples
 from ..encoders import encoder_for
-from .baselines import random_init_like, raw_pixels
+from ..modalities import get_modality
+from .baselines import random_init_like
 from .collapse import effective_rank, feature_std
-from .features import Features, extract_all, frozen_embedder, pixel_batches
+from .features import Features, extract_all, frozen_embedder, input_batches
 from .knn import knn_accuracy
 from .labels import evaluable, stratified_split
 from .linear import VALIDATION_FRACTION, linear_probe
@@ -28,8 +29,8 @@ LARGEST_PROBE = {"cpu": 50_000_000, "accelerator": 5_000_000_000}
 def evaluate_encoder(
     model: PreTrainedModel,
     processor: Callable,
-    train: Dataset,
-    test: Dataset,
+    train: Samples,
+    test: Samples,
     *,
     before: PreTrainedModel | None = None,
     seed: int = 0,
@@ -80,20 +81,20 @@ def evaluate_encoder(
     if not temperature > 0:
         raise ValueError(f"temperature must be above 0, got {temperature}.")
     target = torch.device(device) if device is not None else model.device
+    encoder = encoder_for(model.config)
     with ExitStack() as stack:
         embedders: dict[str, Callable] = {}
         if baselines:
-            grey = train[0]["image"].shape[0] == 1  # spread over three channels it would only be the same three times
-            embedders[RAW_PIXELS] = lambda pixels: raw_pixels(pixels[:, :1] if grey else pixels, RAW_PIXELS_SIDE)
+            sample = train[0].get("image")
+            grey = sample is not None and sample.shape[0] == 1  # over three channels it is the same three times
+            raw = get_modality(encoder.modality).load("raw_baseline")
+            embedders[RAW_PIXELS] = lambda inputs: raw(inputs[:, :1] if grey else inputs, RAW_PIXELS_SIDE)
             embedders[RANDOM_INIT] = stack.enter_context(frozen_embedder(random_init_like(model, seed), target))
         if before is not None:
             embedders[BEFORE] = stack.enter_context(frozen_embedder(before, target))
         embedders[ENCODER] = stack.enter_context(frozen_embedder(model, target))
         bank, queries = (
-            extract_all(
-                embedders,
-                pixel_batches(processor, dataset, batch_size, encoder_for(model.config).num_channels, progress),
-            )
+            extract_all(embedders, input_batches(processor, dataset, batch_size, encoder, progress))
             for dataset in (train, test)
         )
     classes, bank, queries = _numbered(bank, queries)
@@ -135,11 +136,11 @@ def evaluate_encoder(
 
 def _numbered(*parts: dict[str, Features]) -> tuple:
     """The classes that occur, and the features of the labelled images with their classes numbered from 0."""
-    parts = [{name: features.labelled() for name, features in part.items()} for part in parts]
-    classes = torch.cat([part[ENCODER].labels for part in parts]).unique()
+    labelled = [{name: features.labelled() for name, features in part.items()} for part in parts]
+    classes = torch.cat([part[ENCODER].known_labels for part in labelled]).unique()
     return classes, *(
-        {name: Features(f.embeddings, torch.searchsorted(classes, f.labels)) for name, f in part.items()}
-        for part in parts
+        {name: Features(f.embeddings, torch.searchsorted(classes, f.known_labels)) for name, f in part.items()}
+        for part in labelled
     )
 
 
@@ -150,4 +151,4 @@ def _row(name: str, train: Features, test: Features, knn: Callable, probe: Calla
 
 def _knn(train: Features, test: Features, num_classes: int, k: int, temperature: float, device: torch.device) -> float:
     bank, queries = train.embeddings.to(device), test.embeddings.to(device)
-    return knn_accuracy(bank, train.labels, queries, test.labels, num_classes, k, temperature)
+    return knn_accuracy(bank, train.known_labels, queries, test.known_labels, num_classes, k, temperature)

@@ -3,16 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
-import numpy as np
 import torch
-from PIL import Image
-from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel
 
-from ..encoders import encoder_for
+from ..data.base import Samples
+from ..encoders import Encoder, encoder_for
+from .inputs import make_inputs
 
 
 @dataclass(frozen=True)
@@ -41,16 +40,23 @@ class Features:
     def __len__(self) -> int:
         return len(self.embeddings)
 
+    @property
+    def known_labels(self) -> torch.Tensor:
+        """The labels, where at least one image has one."""
+        if self.labels is not None:
+            return self.labels
+        raise ValueError("None of these images has a label.")
+
     def labelled(self) -> "Features":
         """Those that have a label."""
-        known = self.labels >= 0
-        return self if known.all() else Features(self.embeddings[known], self.labels[known])
+        known = self.known_labels >= 0
+        return self if known.all() else Features(self.embeddings[known], self.known_labels[known])
 
 
 def extract_features(
     model: PreTrainedModel,
     processor: Callable | None,
-    dataset: Dataset | torch.Tensor,
+    dataset: Samples | torch.Tensor,
     batch_size: int = 256,
     device: torch.device | str | None = None,
     progress: bool = False,
@@ -66,7 +72,7 @@ def extract_features(
             the image side is taken, through `get_image_features`. See `Encoder.contract` for what counts as embedding.
         processor (callable, *optional*): an image processor; called as `processor(images=..., return_tensors="pt")`.
             Not used, and may be None, when `dataset` is a tensor.
-        dataset (`Dataset` or `torch.FloatTensor`): map-style, with samples
+        dataset (`Samples` or `torch.FloatTensor`): map-style, with samples
             `{"image": uint8 tensor (C, H, W), "label": int}` (label optional, negative = none; sizes may differ where
             the processor resizes), or pixel values of shape `(samples, channels, height, width)` from `preprocess`.
         batch_size (`int`): images a forward pass.
@@ -86,7 +92,7 @@ def extract_features(
         batches: Iterable = zip(chunks, [None] * len(chunks), strict=True)
         batches = tqdm(batches, total=len(chunks), desc="Embedding", disable=not progress)
     else:
-        batches = pixel_batches(processor, dataset, batch_size, encoder_for(model.config).num_channels, progress)
+        batches = input_batches(cast(Callable, processor), dataset, batch_size, encoder_for(model.config), progress)
     with frozen_embedder(model, device) as embed:
         features = extract_all({"": embed}, batches)[""]
     return features if labels is None else Features(features.embeddings, labels.cpu())
@@ -94,8 +100,8 @@ def extract_features(
 
 def preprocess(
     processor: Callable,
-    dataset: Dataset,
-    num_channels: int | None = None,
+    dataset: Samples,
+    encoder: Encoder | None = None,
     batch_size: int = 256,
     progress: bool = False,
 ) -> torch.Tensor:
@@ -103,7 +109,7 @@ def preprocess(
     Preprocess a data set once, for several calls of `extract_features`. All pixels are kept: 600 kB an image at 224.
 
     Args:
-        num_channels (`int`, *optional*): channels that the encoder takes; what the processor normalises by default.
+        encoder ([`Encoder`], *optional*): see `make_inputs`.
 
     Returns:
         `torch.FloatTensor` of shape `(samples, channels, height, width)`.
@@ -111,37 +117,22 @@ def preprocess(
     Raises:
         ValueError: for an empty data set, channels that do not fit, or images that stay of different sizes.
     """
-    batches = [pixels for pixels, _ in pixel_batches(processor, dataset, batch_size, num_channels, progress)]
+    batches = [pixels for pixels, _ in input_batches(processor, dataset, batch_size, encoder, progress)]
     if len({batch.shape[1:] for batch in batches}) > 1:
         raise ValueError("The processed images differ in size: use a processor that resizes or crops to one size.")
     return torch.cat(batches)
 
 
-def pixel_batches(
-    processor: Callable, dataset: Dataset, batch_size: int, num_channels: int | None = None, progress: bool = False
+def input_batches(
+    processor: Callable, dataset: Samples, batch_size: int, encoder: Encoder | None = None, progress: bool = False
 ) -> Iterator[tuple[torch.Tensor, list[int | None]]]:
-    """Batches of pixel values (B, C, H, W) and their labels, one pass over the data set. See `preprocess`."""
+    """Batches of an encoder's inputs and their labels, one pass over the data set. See `make_inputs`."""
     total = len(dataset)
     if total == 0:
         raise ValueError("The data set is empty.")
-    wanted = num_channels or _processor_channels(processor)
     for start in tqdm(range(0, total, batch_size), desc="Embedding", disable=not progress):
         samples = [dataset[i] for i in range(start, min(start + batch_size, total))]
-        images = [_to_picture(sample["image"], wanted) for sample in samples]
-        try:
-            pixels = processor(images=images, return_tensors="pt")["pixel_values"]
-        except ValueError as error:
-            if len({sample["image"].shape for sample in samples}) == 1:
-                raise
-            raise ValueError(
-                "The image processor could not stack images of different sizes: use one that resizes or crops."
-            ) from error
-        if num_channels is not None and pixels.shape[1] != num_channels:
-            raise ValueError(
-                f"The encoder takes {num_channels} channels, but the image processor gives {pixels.shape[1]}: check "
-                "num_channels of the encoder against image_mean and do_convert_rgb of the processor."
-            )
-        yield pixels, [sample.get("label") for sample in samples]
+        yield make_inputs(processor, samples, encoder), [sample.get("label") for sample in samples]
 
 
 @contextmanager
@@ -162,10 +153,11 @@ def frozen_embedder(model: PreTrainedModel, device: torch.device | str | None = 
             return embeddings.float().cpu()
 
     try:
-        model.to(target).eval()
+        model.to(device=target)  # pyright: ignore[reportCallIssue] (how transformers wraps it)
+        model.eval()
         yield embed
     finally:
-        model.to(home)
+        model.to(device=home)  # pyright: ignore[reportCallIssue]
         for module, training in modes:
             module.training = training
 
@@ -182,32 +174,3 @@ def extract_all(embedders: Mapping[str, Callable], batches: Iterable) -> dict[st
     targets = targets if targets.max() >= 0 else None
     # Concatenated outside of inference mode, so that a probe can save the embeddings for its backward pass.
     return {name: Features(torch.cat(tensors), targets) for name, tensors in parts.items()}
-
-
-def _processor_channels(processor: Any) -> int | None:
-    """Channels that an image processor gives, or None when it keeps what comes in."""
-    settings = vars(processor)
-    mean = settings.get("image_mean")
-    if settings.get("do_normalize") and isinstance(mean, (list, tuple)):
-        return len(mean)
-    return 3 if settings.get("do_convert_rgb") else None
-
-
-def _to_picture(image: torch.Tensor, channels: int | None) -> Image.Image | np.ndarray:
-    """
-    A uint8 image (C, H, W) with `channels` channels, in the form that leaves an image processor nothing to guess: a
-    PIL image for gray and RGB, else an array (H, W, C). Gray becomes RGB, and RGB luminance.
-    """
-    if image.dtype != torch.uint8 or image.ndim != 3:
-        raise ValueError(f"Images must be uint8 tensors (C, H, W), got {image.dtype} of shape {tuple(image.shape)}.")
-    channels = channels or len(image)
-    if len(image) not in (channels, 1) and (len(image), channels) != (3, 1):
-        raise ValueError(
-            f"The images have {len(image)} channels and the encoder or its processor takes {channels}: only grey "
-            "images can be spread over more channels, and RGB made grey; convert the others in the data set."
-        )
-    if channels not in (1, 3):
-        return image.expand(channels, -1, -1).permute(1, 2, 0).contiguous().numpy()
-    mode = "L" if channels == 1 else "RGB"
-    picture = Image.fromarray(image[0].numpy() if len(image) == 1 else image.permute(1, 2, 0).contiguous().numpy())
-    return picture if picture.mode == mode else picture.convert(mode)

@@ -1,10 +1,11 @@
 """The image processor of an encoder: its own, that of the run it comes from, or one that follows from its config."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
-from transformers import PreTrainedModel
+from transformers import BaseImageProcessor, PreTrainedModel
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, PILImageResampling
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 from transformers.utils import IMAGE_PROCESSOR_NAME, PROCESSOR_NAME, cached_file
@@ -13,21 +14,26 @@ from ..checks.processors import checked_image_processor
 from ..checks.repository_files import pinned
 from ..encoders import encoder_for
 from ..loading import PRETRAINING
+from ..modalities import get_modality
 
 _USUAL_SIDE = 224  # where a config names none, as that of a ResNet
 
 
-def load_image_processor(repository: str, *, revision: str | None = None, subfolder: str = "") -> Callable:
+def load_image_processor(
+    repository: str, *, revision: str | None = None, subfolder: str = "", modality: str = "image"
+) -> Callable:
     """
-    The image processor of a repository; code that comes with it is not run.
+    The image processor of a repository, or what an encoder of another modality has instead; code that comes with it is
+    not run.
 
     Raises:
         ValueError: where there is none, or none that runs here.
     """
     where = pinned(repository, {"revision": revision, "subfolder": subfolder})
     try:
-        processor = checked_image_processor(repository, where)
-        _require_works(processor)
+        processor = checked_image_processor(repository, where, get_modality(modality).load("auto_processor"))
+        if modality == "image":
+            _require_works(processor)
         return processor
     except OSError:
         reason = f"it has no {IMAGE_PROCESSOR_NAME}"
@@ -39,7 +45,7 @@ def load_image_processor(repository: str, *, revision: str | None = None, subfol
     )
 
 
-def _require_works(processor: Callable) -> None:
+def _require_works(processor: BaseImageProcessor) -> None:
     """A `ValueError` where a picture of the channels that an image processor has statistics for breaks it."""
     mean = processor.to_dict().get("image_mean")
     channels = len(mean) if isinstance(mean, list | tuple) else 3
@@ -77,8 +83,10 @@ def find_image_processor(
     Raises:
         ValueError: where there is one that does not run here.
     """
-    if encoder_for(model.config).brings_processor or _has_processor(repository, revision, subfolder):
-        return load_image_processor(repository, revision=revision, subfolder=subfolder), None
+    encoder = encoder_for(model.config)
+    load = partial(load_image_processor, modality=encoder.modality)
+    if encoder.brings_processor or _has_processor(repository, revision, subfolder):
+        return load(repository, revision=revision, subfolder=subfolder), None
     place = Path(repository, subfolder)
     if Path(repository).is_dir():
         relatives = [(str(place), PRETRAINING), (str(place.parent), "")]
@@ -86,8 +94,10 @@ def find_image_processor(
         relatives = [(repository, "" if subfolder else PRETRAINING)]
     for relative, folder in relatives:
         if _has_processor(relative, revision, folder):
-            found = load_image_processor(relative, revision=revision, subfolder=folder)
+            found = load(relative, revision=revision, subfolder=folder)
             return found, f"{place} has no image processor: that of {Path(relative, folder)} is taken."
+    if encoder.modality != "image":
+        raise ValueError(f"{place} has no processor: take that of another repository, with --image-processor.")
     processor, assumed = _processor_for(model)
     return processor, f"{place} has no image processor, so it is assumed: {assumed} (--image-processor takes another)."
 

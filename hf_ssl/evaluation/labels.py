@@ -1,29 +1,31 @@
 """Labels: which images have one, can they be evaluated, and how are they split evenly over the classes?"""
 
+from typing import cast
+
 import torch
 from torch.utils.data import Dataset, Subset
 
-from ..data.base import ImageDataset
+from ..data.base import ImageDataset, Samples
 from .features import Features
 
 
-def labels_of(dataset: Dataset) -> torch.Tensor:
+def labels_of(dataset: Samples) -> torch.Tensor:
     """Class (samples,) of every image, -1 where it has none. A foreign data set is read once for it."""
     if isinstance(dataset, Subset):
-        return labels_of(dataset.dataset)[torch.tensor(list(dataset.indices), dtype=torch.long)]
+        return labels_of(cast(Samples, dataset.dataset))[torch.tensor(list(dataset.indices), dtype=torch.long)]
     if isinstance(dataset, ImageDataset):
         return torch.full((len(dataset),), -1) if dataset.labels is None else dataset.labels
     labels = [dataset[i].get("label") for i in range(len(dataset))]
     return torch.tensor([-1 if label is None else int(label) for label in labels], dtype=torch.long)
 
 
-def labelled_part(dataset: Dataset, labels: torch.Tensor) -> Dataset:
+def labelled_part(dataset: Samples, labels: torch.Tensor) -> Samples:
     """The images of a data set whose label is known. What cannot be read is still recorded by the whole data set."""
     known = (labels >= 0).nonzero().flatten().tolist()
-    return dataset if len(known) == len(dataset) else Subset(dataset, known)
+    return dataset if len(known) == len(dataset) else Subset(cast(Dataset, dataset), known)
 
 
-def evaluable(train: Dataset, test: Dataset) -> tuple[Dataset, Dataset, list[str]]:
+def evaluable(train: Samples, test: Samples) -> tuple[Samples, Samples, list[str]]:
     """
     What of two data sets can be evaluated: the images with a label.
 
@@ -94,4 +96,4 @@ def check_labels(train: Features, test: Features, num_classes: int | None = None
             raise ValueError(f"Some images of the {name} set have no label: take features.labelled().")
         if num_classes is not None and features.labels.max() >= num_classes:
             raise ValueError(f"The {name} set has labels outside [0, {num_classes}).")
-    return num_classes or int(max(train.labels.max(), test.labels.max())) + 1
+    return num_classes or int(max(train.known_labels.max(), test.known_labels.max())) + 1

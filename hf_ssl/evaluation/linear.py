@@ -200,8 +200,8 @@ def linear_probe(
         )
     with torch.inference_mode(False), torch.enable_grad():
         target = device or train.embeddings.device
-        x, y = train.embeddings.detach().to(target, copy=True).float(), train.labels.to(target, copy=True)
-        x_test, y_test = test.embeddings.detach().to(target).float(), test.labels.to(target)
+        x, y = train.embeddings.detach().to(target, copy=True).float(), train.known_labels.to(target, copy=True)
+        x_test, y_test = test.embeddings.detach().to(target).float(), test.known_labels.to(target)
         _check(x, y, num_classes)
         if not x_test.isfinite().all():
             raise ValueError(
@@ -227,7 +227,9 @@ def linear_probe(
     return LinearResult(100 * correct.double().mean().item(), l2, per_class, validation_accuracy)
 
 
-def _choose(x, y, x_val, y_val, num_classes: int, num_strengths: int, coarse_step: int, max_iter: int):
+def _choose(
+    x, y, x_val, y_val, num_classes: int, num_strengths: int, coarse_step: int, max_iter: int
+) -> tuple[float, float, tuple[torch.Tensor, torch.Tensor]]:
     """The best of the strengths, its validation accuracy in percent, and its weights and biases."""
     strengths = torch.logspace(5, -6, num_strengths, dtype=torch.float64).tolist()  # strongest first: easiest
     problem = LogisticRegression(x, y, num_classes)

@@ -51,7 +51,7 @@ def low_label_probe(
     num_classes = check_labels(train, test, num_classes)
     if labels_per_class < 1 or draws < 1:
         raise ValueError(f"labels_per_class {labels_per_class} and draws {draws} must be at least 1.")
-    labels = train.labels.cpu()
+    labels = train.known_labels.cpu()
     counts = labels.bincount()
     poorest = int(counts.where(counts > 0, counts.max()).argmin())
     if counts[poorest] < labels_per_class:

@@ -65,6 +65,14 @@ class EvaluationReport:
         """The row of that name, or None."""
         return next((row for row in self.rows if row.name == name), None)
 
+    @property
+    def encoder_row(self) -> EvaluationRow:
+        """The row of the encoder, which every report has."""
+        row = self.row(ENCODER)
+        if row is None:
+            raise ValueError(f"The report has no row {ENCODER!r}.")
+        return row
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types only."""
         return asdict(self)
@@ -115,21 +123,21 @@ class EvaluationReport:
 
     def _gains(self) -> dict[str, tuple[float, float]]:
         """By the name of each other row: points of kNN that the encoder is better by, and how many are noise."""
-        ours = self.row().knn
+        ours = self.encoder_row.knn
         rows = [row for name in (BEFORE, RAW_PIXELS, RANDOM_INIT) if (row := self.row(name)) is not None]
         return {row.name: (ours - row.knn, self.noise(ours, row.knn)) for row in rows}
 
     @property
     def has_learnt(self) -> bool:
         """Whether the encoder is better, beyond noise, than what training started from; without that, than chance."""
-        ours, gains = self.row().knn, self._gains()
+        ours, gains = self.encoder_row.knn, self._gains()
         chance = (ours - self.chance, self.noise(ours, self.chance))
         gain, noise = next((gains[name] for name in _STARTS if name in gains), chance)
         return gain > noise
 
     def verdict(self) -> str:
         """One sentence in plain English: has the encoder learnt anything?"""
-        ours, gains = self.row().knn, self._gains()
+        ours, gains = self.encoder_row.knn, self._gains()
         start = next((name for name in _STARTS if name in gains), None)
         if start is None:
             if ours - self.chance <= self.noise(ours, self.chance):

@@ -8,8 +8,8 @@ from typing import Any
 
 from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, ModelCard
 
-from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
+from ..processing_utils import SSLProcessorMixin
 from ..registry import method_of
 from .card.build import build_card
 from .card.validation import END_NOTES, NOTES, front_matter, split_notes, validate_card
@@ -85,7 +85,7 @@ def push_model(
     model: SSLPreTrainedModel,
     repo_id: str,
     *,
-    processor: SSLImageProcessor | None = None,
+    processor: SSLProcessorMixin | None = None,
     commit_message: str | None = None,
     commit_description: str | None = None,
     private: bool | None = None,
@@ -106,7 +106,7 @@ def push_model(
     Args:
         model (`SSLPreTrainedModel`): a `...ForPreTraining`.
         repo_id (`str`): "user/name"; made where there is none.
-        processor (`SSLImageProcessor`): the method's image processor: without it nobody could use the weights.
+        processor (`SSLProcessorMixin`): the method's image processor: without it nobody could use the weights.
         max_shard_size (`int` or `str`, *optional*, defaults to `"50GB"`): of one file of weights.
         tags (`list[str]`, *optional*): more tags for the card.
         tag (`str`, *optional*): git tag of the commit.
@@ -121,7 +121,7 @@ def push_model(
     Raises:
         ValueError: without a processor; and see `push_folder`, also for `OSError`.
     """
-    if not isinstance(processor, SSLImageProcessor):
+    if not isinstance(processor, SSLProcessorMixin):
         raise ValueError(f"Name the image processor of the model: push_to_hub({repo_id!r}, processor=...).")
     _require_tag(tag, create_pr)
     repository = open_repository(
@@ -140,7 +140,7 @@ def push_model(
 
 def write_card(
     model: SSLPreTrainedModel,
-    processor: SSLImageProcessor,
+    processor: SSLProcessorMixin,
     *,
     results: Mapping[str, Any] | None = None,
     run: Mapping[str, Any] | None = None,

@@ -4,7 +4,13 @@ from collections.abc import Collection
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from transformers.utils import CONFIG_NAME, IMAGE_PROCESSOR_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
+from transformers.utils import (
+    CONFIG_NAME,
+    IMAGE_PROCESSOR_NAME,
+    PROCESSOR_NAME,
+    SAFE_WEIGHTS_INDEX_NAME,
+    SAFE_WEIGHTS_NAME,
+)
 
 from ..checks.bounded_json import read_json
 from ..checks.checkpoints import listed
@@ -102,7 +108,9 @@ def published_files(folder: str | Path, allow_links: bool = False) -> dict[str, 
         raise ValueError(f"{folder} is no folder.")
     folders = folders_in(folder)
     found = _candidates(folder, folders)
-    needed = [CONFIG_NAME, IMAGE_PROCESSOR_NAME, CARD, f"{PRETRAINING}/{IMAGE_PROCESSOR_NAME}"]
+    # The file of a processor of several kinds of samples holds that of its images, too.
+    root = PROCESSOR_NAME if PROCESSOR_NAME in found else IMAGE_PROCESSOR_NAME
+    needed = [CONFIG_NAME, root, CARD, f"{PRETRAINING}/{IMAGE_PROCESSOR_NAME}"]
     needed += [f"{part}/{CONFIG_NAME}" for part in folders]
     missing = [name for name in needed if name not in found]
     for part in ("", *folders):

@@ -15,8 +15,10 @@ from ..checks.checkpoints import listed, load_checked
 from ..checks.processors import checked_image_processor
 from ..checks.regular_files import read_regular
 from ..checks.repository_files import pinned
-from ..image_processing_utils import SSLImageProcessor
 from ..loading import PRETRAINING
+from ..modalities import modality_of_sample
+from ..processing_utils import SSLProcessorMixin
+from ..registry import method_of
 from ..utils.files import sha256
 from ..utils.printing import printable
 from ..utils.redaction import secret_in
@@ -94,7 +96,8 @@ def require_as_made(folder: Path, found: Mapping[str, Path]) -> None:
     if results.get("evaluation"):
         _require_shown(found[CARD], results["evaluation"])
     method = _load(folder, AutoModelForPreTraining, PRETRAINING)
-    own = checked_image_processor(folder, pinned(folder, {"subfolder": PRETRAINING}))
+    auto_of_root = method_of(method.config).modality.load("auto_processor")
+    own = checked_image_processor(folder, pinned(folder, {"subfolder": PRETRAINING}), auto_of_root)
     encoders = {}
     for subfolder, part in published_parts(method, own).items():
         head = published_head(part)
@@ -107,8 +110,9 @@ def require_as_made(folder: Path, found: Mapping[str, Path]) -> None:
         if head:
             whole = load_checked(type(part.model), folder, subfolder=subfolder)[0].state_dict()
             differing += _differing(head, {name: whole[name] for name in head})
-        if isinstance(part.processor, SSLImageProcessor):
-            there = checked_image_processor(folder, pinned(folder, {"subfolder": subfolder}))
+        if isinstance(part.processor, SSLProcessorMixin):
+            auto = modality_of_sample(part.processor.sample_keys[0]).load("auto_processor")
+            there = checked_image_processor(folder, pinned(folder, {"subfolder": subfolder}), auto)
             differing += _differing(part.processor.native().to_dict(), there.to_dict())
         if differing:
             raise ValueError(
@@ -117,7 +121,9 @@ def require_as_made(folder: Path, found: Mapping[str, Path]) -> None:
             )
     if "export" in results:
         return
-    encoder, processor = encoders[""], checked_image_processor(folder, pinned(folder, {}))
+    place = pinned(folder, {"subfolder": method.embedding_folder})
+    encoder = encoders[method.embedding_folder]
+    processor = checked_image_processor(folder, place, auto_of_root)
     of_another = results.get("evaluation")  # nothing ties them to these weights
     if "embedding_check" in results:
         of_another = not same_embedding(embedding_check(encoder, processor), results["embedding_check"])

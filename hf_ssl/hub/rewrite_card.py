@@ -31,7 +31,9 @@ def write_card_again(
     license = license or licence_of(readme, existing)
     found = read_results(folder / RESULTS) or {}
     method, model, processor = load_method(str(folder))
-    check = embedding_check(load_encoder(str(folder)), load_image_processor(str(folder)))
+    place = {"subfolder": model.embedding_folder}
+    published = load_image_processor(str(folder), **place, modality=method.modality.name)
+    check = embedding_check(load_encoder(str(folder), **place), published)
     whole = embedding_check(model.native_encoder(), processor.native())
     if not same_embedding(check, whole):
         raise ValueError(f"The encoders at the root of {folder} and in {PRETRAINING}/ differ: export it again.")

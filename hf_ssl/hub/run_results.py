@@ -31,6 +31,8 @@ def read_results(path: Path) -> dict[str, Any] | None:
     if wrong := _wrong(found, _RESULTS):
         field, kind = wrong
         raise not_written(path, f"{field} must be {kind}")
+    if found.get("run") and not found["run"].keys() & _RUN.keys():
+        raise not_written(path, f"run has none of the fields {', '.join(sorted(_RUN))}")
     return found
 
 

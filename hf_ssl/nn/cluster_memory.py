@@ -23,6 +23,12 @@ class ClusterMemory(nn.Module):
         num_clusters (`list[int]`): of each head.
     """
 
+    centroids: torch.Tensor
+    epoch: torch.Tensor
+    share_used: torch.Tensor
+    embeddings: torch.Tensor
+    clusters: torch.Tensor
+
     def __init__(self, length: int, views: int, dim: int, num_clusters: list[int]):
         super().__init__()
         self.views, self.dim, self.num_clusters = views, dim, list(num_clusters)
@@ -42,12 +48,12 @@ class ClusterMemory(nn.Module):
         self.share_used.zero_()
 
     @torch.no_grad()
-    def put_(self, index: torch.LongTensor, features: torch.Tensor) -> None:
+    def put_(self, index: torch.Tensor, features: torch.Tensor) -> None:
         """Replace the features of the images `index` (N,) by `features` (N, views, dim)."""
         self.embeddings[:, index] = features.transpose(0, 1).to(self.embeddings.dtype)
 
     @torch.no_grad()
-    def fill_(self, batches: Iterable[tuple[torch.LongTensor, torch.Tensor]]) -> None:
+    def fill_(self, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> None:
         """Replace everything: arguments of `put_`, for this process's share of the images."""
         self.embeddings.zero_()
         for index, features in batches:

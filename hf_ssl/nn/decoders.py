@@ -51,7 +51,7 @@ class MaskedPatchDecoder(nn.Module):
         init.copy_(self.position_embeddings, positions)
         self.position_embeddings.requires_grad_(False)
 
-    def forward(self, tokens: torch.Tensor, visible_patches: torch.LongTensor) -> torch.Tensor:
+    def forward(self, tokens: torch.Tensor, visible_patches: torch.Tensor) -> torch.Tensor:
         """
         Args:
             tokens (`torch.Tensor` of shape `(batch, special_tokens + visible, input_size)`): of the encoder.

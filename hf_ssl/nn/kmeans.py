@@ -12,7 +12,7 @@ _SCORES_AT_ONCE = 2**23
 
 def nearest_centroids(
     features: torch.Tensor, centroids: torch.Tensor, offsets: torch.Tensor | None = None
-) -> torch.LongTensor:
+) -> torch.Tensor:
     """
     Index of the centroid (K, D) with the largest dot product, plus its offset (K,), for each row of `features` (N, D),
     in pieces.
@@ -24,7 +24,7 @@ def nearest_centroids(
     return torch.cat([torch.addmm(offsets, piece, transposed).argmax(1) for piece in pieces])
 
 
-def closest_centroids(features: torch.Tensor, centroids: torch.Tensor) -> torch.LongTensor:
+def closest_centroids(features: torch.Tensor, centroids: torch.Tensor) -> torch.Tensor:
     """Index of the centroid (K, D) at the smallest Euclidean distance from each row of `features` (N, D)."""
     return nearest_centroids(features, centroids, -centroids.square().sum(1) / 2)
 
@@ -32,7 +32,7 @@ def closest_centroids(features: torch.Tensor, centroids: torch.Tensor) -> torch.
 @torch.no_grad()
 def spherical_kmeans(
     features: torch.Tensor, centroids: torch.Tensor, iterations: int
-) -> tuple[torch.Tensor, torch.LongTensor]:
+) -> tuple[torch.Tensor, torch.Tensor]:
     """
     Lloyd's algorithm with cosine similarity. A centroid without members stays where it is.
 
@@ -42,20 +42,20 @@ def spherical_kmeans(
         iterations (`int`): how often the centroids move.
 
     Returns:
-        `tuple[torch.Tensor, torch.LongTensor]`: the centroids, and the nearest of them for each row.
+        `tuple[torch.Tensor, torch.Tensor]`: the centroids, and the nearest of them for each row.
     """
     return _lloyd(features, centroids, iterations, nearest_centroids, lambda total: F.normalize(total[:, :-1], dim=-1))
 
 
 @torch.no_grad()
-def kmeans(features: torch.Tensor, centroids: torch.Tensor, iterations: int) -> tuple[torch.Tensor, torch.LongTensor]:
+def kmeans(features: torch.Tensor, centroids: torch.Tensor, iterations: int) -> tuple[torch.Tensor, torch.Tensor]:
     """As [`spherical_kmeans`], by Euclidean distance between vectors of any norm."""
     return _lloyd(features, centroids, iterations, closest_centroids, lambda total: total[:, :-1] / total[:, -1:])
 
 
 def _lloyd(
     features: torch.Tensor, centroids: torch.Tensor, iterations: int, assign: Callable, center: Callable
-) -> tuple[torch.Tensor, torch.LongTensor]:
+) -> tuple[torch.Tensor, torch.Tensor]:
     """`center` makes centroids of the sums of their members, and, in the last column, how many these are."""
     for _ in range(iterations):
         nearest = assign(features, centroids)

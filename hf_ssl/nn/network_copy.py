@@ -1,4 +1,4 @@
-"""Momentum teachers and targets (Mean Teacher, arXiv:1703.01780): a frozen twin and its moving average."""
+"""Momentum teachers and targets (Mean Teacher, arXiv:1703.01780): a frozen copy of a network, and moving averages."""
 
 import copy
 
@@ -9,7 +9,7 @@ from transformers import initialization as init
 
 class NetworkCopy(nn.Module):
     """
-    A deep copy of some of a model's modules, under the same names, so that parameter `x.y` of the twin is the
+    A deep copy of some of a model's modules, under the same names, so that parameter `x.y` of the copy is the
     counterpart of parameter `x.y` of the model.
 
     Args:
@@ -30,7 +30,7 @@ class NetworkCopy(nn.Module):
 
 
 def start_copies(model: nn.Module) -> None:
-    """Let every twin among the children of `model` start from it."""
+    """Let every copy among the children of `model` start from it."""
     for child in model.children():
         if isinstance(child, NetworkCopy):
             child.start_from(model)

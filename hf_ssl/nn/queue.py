@@ -16,6 +16,9 @@ class Queue(nn.Module):
         empty (`bool`, *optional*, defaults to `False`): start with zeros, see `is_full`.
     """
 
+    rows: torch.Tensor
+    pointer: torch.Tensor
+
     def __init__(self, length: int, dim: int, empty: bool = False):
         super().__init__()
         rows = F.normalize(torch.randn(length, dim, generator=torch.Generator().manual_seed(0), device="cpu"), dim=-1)

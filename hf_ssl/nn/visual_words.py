@@ -22,6 +22,9 @@ class Vocabulary(Queue):
         border (`int`): outer rows and columns of the feature maps that are left out.
     """
 
+    min_distance: torch.Tensor
+    updates: torch.Tensor
+
     def __init__(self, length: int, dim: int, inverse_temperature: float, distance_momentum: float, border: int):
         super().__init__(length, dim)
         noise = torch.randn(length, dim, generator=torch.Generator().manual_seed(0), device="cpu")
@@ -106,7 +109,7 @@ class WeightGenerator(MLPHead):
     def __init__(self, word_dim: int, hidden_dim: int, embed_dim: int):
         super().__init__([word_dim, hidden_dim, embed_dim])
 
-    def forward(self, words: torch.Tensor) -> torch.FloatTensor:
+    def forward(self, words: torch.Tensor) -> torch.Tensor:
         """Map words of shape (words, word_dim) to weights of shape (words, embed_dim)."""
         weights = super().forward(F.normalize(words, dim=-1).to(self[0].weight.dtype))
         return F.normalize(weights.float(), dim=-1)

@@ -15,11 +15,12 @@ for _name in ("description", "saving", "training"):  # so that a failed assertio
     pytest.register_assert_rewrite(f"{__name__}.{_name}")
 
 from .contract import MethodContract  # noqa: E402
-from .tiny import BACKBONES, IMAGES, backbones_of, build_model, build_processor, build_views  # noqa: E402
+from .tiny import BACKBONES, IMAGES, Examples, backbones_of, build_model, build_processor, build_views  # noqa: E402
 
 __all__ = [
     "BACKBONES",
     "IMAGES",
+    "Examples",
     "MethodContract",
     "backbones_of",
     "build_model",

@@ -1,6 +1,6 @@
 """Tiny encoders, models, image processors and batches, with which every method is tested on a CPU in seconds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -18,6 +18,7 @@ from transformers import (
 )
 
 from ..configuration_utils import SSLConfig
+from ..data import ImageDataset
 from ..encoders import Encoder, encoder_for
 from ..modeling_utils import SSLPreTrainedModel
 from ..processing_utils import SSLProcessorMixin
@@ -53,6 +54,35 @@ RAGGED: dict[str, Callable[[], list]] = {
     "audio": lambda: [0.1 * torch.randn(3000 + 4000 * i) for i in range(3)],
 }
 IMAGES = 20  # of the data set that tiny models are trained on
+
+
+class Examples(ImageDataset):
+    """
+    A labelled data set of random samples of whatever a processor takes.
+
+    Args:
+        processor (`SSLProcessorMixin`): its `example` gives the samples.
+        count (`int`, *optional*, defaults to `IMAGES`): of samples.
+        seed (`int`, *optional*, defaults to 0): of the samples.
+    """
+
+    def __init__(self, processor: SSLProcessorMixin, count: int = IMAGES, seed: int = 0):
+        super().__init__([i % 2 for i in range(count)])
+        samples = processor.example(SIZE + 4, count, seed)
+        self._samples = [{key: values[i] for key, values in samples.items()} for i in range(count)]
+        self.captions, self.sample_key = samples.get("text"), processor.sample_keys[0]
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitems__(self, indices: list[int]) -> list[dict]:
+        found = [(i, self._samples[i]) for i in self._positions(indices)]
+        return [sample | {"index": i, "label": int(self.labels[i])} for i, sample in found]
+
+    def subset(self, indices: Sequence[int]) -> "Examples":
+        picked = self._picked(indices)
+        picked._samples = [self._samples[i] for i in self._positions(indices)]
+        return picked
 
 
 @cache
@@ -108,7 +138,7 @@ def build_processor(method: str, **attributes: Any) -> SSLProcessorMixin:
     row = get_method(method)
     values = row.processor_class.attributes_for(encoder_of(method), SIZE)
     processor = row.processor_class(**{**values, **row.recipes["tiny"].processor_for(SIZE), **attributes})
-    processor.learn(processor.example(SIZE, IMAGES))
+    processor.settle(Examples(processor))
     return processor
 
 

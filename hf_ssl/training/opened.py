@@ -9,7 +9,8 @@ import datasets
 
 from ..data import Data, DecodedImages, ImageDataset, ImageStream, as_image_dataset
 from ..data.base import share_label_names
-from ..image_processing_utils import SSLImageProcessor
+from ..modalities import modality_of_sample
+from ..processing_utils import SSLProcessorMixin
 
 
 @dataclass
@@ -28,23 +29,23 @@ class Opened:
     lines: list[str] = field(default_factory=list)
 
 
-def open_data(train, test, channels: int) -> Opened:
+def open_data(train, test, processor: SSLProcessorMixin) -> Opened:
     """
     Args:
         train: see `SSLTrainer`.
         test: see `SSLTrainer`.
-        channels (`int`): 3 turns every image into RGB, 1 into grey.
+        processor (`SSLProcessorMixin`): says what the samples are, and how many channels images have.
 
     Raises:
-        DataError: for what is no data set of images; see `as_image_dataset`.
+        DataError: for what is no data set of such samples; see `as_image_dataset`.
     """
     if isinstance(train, Data):
         test = train.test if test is None else test
-        return Opened(train.train, images_beside(train.train, test, channels), facts_of(train))
+        return Opened(train.train, images_beside(train.train, test, processor), facts_of(train))
     if train is None or isinstance(train, (ImageDataset, ImageStream)):
-        return Opened(train, images_beside(train, test, channels))
-    images = as_image_dataset(train, channels=channels)
-    test = images_beside(images, test, channels)
+        return Opened(train, images_beside(train, test, processor))
+    images = as_image_dataset(train, **reading(processor))
+    test = images_beside(images, test, processor)
     name = _name_of(train)
     shown = test if isinstance(test, (ImageDataset, ImageStream)) else None
     data = Data(name or f"The {type(train).__name__}", images, shown, images.label_names, "", "")
@@ -53,25 +54,27 @@ def open_data(train, test, channels: int) -> Opened:
     return Opened(images, test, {"dataset": name, "split": data.split} if name else {}, data.summary())
 
 
-def images_beside(train, test, channels: int):
+def images_beside(train, test, processor: SSLProcessorMixin):
     """
     Test images as one of our data sets, or each of a dict of them: their pixels are read as those to train on are, and
     a class has the same number in both.
     """
     if isinstance(test, dict):
-        return {name: images_beside(train, part, channels) for name, part in test.items()}
+        return {name: images_beside(train, part, processor) for name, part in test.items()}
     if test is None or isinstance(test, (ImageDataset, ImageStream)):
         return test
-    images = as_image_dataset(test, channels=channels)
+    images = as_image_dataset(test, **reading(processor))
     if isinstance(images, DecodedImages) and isinstance(train, DecodedImages):
         images.pixel_format = train.pixel_format
         share_label_names(train, images)
     return images
 
 
-def channels_of(processor: SSLImageProcessor) -> int:
-    """Of the images that an image processor takes: 1 for an encoder that sees grey, else 3."""
-    return 1 if len(processor.image_mean) == 1 else 3
+def reading(processor: SSLProcessorMixin) -> dict[str, Any]:
+    """How `as_image_dataset` has to read samples for a processor."""
+    modality = modality_of_sample(processor.sample_keys[0])
+    channels = processor.num_channels
+    return {"modality": modality.name} | ({} if channels is None else {"channels": channels})
 
 
 def facts_of(data: Data) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from ..hub import (
 )
 from ..hub.published_files import CARD, exported_hashes
 from ..hub.rewrite_card import write_card_again
-from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
+from ..processing_utils import SSLProcessorMixin
 from ..utils.files import write_text
 from .run_record import RunRecord
 
 
-def export_run(folder: Path, model: SSLPreTrainedModel, processor: SSLImageProcessor, record: RunRecord) -> None:
+def export_run(folder: Path, model: SSLPreTrainedModel, processor: SSLProcessorMixin, record: RunRecord) -> None:
     """Write encoder, method and `results.json`, which ties them together by their hashes."""
     vars(model.config).pop("use_cache", None)  # the Trainer sets it, and a checkpoint loses it
     export_pretrained(model, processor, folder)
@@ -30,7 +30,7 @@ def export_run(folder: Path, model: SSLPreTrainedModel, processor: SSLImageProce
 def write_run_card(
     folder: Path,
     model: SSLPreTrainedModel,
-    processor: SSLImageProcessor,
+    processor: SSLProcessorMixin,
     record: RunRecord,
     *,
     repo_id: str | None = None,

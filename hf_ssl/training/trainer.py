@@ -8,9 +8,9 @@ from torch.utils.data import Sampler
 from transformers import PrinterCallback, ProgressCallback
 
 from ..data import ImageDataset, ImageStream
-from ..image_processing_utils import SSLImageProcessor
 from ..modeling_utils import SSLPreTrainedModel
 from ..nn.chunks import set_chunk_size
+from ..processing_utils import SSLProcessorMixin
 from ..utils.packed_images import PackedImages
 from ..utils.printing import say
 from ..utils.stopping import InWorker
@@ -22,7 +22,7 @@ from .doctor import Doctor
 from .effective import effective_values
 from .memory import channels_last_pays, freed_memory_kept
 from .online import has_labels, images_with_loss, online_knn, require_best_metric, require_labels
-from .opened import channels_of, images_beside, open_data
+from .opened import images_beside, open_data
 from .optimizing import OptimizingTrainer
 from .places import PlacedSampler, PlacedSamples
 from .processes import join_batches, mean_logs
@@ -38,7 +38,7 @@ class SSLTrainer(OptimizingTrainer):
     Args:
         model (`SSLPreTrainedModel`): a `...ForPreTraining`.
         args (`SSLTrainingArguments`)
-        processing_class (`SSLImageProcessor`): draws the views.
+        processing_class (`SSLProcessorMixin`): draws the views.
         train_dataset: what `load_data` gives, whose test part is then the `eval_dataset` by default, or its `train`;
             or whatever `as_image_dataset` takes: a `datasets.Dataset`, a torch data set, a list of images or files,
             the name of a folder. What is found in it is said in a few lines.
@@ -59,7 +59,7 @@ class SSLTrainer(OptimizingTrainer):
         self,
         model: SSLPreTrainedModel,
         args: SSLTrainingArguments,
-        processing_class: SSLImageProcessor,
+        processing_class: SSLProcessorMixin,
         train_dataset=None,
         eval_dataset=None,
         data_collator=None,
@@ -67,7 +67,7 @@ class SSLTrainer(OptimizingTrainer):
     ):
         self.about: dict[str, Any] = {}
         if data_collator is None:
-            opened = open_data(train_dataset, eval_dataset, channels_of(processing_class))
+            opened = open_data(train_dataset, eval_dataset, processing_class)
             train_dataset, eval_dataset, self.about = opened.train, opened.test, opened.about
             if args.should_log:
                 for line in opened.lines:
@@ -77,8 +77,7 @@ class SSLTrainer(OptimizingTrainer):
             model.size_for(len(train_dataset))
         settle_batch(model, args, train_dataset)
         if isinstance(train_dataset, (ImageDataset, ImageStream)):
-            pixels = train_dataset.pixel_format
-            processing_class.pixel_format = None if pixels.is_plain else pixels.to_dict()
+            processing_class.settle(train_dataset)
         if "labels" in model.data_columns:
             require_labels(model, train_dataset)
         labelled = labelled_images(model, args, train_dataset)
@@ -93,7 +92,8 @@ class SSLTrainer(OptimizingTrainer):
             on_device = args.device.type != "cpu" and not shared
         channels_last = args.channels_last
         if channels_last is None:
-            channels_last = channels_last_pays(model, processing_class.largest_view, args.device)
+            side = processing_class.largest_view
+            channels_last = side is not None and channels_last_pays(model, side, args.device)
         join_batches(model, args, train_dataset)
         if channels_last:
             model.to(memory_format=torch.channels_last)
@@ -224,7 +224,7 @@ class SSLTrainer(OptimizingTrainer):
         accuracy of a kNN classifier in percent, `..._knn`.
         """
         if isinstance(self.data_collator, ViewCollator) and not isinstance(eval_dataset, str):
-            eval_dataset = images_beside(self.train_dataset, eval_dataset, channels_of(self.processing_class))
+            eval_dataset = images_beside(self.train_dataset, eval_dataset, self.processing_class)
         test = self.eval_dataset if eval_dataset is None else eval_dataset
         test = self.eval_dataset[test] if isinstance(test, str) else test
         metrics = {}

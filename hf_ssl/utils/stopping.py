@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FunctionType
+from typing import Any
 
 _TWICE = 2.0  # seconds: launchers and terminals send one signal several times at once
 # A user, a terminal that is closed, a scheduler: what ends a process that does nothing about it.
@@ -43,7 +44,7 @@ class CaughtSignals:
         self.signum = 0  # of the first signal; 0 while there is none
         self._on_signal = on_signal
         self._first: dict[int, float] = {}
-        self._before: dict[int, Callable | int] = {}
+        self._before: dict[int, Any] = {}  # what `signal.getsignal` gives
         self._process = os.getpid()
 
     def __enter__(self) -> "CaughtSignals":

@@ -15,7 +15,7 @@ from hf_ssl.registry import METHODS
 
 from ..clean_process import check_of, run_checks
 from ..conftest import build_model, build_processor
-from ..methods.official import barlow_twins
+from ..methods.official.barlow_twins import barlow_twins
 from .test_errors import hf_ssl
 
 REPORT = EvaluationReport(

@@ -4,7 +4,8 @@ import torch
 
 from hf_ssl.registry import Method
 
-from ..methods.official import barlow_twins, simsiam
+from ..methods.official.barlow_twins import barlow_twins
+from ..methods.official.simsiam import simsiam
 from .test_errors import hf_ssl
 
 

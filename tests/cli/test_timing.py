@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from hf_ssl.cli.timing import largest_batch, seconds_per_evaluated_image, seconds_per_step
-from hf_ssl.data import TensorImages
 from hf_ssl.registry import METHODS
+from hf_ssl.testing import Examples
 from hf_ssl.training import SSLTrainingArguments
 
 from ..conftest import IMAGES, build_model, build_processor
@@ -13,14 +13,13 @@ from ..conftest import IMAGES, build_model, build_processor
 
 @pytest.mark.parametrize("method", METHODS)
 def test_timing_leaves_the_model_and_the_random_state_as_they_were(method, tmp_path):
-    pixels = torch.randint(0, 256, (IMAGES, 3, 36, 36), dtype=torch.uint8)
-    images = TensorImages(pixels, labels=[i % 2 for i in range(IMAGES)])
     model, processor = build_model(method), build_processor(method)
+    samples = Examples(processor)
     model.size_for(IMAGES)
     arguments = SSLTrainingArguments(str(tmp_path), per_device_train_batch_size=4, use_cpu=True)
     before, state = {k: v.clone() for k, v in model.state_dict().items()}, torch.get_rng_state()
-    step, read = seconds_per_step(model, processor, images, arguments)
-    embedded, probed = seconds_per_evaluated_image(model, processor, images, arguments, classes=2)
+    step, read = seconds_per_step(model, processor, samples, arguments)
+    embedded, probed = seconds_per_evaluated_image(model, processor, samples, arguments, classes=2)
     assert step > 0 and read > 0 and embedded > 0 and probed > 0
     after = model.state_dict()
     assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from hf_ssl.nn.masking import random_masking, unpatchify, visible_indices
 from transformers import ViTConfig, ViTModel
 
+from hf_ssl.augment.masks import random_masks, visible_indices
 from hf_ssl.encoders import PlainTransformerEncoder, encoder_for
+from hf_ssl.nn.patches import unpatchify
 
 from .tiny import FAMILIES, MASKED, PLAIN, config_of
 
@@ -27,7 +28,9 @@ def network_of(name, mask_token=False):
 def test_tokens_are_those_of_the_native_model(name):
     encoder, network, x = network_of(name)
     with torch.no_grad():
-        tokens = encoder.tokens(network, x, final_norm="clip" not in name)
+        # The native models of CLIP and of a BEiT that pools the patches show them before the norm.
+        unnormed = "clip" in name or (name.startswith("beit") and encoder.config.use_mean_pooling)
+        tokens = encoder.tokens(network, x, final_norm=not unnormed)
         hidden = encoder.embed(network, x).last_hidden_state
     assert tokens.grid == encoder.grid(32) == (4, 4) and tokens.prefix.shape[1] == encoder.num_prefix
     torch.testing.assert_close(torch.cat([tokens.prefix, tokens.patches], dim=1), hidden, atol=1e-5, rtol=1e-5)
@@ -36,7 +39,7 @@ def test_tokens_are_those_of_the_native_model(name):
 @pytest.mark.parametrize("name", PLAIN)
 def test_patches_that_are_left_out_cannot_reach_the_layers(name):
     encoder, network, x = network_of(name)
-    mask = random_masking(2, 16, 0.75, torch.Generator().manual_seed(0))
+    mask = random_masks(2, 16, 0.75, torch.Generator().manual_seed(0))
     visible, hidden = visible_indices(mask), unpatchify(mask[..., None].expand(-1, -1, 192).float(), 8, 32, 32)
     with torch.no_grad():
         kept = encoder.tokens(network, x, keep=visible)
@@ -55,7 +58,7 @@ def test_patches_that_are_left_out_cannot_reach_the_layers(name):
 def test_masked_patches_are_hidden_by_a_token_that_is_trained(name):
     encoder, network, x = network_of(name, mask_token=True)
     rows, columns = encoder.mask_grid(FAMILIES[name][2])
-    mask = random_masking(2, rows * columns, 0.5, torch.Generator().manual_seed(0))
+    mask = random_masks(2, rows * columns, 0.5, torch.Generator().manual_seed(0))
     channels = 3 * encoder.patch_size**2
     hidden = unpatchify(mask[..., None].expand(-1, -1, channels).float(), encoder.patch_size, *x.shape[-2:])
     masked = encoder.tokens(network, x, mask=mask)
@@ -172,6 +175,26 @@ def test_positions_are_fitted_to_another_size_once_and_for_all(name):
     with torch.no_grad():
         expected = network(x, interpolate_pos_encoding=True).last_hidden_state
         torch.testing.assert_close(resized.eval()(x).last_hidden_state, expected)
+
+
+# One of each kind of adapter: tracing takes seconds.
+@pytest.mark.parametrize("name", ["beit with CLS and biases", "dinov3", "clip", "swin", "focalnet", "convnext"])
+def test_a_step_is_one_graph(name):
+    encoder, network, x = network_of(name)
+    levels, _ = encoder.feature_levels()
+    encoder.prepare_levels(network)
+
+    def step(pixels):
+        made = encoder_for(network.config)
+        return made.embed(network, pixels).pooler_output, made.tokens(network, pixels, levels=levels).levels
+
+    torch._dynamo.reset()
+    with torch.no_grad():
+        compiled, maps = torch.compile(step, fullgraph=True, backend="eager")(x)
+        expected, plain = step(x)
+    torch.testing.assert_close(compiled, expected)
+    for one, other in zip(maps, plain, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_a_network_in_half_precision_is_built_in_the_default_dtype():

@@ -87,6 +87,7 @@ def test_fields_of_other_types_are_refused(part, field, value, file):
         (lambda file: file.write_text("[" * 100_000), "nested deeper"),
         (lambda file: file.write_text('{"log":' + "[" * 60 + "]" * 60 + "}"), "nested deeper"),
         (lambda file: file.write_text("[]"), "holds no JSON object"),
+        (lambda file: file.write_text('{"run": {"model_type": 5}}'), "none of the fields base_model, "),
         (lambda file: (file.touch(), os.truncate(file, 2**40)), "larger than 256 MB"),
     ],
 )

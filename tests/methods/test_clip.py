@@ -174,7 +174,7 @@ def test_captions_become_tokens_before_views_are_drawn():
     tokens = processor.encode_samples({"text": ["a red dog", "b" * 30]})["text"]
     assert tokens.shape == (2, 8) and tokens[:, 0].tolist() == [0, 0] and tokens[1, -1] == 1
     bare = SSLCLIPImageProcessor()
-    with pytest.raises(ValueError, match="has no tokenizer: call learn"):
+    with pytest.raises(ValueError, match="has no tokenizer: call settle"):
         bare.encode_samples({"text": ["a"]})
 
 
@@ -183,7 +183,7 @@ def test_bad_fields():
         SSLCLIPConfig(backbone_config=ResNetConfig())
     with pytest.raises(ValueError, match="eos_token_id must not be 2"):
         SSLCLIPConfig(text_config={"eos_token_id": 2})
-    with pytest.raises(ValueError, match="logit_scale_init_value must be at most"):
+    with pytest.raises(ValueError, match="logit_scale_init_value must lie between"):
         SSLCLIPConfig(logit_scale_init_value=5.0)
     vision, text = CLIPVisionConfig(projection_dim=7), CLIPTextConfig(projection_dim=9)
     config = SSLCLIPConfig(backbone_config=vision, text_config=text, projection_dim=64)

@@ -11,7 +11,8 @@ from hf_ssl.cli import main
 from hf_ssl.conversion_utils import convert_checkpoint
 from hf_ssl.registry import METHODS
 
-from .official import IMAGES, LAYOUTS, SMALL
+from .official import LAYOUTS
+from .official.release import IMAGES, SMALL
 
 
 @pytest.fixture(params=LAYOUTS)

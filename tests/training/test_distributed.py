@@ -11,10 +11,11 @@ from ..conftest import CASES, build_model, build_views
 from ..processes import each, in_processes
 
 # Encoders without and with BatchNorm.
-NAMES = [f"{method} {backbone}" for method, backbone in CASES if backbone in ("vit", "resnet")]
+PLAIN = [case for case in CASES if case[1] not in ("dinov2", "swin", "convnext")]
+NAMES = [f"{method} {backbone}" for method, backbone in PLAIN]
 
 
-def prepare(method, backbone="vit"):
+def prepare(method, backbone=None):
     model = build_model(method, backbone)
     synchronise_batch_norm_(model, torch.device("cpu"), model.local_batch_norm)
     for module in model.modules():  # what is not synchronised, and dropped branches, are each process's own

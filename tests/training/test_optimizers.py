@@ -74,7 +74,7 @@ def test_clipping_is_per_parameter():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_optimizer_holds_every_trainable_parameter_once(method, tmp_path):
-    trainer = build_trainer(method, "vit", tmp_path, lars=method == "simclr")
+    trainer = build_trainer(method, None, tmp_path, lars=method == "simclr")
     optimizer = trainer.create_optimizer()
     held = [id(p) for group in optimizer.param_groups for p in group["params"]]
     assert sorted(held) == sorted(id(p) for p in trainer.model.parameters() if p.requires_grad)

@@ -10,6 +10,7 @@ from hf_ssl.cli.assemble import decide_as_first_process
 from hf_ssl.data import TensorImages
 from hf_ssl.evaluation import effective_rank
 from hf_ssl.nn.batch_norm import SyncBatchNorm
+from hf_ssl.nn.parameter_groups import Treatment, grouped
 from hf_ssl.registry import METHODS
 from hf_ssl.training import SSLTrainer, SSLTrainingArguments
 from hf_ssl.training.doctor import Doctor
@@ -126,7 +127,20 @@ def what_happens(folder, rank):
         (whole, weight), (part, again) = found["whole"], found["part"]
         return whole, part, torch.equal(weight, again)
 
-    steps = (joined, trained, synchronised, logged, diagnosed, refused, decided, resumed)
+    def clipped():
+        """Norms of the gradients of a projector that is clipped apart, and its weights after the steps."""
+        trainer = build(folder, "simclr", max_steps=2, gradient_accumulation_steps=2, max_grad_norm=0.02)
+        model, norms, apart = trainer.model, [], Treatment(max_grad_norm=0.01)
+        model.parameter_groups = lambda args: grouped(
+            model.named_parameters(), args, lambda name: apart if name.startswith("projector.") else Treatment()
+        )
+        model.before_optimizer_step = lambda step, total: norms.append(
+            torch.stack([p.grad.norm() for p in model.projector.parameters()]).norm().item()
+        )
+        trainer.train()
+        return norms, [p.detach().clone() for p in model.parameters()]
+
+    steps = (joined, trained, synchronised, logged, diagnosed, refused, decided, resumed, clipped)
     return each([step.__name__ for step in steps], lambda name: dict((s.__name__, s) for s in steps)[name]())
 
 
@@ -184,6 +198,12 @@ def test_resuming_is_exact_and_no_views_come_twice(happened):
     for whole, part, same in (rank["resumed"] for rank in happened):
         assert len(whole) == 6 and part == whole and same
     assert len({seed for rank in happened for seed in rank["resumed"][0]}) == 12
+
+
+def test_gradients_are_clipped_apart_after_all_processes_are_added_up(happened):
+    (norms, first), (same, second) = (results["clipped"] for results in happened)
+    assert norms == same == pytest.approx([0.01, 0.01], rel=1e-3)
+    assert all(map(torch.equal, first, second))
 
 
 def test_the_first_process_decides(happened):

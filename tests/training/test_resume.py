@@ -6,6 +6,7 @@ from transformers import AutoModelForPreTraining, TrainerCallback
 
 from hf_ssl.data import TensorImages
 from hf_ssl.registry import METHODS
+from hf_ssl.testing import Examples
 from hf_ssl.training import SSLTrainer, SSLTrainingArguments
 
 from ..conftest import CASES, IMAGES, build_model, build_processor
@@ -41,11 +42,12 @@ def build_trainer(method, backbone, folder, callbacks=None, eval_dataset=None, *
         "disable_tqdm": True,
         **arguments,
     }
+    processor = build_processor(method)
     return SSLTrainer(
         build_model(method, backbone),
         SSLTrainingArguments(output_dir=str(folder), **arguments),
-        build_processor(method),
-        train_dataset=images(),
+        processor,
+        train_dataset=Examples(processor),
         eval_dataset=eval_dataset,
         callbacks=callbacks,
     )
@@ -74,7 +76,7 @@ def test_resumed_equals_uninterrupted(method, backbone, tmp_path):
 @pytest.mark.parametrize("method", METHODS)
 def test_what_a_trainer_saved_loads_again(method, tmp_path):
     """The Trainer writes into the configuration of the model that it is given."""
-    trainer = build_trainer(method, "vit", tmp_path, max_steps=1)
+    trainer = build_trainer(method, None, tmp_path, max_steps=1)
     trainer.train()
     trainer.save_model()
     again, info = AutoModelForPreTraining.from_pretrained(tmp_path, output_loading_info=True)
@@ -85,7 +87,7 @@ def test_what_a_trainer_saved_loads_again(method, tmp_path):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_training_moves_the_published_encoder_and_logs(method, tmp_path):
-    trainer = build_trainer(method, "vit", tmp_path)
+    trainer = build_trainer(method, None, tmp_path)
     before = {k: v.clone() for k, v in trainer.model.backbone.state_dict().items()}
     trainer.train()
     assert any(not torch.equal(before[k], v) for k, v in trainer.model.backbone.state_dict().items())

@@ -10,14 +10,16 @@ from huggingface_hub import ModelCardData
 from huggingface_hub.utils import validate_repo_id
 
 from ...encoders import encoder_for
-from ...image_processing_utils import SSLImageProcessor
 from ...loading import PRETRAINING
+from ...modalities import pipeline_tag_of
 from ...modeling_utils import SSLPreTrainedModel
+from ...processing_utils import SSLProcessorMixin
 from ...registry import Method
+from ..export import native_part, published_parts
 from . import sections
 from .fingerprint import embedding_check
-from .loading_code import loading_code
 from .text import hub_id, plain
+from .usage import USAGES
 from .validation import END_NOTES, NOTES, front_matter, split_notes, validate_card
 
 __all__ = ["END_NOTES", "NOTES", "build_card", "validate_card"]
@@ -26,7 +28,7 @@ __all__ = ["END_NOTES", "NOTES", "build_card", "validate_card"]
 def build_card(
     method: Method,
     model: SSLPreTrainedModel,
-    processor: SSLImageProcessor,
+    processor: SSLProcessorMixin,
     *,
     results: Mapping[str, Any] | None,
     run: Mapping[str, Any] | None,
@@ -42,7 +44,7 @@ def build_card(
     Args:
         method (`Method`): of the registry.
         model (`SSLPreTrainedModel`): the `...ForPreTraining`.
-        processor (`SSLImageProcessor`): its image processor.
+        processor (`SSLProcessorMixin`): its image processor.
         results (`dict`, *optional*): `EvaluationReport.to_dict()`, accuracies in percent; only `rows` is necessary, of
             `name`, `knn` and, where they exist, `linear` and `dim`. `dataset` goes before that of `run`.
         run (`dict`, *optional*): any of command, seed, steps, resumed_from, epochs, batch_size, seconds,
@@ -68,19 +70,21 @@ def build_card(
     notes = _notes(existing)
     name = repo_id.split("/")[-1] if repo_id else f"{method.name}-{backbone.model_type}"
     dataset = results.get("dataset") or run.get("dataset")
+    tag = pipeline_tag_of(processor.sample_keys)
     data = ModelCardData(
         license=license,
         library_name="transformers",
-        pipeline_tag="image-feature-extraction",
+        pipeline_tag=tag,
         tags=["self-supervised-learning", "hf_ssl", method.name],
         datasets=[hub_id(dataset)] if hub_id(dataset) else None,
         base_model=hub_id(run.get("base_model")),
         model_name=name,
-        eval_results=sections.eval_results(results, dataset) or None,
+        eval_results=sections.eval_results(results, dataset, method.modality.name) or None,
         **_license_details(existing, license),
     )
     encoder = encoder_for(backbone)
     contract, grey = encoder.contract(model.config.pooling), encoder.num_channels == 1
+    usage, noun = USAGES[encoder.modality](processor, encoder), method.modality.noun
     native, _ = encoder.export(model.backbone, model.config.pooling)
     origin = (
         f"Trained on **{plain(dataset)}**. {plain(run.get('dataset_description') or '')}".strip() if dataset else ""
@@ -88,6 +92,7 @@ def build_card(
     if run.get("base_model"):
         origin += f"\n\nTraining started from the weights of {plain(run['base_model'])}."
     repository = repo_id or "path/to/this/folder"
+    place = f'"{repository}"' + (f', subfolder="{model.embedding_folder}"' if model.embedding_folder else "")
     text = Template(Path(__file__).with_name("template.md").read_text(encoding="utf-8")).substitute(
         vars(method.info),
         stem=method.stem,
@@ -97,26 +102,42 @@ def build_card(
         name=name,
         native=encoder_for(native).native_class.__name__,
         parameters=f"{model.backbone.num_parameters() / 1e6:.2f}",
-        side=processor.inference_size,
-        colours="grey" if grey else "RGB",
-        open_image=loading_code(processor.pixel_format, grey),
-        pipeline=sections.pipeline(repository, grey, "pooler_output" in contract.code),
+        article="An image" if noun == "image" else f"A {noun}",
+        sample="an image" if noun == "image" else f"a {noun}",
+        takes=usage.takes,
+        imports=usage.imports,
+        open_image=usage.opening,
+        auto_processor=usage.processor,
+        processor_suffix=method.modality.processor_suffix,
+        call=usage.call,
+        pipeline=sections.pipeline(repository, grey, "pooler_output" in contract.code, tag),
         origin=origin,
         dim=encoder.width,
         pooled=contract.pooled,
         hidden=contract.hidden,
         embedding=contract.code,
         repo=repository,
-        check=sections.check(check, repository, contract.code),
+        place=place,
+        encoders=sections.encoders(_classes(model, processor), model.embedding_folder),
+        check=sections.check(check, place, contract.code, noun),
         pretraining=PRETRAINING,
-        results=sections.results_table(results),
-        collapse=sections.collapse(results, run),
+        results=sections.results_table(results, noun),
+        collapse=sections.collapse(results, run, noun),
         pictures="\n\n".join(["## Pictures", *map(sections.figure, figures)] if figures else []),
-        training=sections.training(run),
-        limits=sections.limits(results, dataset),
+        training=sections.training(run, noun),
+        limits=sections.limits(results, dataset, noun),
     )
     text = re.sub(r"\n{3,}", "\n\n", text)  # where a section is empty
     return text.replace(f"{NOTES}\n{END_NOTES}", f"{NOTES}{notes}{END_NOTES}")
+
+
+def _classes(model: SSLPreTrainedModel, processor: SSLProcessorMixin) -> dict[str, str]:
+    """The native class in each folder, where there are several encoders."""
+    if not model.published_folders:
+        return {}
+    return {
+        folder: type(native_part(part).model).__name__ for folder, part in published_parts(model, processor).items()
+    }
 
 
 def _notes(existing: str | None) -> str:

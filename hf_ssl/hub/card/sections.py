@@ -26,7 +26,7 @@ CAPTIONS = {
 }
 
 
-def eval_results(results: Mapping[str, Any], dataset: str | None) -> list[EvalResult]:
+def eval_results(results: Mapping[str, Any], dataset: str | None, modality: str = "image") -> list[EvalResult]:
     """The `model-index`: kNN and linear probe, with the protocol."""
     row, protocol = _ours(results), results.get("protocol") or {}
     knn = {key: protocol[key] for key in ("k", "temperature") if key in protocol}
@@ -35,8 +35,8 @@ def eval_results(results: Mapping[str, Any], dataset: str | None) -> list[EvalRe
     name = label(dataset or "not stated")
     return [
         EvalResult(
-            task_type="image-classification",
-            task_name="Image classification with the frozen encoder",
+            task_type=f"{modality}-classification",
+            task_name=f"{modality.capitalize()} classification with the frozen encoder",
             dataset_type=hub_id(dataset) or name,
             dataset_name=name,
             dataset_split="test",
@@ -50,28 +50,50 @@ def eval_results(results: Mapping[str, Any], dataset: str | None) -> list[EvalRe
     ]
 
 
-def check(found: Mapping[str, Any] | None, repository: str, embedding: str) -> str:
+# What follows the name of the model in a call of the pipeline.
+_CALLS = {
+    "image-feature-extraction": ', pool=True)(open_image("image.jpg"))',
+    "zero-shot-image-classification": ')(open_image("image.jpg"), candidate_labels=["a dog", "a house"])',
+}
+
+
+def encoders(parts: Mapping[str, str], own: str) -> str:
+    """
+    Where the encoder of the card lies, and what lies beside it, where there is more than one.
+
+    Args:
+        parts (`dict[str, str]`): subfolder -> class; "" is the root.
+        own (`str`): the subfolder of the encoder that the card is about.
+    """
+    if len(parts) < 2:
+        return ""
+    places = {folder: f"in `{folder}/`" if folder else "at the root" for folder in parts}
+    others = [f"a `{name}` {places[folder]}" for folder, name in parts.items() if folder != own]
+    return f"It lies in `{own}/`; beside it are {' and '.join(others)}."
+
+
+def check(found: Mapping[str, Any] | None, place: str, embedding: str, noun: str) -> str:
     """How a reader finds out whether this is the encoder that the card is about."""
     if found is None:
-        return "**The embedding of a test image is not finite: this encoder is broken.**"
+        return f"**The embedding of a test {noun} is not finite: this encoder is broken.**"
     return (
-        "To check that an encoder is this one, embed an image that a formula makes. Its first numbers, in float32 on "
-        "a CPU, come back to 1e-6 of the largest, or to 1e-4 where a machine adds in another order:\n\n"
-        + fenced(check_code(found, repository, embedding), "python")
+        f"To check that an encoder is this one, embed {'an' if noun == 'image' else 'a'} {noun} that a formula makes. "
+        "Its first numbers, in float32 on a CPU, come back to 1e-6 of the largest, or to 1e-4 where a machine adds in "
+        "another order:\n\n" + fenced(check_code(found, place, embedding), "python")
     )
 
 
-def pipeline(repository: str, grey: bool, pooled: bool) -> str:
+def pipeline(repository: str, grey: bool, pooled: bool, tag: str) -> str:
     """The shorter way, where there is one: the pipeline knows no embedding but `pooler_output`."""
-    if not pooled:
+    if tag not in _CALLS or not pooled:
         return ""
     if grey:
         return "The pipelines of transformers make every image RGB, and so do not serve this encoder of grey images."
-    call = f'pipeline("image-feature-extraction", model="{repository}", pool=True)(open_image("image.jpg"))'
+    call = f'pipeline("{tag}", model="{repository}"{_CALLS[tag]}'
     return f"or `{call}`. From a bare file name, transformers drops transparency and clips values of 16 bits."
 
 
-def results_table(results: Mapping[str, Any]) -> str:
+def results_table(results: Mapping[str, Any], noun: str) -> str:
     if not results.get("rows"):
         return ""
     chance = results.get("chance")
@@ -81,7 +103,7 @@ def results_table(results: Mapping[str, Any]) -> str:
         accuracies = [f"{row[key]:.1f}" if is_number(row.get(key)) else "-" for key in ("knn", "linear")]
         cells = [plain(row["name"]), *accuracies, plain(row.get("dim") or "")]
         table.append(tuple(f"**{cell}**" if cell and row["name"] == ENCODER else cell for cell in cells))
-    sizes = {"num_train": "training images", "num_test": "test images", "num_classes": "classes"}
+    sizes = {"num_train": f"training {noun}s", "num_test": f"test {noun}s", "num_classes": "classes"}
     counts = ", ".join(f"{plain(results[key])} {what}" for key, what in sizes.items() if results.get(key))
     protocol = (results.get("protocol") or {}).items()
     settings = "; ".join(f"{plain(key)} = {plain(value)}" for key, value in protocol if value is not None)
@@ -98,15 +120,15 @@ def results_table(results: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def collapse(results: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+def collapse(results: Mapping[str, Any], run: Mapping[str, Any], noun: str) -> str:
     """Effective rank, spread, and what the doctor said, for readers who have never heard of them."""
     rank, spread, lines = results.get("effective_rank"), results.get("feature_std"), []
     if is_number(rank):
         width = _ours(results).get("dim")
         lines.append(
             f"**Effective rank {rank:.1f}**{f' of {width}' if is_number(width) else ''}: in so many independent "
-            "directions the embeddings of the test images differ. Near 1, all images get the same answer; the more "
-            "directions, the more different things an image can be said to show."
+            f"directions the embeddings of the test {noun}s differ. Near 1, all {noun}s get the same answer; the more "
+            f"directions, the more different things {'an' if noun == 'image' else 'a'} {noun} can be said to show."
         )
     if is_number(spread):
         lines.append(
@@ -121,7 +143,7 @@ def collapse(results: Mapping[str, Any], run: Mapping[str, Any]) -> str:
             "The doctor, which watches the training for collapse, a loss that is not finite and a teacher that stands "
             "still, found nothing."
         ]
-    opening = "A collapsed encoder gives every image the same embedding, however low its loss."
+    opening = f"A collapsed encoder gives every {noun} the same embedding, however low its loss."
     return "\n\n".join(["## Has it collapsed?", opening, "\n".join(f"- {line}" for line in lines)]) if lines else ""
 
 
@@ -137,7 +159,7 @@ def figure(path: str) -> str:
     return f"![{caption}]({quote(path)})\n\n*{caption}*"
 
 
-def training(run: Mapping[str, Any]) -> str:
+def training(run: Mapping[str, Any], noun: str) -> str:
     parts, arguments, effective = [], run.get("training_arguments") or {}, run.get("effective") or {}
     if run.get("command"):
         parts.append(fenced(redacted_command(str(run["command"])), "bash"))
@@ -150,10 +172,10 @@ def training(run: Mapping[str, Any]) -> str:
         "weight decay": effective.get("weight_decay"),
         "optimizer steps": run.get("steps"),
         "epochs": run.get("epochs"),
-        "images a step": run.get("batch_size"),
+        f"{noun}s a step": run.get("batch_size"),
         "seed": run.get("seed"),
         "wall time": None if run.get("seconds") is None else f"{run['seconds'] / 60:.1f} minutes{start}",
-        "images a second": run.get("images_per_second"),
+        f"{noun}s a second": run.get("images_per_second"),
         "hardware": run.get("hardware"),
         "versions": ", ".join(f"{name} {version}" for name, version in (run.get("versions") or {}).items()),
     }
@@ -167,10 +189,11 @@ def training(run: Mapping[str, Any]) -> str:
     return "\n\n".join(["## Training", *parts]) if parts else ""
 
 
-def limits(results: Mapping[str, Any], dataset: str | None) -> str:
+def limits(results: Mapping[str, Any], dataset: str | None, noun: str) -> str:
     lines = []
     if dataset:
-        lines.append(f"This run saw {plain(dataset)} only: expect less on images of another kind, size or origin.")
+        other = "kind, size or origin" if noun == "image" else "kind, length or origin"
+        lines.append(f"This run saw {plain(dataset)} only: expect less on {noun}s of another {other}.")
     if results.get("rows"):
         lines.append(
             "The numbers are from one run, with frozen features, under the protocol above; they do not compare with "
@@ -178,7 +201,7 @@ def limits(results: Mapping[str, Any], dataset: str | None) -> str:
         )
     else:
         lines.append("Nothing was measured: this card claims no quality.")
-    lines.append("It has learnt whatever bias the images hold; nobody has looked for it.")
+    lines.append(f"It has learnt whatever bias the {noun}s hold; nobody has looked for it.")
     return "\n".join(f"- {line}" for line in lines)
 
 

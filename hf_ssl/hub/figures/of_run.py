@@ -14,8 +14,8 @@ from transformers.utils import logging
 from ...data import Data
 from ...encoders import PlainTransformerEncoder, encoder_for
 from ...evaluation import EvaluationReport, extract_features, preprocess
-from ...image_processing_utils import SSLImageProcessor
 from ...modeling_utils import SSLPreTrainedModel
+from ...processing_utils import SSLProcessorMixin
 from . import (
     save_attention,
     save_curve,
@@ -34,7 +34,7 @@ _THUMBNAIL = 160  # pixels: what a picture of a picture shows at most
 @dataclass(frozen=True)
 class _Run:
     model: SSLPreTrainedModel
-    processor: SSLImageProcessor
+    processor: SSLProcessorMixin
     source: Dataset | list[dict]
     label_names: list[str] | None
     log: list[dict]
@@ -51,13 +51,15 @@ class _Run:
 
     @cached_property
     def views(self) -> dict[str, torch.Tensor]:
-        return self.processor.views(image=self.images, generator=torch.Generator().manual_seed(0))
+        samples = list(self.some(8))
+        batch = {key: [sample[key] for sample in samples] for key in self.processor.sample_keys}
+        return self.processor.views(generator=torch.Generator().manual_seed(0), **batch)
 
 
 def draw(
     folder: Path,
     model: SSLPreTrainedModel,
-    processor: SSLImageProcessor,
+    processor: SSLProcessorMixin,
     data: Data,
     log: list[dict],
     report: EvaluationReport | None,
@@ -76,7 +78,8 @@ def draw(
     baselines = {row.name: row.knn for row in report.rows[:-1]} if report else None
     run = _Run(model.cpu().eval(), processor, source, data.label_names, log, baselines)
     paths = []
-    for name, picture in _PICTURES.items():
+    shown = _PICTURES if "image" in processor.sample_keys else {_CURVE: _PICTURES[_CURVE]}  # of samples: images only
+    for name, picture in shown.items():
         try:
             with torch.no_grad():
                 path = picture(folder / name, run)
@@ -139,12 +142,13 @@ def _views(path: Path, run: _Run) -> Path:
     return save_views(path, images, crops, run.processor.image_mean, run.processor.image_std)
 
 
+_CURVE = "curve.png"
 _PICTURES: dict[str, Callable[[Path, _Run], Path | None]] = {
     "reconstructions.png": _reconstructions,
     "attention.png": _attention,
     "features.png": _patch_features,
     "neighbours.png": _neighbours,
-    "curve.png": _curve,
+    _CURVE: _curve,
     "views.png": _views,
 }
 

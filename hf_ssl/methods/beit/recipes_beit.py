@@ -7,8 +7,14 @@ from ...recipe_utils import PHOTOS, SMALL, TINY, Recipe, at_most
 _SMALL = Recipe(
     description=SMALL,
     backbone="vit-nano",
-    config={"vocab_size": at_most(512), "tokenizer_patches": 2**15, "drop_path_rate": 0.0},
-    processor={"crop_scale": [0.25, 1.0], "min_mask_block": 4, "rotate_probability": 0.75},
+    config={"vocab_size": at_most(256), "tokenizer_patches": 2**15, "drop_path_rate": 0.0},
+    # Words of few pixels are mostly shades, which a change of colours would take away.
+    processor={
+        "crop_scale": [0.25, 1.0],
+        "color_jitter": [0.0, 0.0, 0.0, 0.0],
+        "min_mask_block": 4,
+        "rotate_probability": 0.75,
+    },
     training={
         "learning_rate": 1.5e-3,
         "weight_decay": 0.05,

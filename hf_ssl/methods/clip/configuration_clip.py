@@ -53,8 +53,8 @@ class SSLCLIPConfig(SSLConfig):
             self.__dict__[name] = tower
         if self.text_config.eos_token_id == 2:  # the native class then looks for the highest token instead
             raise ValueError("SSLCLIPConfig.text_config.eos_token_id must not be 2; train_tokenizer ends with 1.")
-        if not self.logit_scale_init_value <= math.log(self.max_logit_scale):
+        if not 0 <= self.logit_scale_init_value <= math.log(self.max_logit_scale):
             raise ValueError(
-                f"SSLCLIPConfig.logit_scale_init_value must be at most ln(max_logit_scale) = "
+                f"SSLCLIPConfig.logit_scale_init_value must lie between 0 and ln(max_logit_scale) = "
                 f"{math.log(self.max_logit_scale):.4f}, got {self.logit_scale_init_value}."
             )

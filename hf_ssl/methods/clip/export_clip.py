@@ -1,8 +1,7 @@
 """CLIP as plain transformers loads it: the pair, and each of its encoders alone."""
 
 import torch
-from transformers import CLIPConfig, CLIPModel, CLIPProcessor, CLIPTextModel, CLIPVisionModel, PreTrainedModel
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers import CLIPConfig, CLIPModel, CLIPProcessor, CLIPTextConfig, CLIPTextModel, PreTrainedModel
 
 from ...image_text_processing_utils import ImageTextProcessor
 from ...pretraining_utils import Published
@@ -17,11 +16,11 @@ def published_clip(model: PreTrainedModel, processor: ImageTextProcessor) -> dic
         model (`SSLCLIPForPreTraining`)
         processor ([`ImageTextProcessor`]): of the model.
     """
-    images, tokenizer = native_image_processor(processor), processor.require_tokenizer()
+    tokenizer = processor.require_tokenizer()
     return {
-        "": Published(native_clip(model), CLIPProcessor(image_processor=images, tokenizer=tokenizer)),
-        "vision": Published(_same(CLIPVisionModel, model.backbone), images),
-        "text": Published(_same(CLIPTextModel, model.text), tokenizer),
+        "": Published(native_clip(model), CLIPProcessor(image_processor=processor.native(), tokenizer=tokenizer)),
+        "vision": Published(model.encoder(), processor),
+        "text": Published(native_text_encoder(model), tokenizer),
     }
 
 
@@ -41,16 +40,10 @@ def native_clip(model: PreTrainedModel) -> CLIPModel:
     return _filled(CLIPModel, config, state, model)
 
 
-def native_image_processor(processor: ImageTextProcessor) -> CLIPImageProcessorPil:
-    """CLIP's own image processor, which prepares images exactly as `processor` does at inference."""
-    values = processor.to_dict()
-    names = (*CLIPImageProcessorPil.valid_kwargs.__annotations__, "pixel_format")
-    return CLIPImageProcessorPil(**{name: values[name] for name in names if values.get(name) is not None})
-
-
-def _same(cls: type[PreTrainedModel], tower: PreTrainedModel) -> PreTrainedModel:
-    config = type(tower.config).from_dict(tower.config.to_dict())
-    return _filled(cls, config, tower.state_dict(), tower)
+def native_text_encoder(model: PreTrainedModel) -> CLIPTextModel:
+    """The encoder of the captions alone, in the dtype of `model`."""
+    config = CLIPTextConfig.from_dict(model.config.text_config.to_dict())
+    return _filled(CLIPTextModel, config, model.text.state_dict(), model)
 
 
 def _filled(cls: type[PreTrainedModel], config, state: dict, like: PreTrainedModel) -> PreTrainedModel:

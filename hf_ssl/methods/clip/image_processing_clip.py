@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from ...augment import ViewPolicy, crop_resize
 from ...augment.resize import image_sizes, random_square_boxes
@@ -22,6 +23,7 @@ class SSLCLIPImageProcessor(ImageTextProcessor):
         context_length (`int`, *optional*, defaults to 77): tokens of a caption, as in the official code.
     """
 
+    native_class = CLIPImageProcessorPil  # a `CLIPProcessor` needs CLIP's own
     size = {"shortest_edge": 224}
     image_mean = OPENAI_CLIP_MEAN
     image_std = OPENAI_CLIP_STD

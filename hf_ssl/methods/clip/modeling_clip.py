@@ -23,7 +23,7 @@ class SSLCLIPForPreTraining(SSLPreTrainedModel):
 
     config: SSLCLIPConfig
     towers = {"backbone": "backbone_config", "text": "text_config"}
-    published_folders = ("vision", "text")
+    published_folders, embedding_folder = ("vision", "text"), "vision"
     input_modalities = ("image", "text")
     min_batch_size = 2  # the loss compares images and captions of a batch with each other
 
@@ -71,7 +71,7 @@ class SSLCLIPForPreTraining(SSLPreTrainedModel):
     def encode_text(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Embeddings of captions (batch, tokens), of shape `(batch, width of the text encoder)`."""
         size = vars(self.text).get("encode_chunk_size")
-        return encode_in_chunks(self.text, lambda ids: self.text(input_ids=ids).pooler_output, input_ids, size)
+        return encode_in_chunks(self.text, lambda ids: self.text(ids).pooler_output, input_ids, size)
 
     def published(self, processor: ImageTextProcessor) -> dict[str, Published]:
         """The pair at the root, each encoder in a folder of its own; see `published_clip`."""

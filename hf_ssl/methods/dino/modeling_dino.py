@@ -77,17 +77,18 @@ class DinoForPreTraining(SSLPreTrainedModel):
             )
         crops = [pixel_values] if local_pixel_values is None else [pixel_values, local_pixel_values]
         with torch.no_grad():  # first, while no activations are kept
-            teacher, h = self._project(self, [pixel_values])  # [B, 2, K], [B, 2, D]
-            targets = self.distillation.targets(self, teacher)
+            teacher = self  # its backbone and head are the teacher's
+            logits, embeddings = self._project(teacher, [pixel_values])  # [B, 2, K], [B, 2, D]
+            targets = self.distillation.targets(self, logits)
             logs = self.distillation.statistics(targets)
-        student, _ = self._project(self.student, crops)  # [B, V, K]
-        loss = self.distillation.cross_view_loss(targets, student) if return_loss else None
-        return DinoOutput(loss=loss, logs=logs, embeddings=h[:, 0])
+        logits, _ = self._project(self.student, crops)  # [B, V, K]
+        loss = self.distillation.cross_view_loss(targets, logits) if return_loss else None
+        return DinoOutput(loss=loss, logs=logs, embeddings=embeddings[:, 0])
 
     def _project(self, network, crops: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits (B, V, K) and embeddings (B, V, D) of crops, each (B, V_i, C, H_i, W_i), by student or teacher."""
-        h = encode_crops(network.backbone, crops, self.config.pooling)
-        return network.head(h.flatten(0, 1)).unflatten(0, h.shape[:2]), h
+        embeddings = encode_crops(network.backbone, crops, self.config.pooling)
+        return network.head(embeddings), embeddings
 
     def initialize_weights(self):
         super().initialize_weights()

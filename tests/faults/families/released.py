@@ -17,27 +17,27 @@ from ..cases import Case, equal_to, never
 from ..damage import BYTES, misspelt
 from .archives import _Marks
 
-# Names of `tests.methods.official`.
+# Some of `tests.methods.official.LAYOUTS`.
 LAYOUTS = (
     "moco_v2",
     "barlow_twins",
     "dino",
     "mae",
-    "byol_lucidrains",
-    "byol_solo_learn",
-    "supervised_resnet",
+    "byol, byol-pytorch",
+    "byol, solo-learn",
+    "supervised, resnet",
     "simsiam",
 )
 
 
 def make_released(folder: Path) -> None:
     """One checkpoint of every layout, `LAYOUT-METHOD.pth`."""
-    from ...methods import official
+    from ...methods.official import LAYOUTS as make
 
     folder.mkdir()
     with torch.no_grad():
         for layout in LAYOUTS:
-            made = getattr(official, layout)()
+            made = make[layout]()
             torch.save(made.checkpoint, folder / f"{layout}-{made.method}.pth")
 
 

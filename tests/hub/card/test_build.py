@@ -15,6 +15,7 @@ from hf_ssl.evaluation import EvaluationReport, EvaluationRow
 from hf_ssl.hub import export_pretrained
 from hf_ssl.hub.card.build import build_card, validate_card
 from hf_ssl.hub.card.sections import results_table
+from hf_ssl.modalities import pipeline_tag_of
 from hf_ssl.registry import METHODS
 
 from ...conftest import CASES, build_model, build_processor
@@ -52,7 +53,7 @@ RUN = {
 }
 
 
-def card(method="simclr", backbone="vit", results=None, run=None, figures=(), **kwargs) -> str:
+def card(method="simclr", backbone=None, results=None, run=None, figures=(), **kwargs) -> str:
     model, processor = build_model(method, backbone), build_processor(method)
     return build_card(METHODS[method], model, processor, results=results, run=run, figures=list(figures), **kwargs)
 
@@ -67,7 +68,7 @@ def test_a_full_card_is_valid(method):
     assert validate_card(text) == []
     data = front_matter(text)
     assert data["license"] == "apache-2.0" and data["library_name"] == "transformers"
-    assert data["pipeline_tag"] == "image-feature-extraction"
+    assert data["pipeline_tag"] == pipeline_tag_of(METHODS[method].processor_class.sample_keys)
     assert {"self-supervised-learning", "hf_ssl", method} <= set(data["tags"])
     assert f"https://arxiv.org/abs/{METHODS[method].info.paper}" in text
     assert "![Loss, and kNN accuracy of the encoder, over the training run](figures/curve.png)" in text
@@ -212,6 +213,15 @@ SENTENCES = {
         "the CLS token after the final norm (the pooler is the identity)",
         lambda model, hidden: hidden[:, 0],
     ),
+    "clip_vision_model": (
+        "the CLS token after the final norm",
+        lambda model, hidden: model.post_layernorm(hidden[:, 0]),
+    ),
+    "videomae": ("the mean of all tubelets after the final norm", lambda model, hidden: hidden.mean(1)),
+    "audio-spectrogram-transformer": (
+        "the mean of the CLS and the distillation token after the final norm",
+        lambda model, hidden: hidden[:, :2].mean(1),
+    ),
     "dinov2": ("the CLS token after the final norm", lambda model, hidden: hidden[:, 0]),
     "resnet": ("the spatial mean of the last feature map", lambda model, hidden: hidden.mean((2, 3))),
     "swin": ("the mean of the last stage's tokens, after the final norm", lambda model, hidden: hidden.mean(1)),
@@ -235,7 +245,7 @@ def test_the_embedding_is_what_the_card_says(method, backbone):
     assert f": {sentence}. **This is the embedding" in text
     assert f"It is a `{type(native).__name__}` of" in text
     with torch.no_grad():
-        outputs = native(torch.rand(2, 3, 32, 32))
+        outputs = native(encoder_for(model.config.backbone_config).example(32))
     code = encoder_for(model.config.backbone_config).contract(model.config.pooling).code
     pooled = eval(code, {"outputs": outputs})
     assert f"`{code}`, shape (batch, {pooled.shape[1]})" in text and f"embedding = {code}  #" in text
@@ -261,11 +271,13 @@ def test_the_row_before_and_the_notes_of_an_evaluation():
     rows = [EvaluationRow("before", 48, 40.0, 50.0), *REPORT.rows]
     notes = ["7 of 1607 test images have no label and are left out."]
     results = replace(REPORT, rows=rows, notes=notes).to_dict()
-    text = results_table(results)
+    text = results_table(results, "image")
     assert "| before | 40.0 | 50.0 | 48 |" in text
     assert "\n\nThe row before is the encoder that training started from. 7 of 1607 test images have no" in text
     assert "**Verdict:** better than before by 23.3, raw pixels by 43.2" in text
     old = REPORT.to_dict()
     del old["notes"]
-    assert "**Verdict:** better than raw pixels" in results_table(old) and "row before" not in results_table(old)
-    assert "Verdict" not in results_table({"rows": old["rows"]})
+    assert "**Verdict:** better than raw pixels" in results_table(old, "image") and "row before" not in results_table(
+        old, "image"
+    )
+    assert "Verdict" not in results_table({"rows": old["rows"]}, "image")

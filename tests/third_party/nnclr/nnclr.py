@@ -8,7 +8,7 @@ from transformers.utils.generic import can_return_tuple
 from hf_ssl import MethodInfo, register_method
 from hf_ssl.configuration_utils import SSLConfig
 from hf_ssl.image_processing_utils import TwoViewImageProcessor
-from hf_ssl.modeling_utils import SSLOutput, SSLPreTrainedModel, build_backbone, embed_dim, encode, require_views
+from hf_ssl.modeling_utils import SSLOutput, SSLPreTrainedModel, encode, require_views
 from hf_ssl.nn.distributed import gather, rank
 from hf_ssl.nn.heads import MLPHead
 from hf_ssl.nn.queue import Queue
@@ -54,14 +54,13 @@ class NNCLRImageProcessor(TwoViewImageProcessor):
 
 class NNCLRForPreTraining(SSLPreTrainedModel):
     config: NNCLRConfig
-    batch_contrastive = True
+    min_batch_size = 2
     ddp_skip_broadcast = ("queue",)
 
     def __init__(self, config: NNCLRConfig):
         super().__init__(config)
         width = config.projection_sizes[-1]
-        self.backbone = build_backbone(config.backbone_config)
-        sizes = [embed_dim(config.backbone_config), *config.projection_sizes]
+        sizes = [self.embed_dim, *config.projection_sizes]
         self.projector = MLPHead(sizes, last_batch_norm="affine")
         self.predictor = MLPHead([width, *config.prediction_sizes])
         self.queue = Queue(config.queue_length, width)
