@@ -15,7 +15,7 @@ from ..data.splits import few_indices
 from ..evaluation import EvaluationReport, evaluate_encoder
 from ..hub import embedding_check
 from ..hub.figures.of_run import draw
-from ..loading import load_encoder, load_method
+from ..loading import load_encoder, load_method, without_load_report
 from ..modeling_utils import SSLPreTrainedModel
 from ..processing_utils import SSLProcessorMixin
 from ..registry import get_method
@@ -93,7 +93,8 @@ def finish(
 
 def _as_a_user_loads(folder: RunFolder, subfolder: str) -> tuple[PreTrainedModel, Callable]:
     auto = get_method(folder.state.asked["method"]).modality.load("auto_processor")
-    return tuple(cls.from_pretrained(folder.folder, subfolder=subfolder) for cls in (AutoModel, auto))
+    with without_load_report():  # of a model with a classifier, the encoder alone
+        return tuple(cls.from_pretrained(folder.folder, subfolder=subfolder) for cls in (AutoModel, auto))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps
 
 from hf_ssl.augment import (
@@ -20,6 +21,7 @@ from hf_ssl.augment import (
     gaussian_noise,
     horizontal_flip,
     rotate90,
+    shift,
     sobel,
     solarize,
     to_grayscale,
@@ -83,10 +85,10 @@ def test_adjustments(name, channels):
 
 def test_hue_of_pure_and_grey_pixels():
     colours = torch.tensor(list(itertools.product([0.0, 0.5, 1.0], repeat=3))).t().reshape(1, 3, 3, 9)
-    for shift in (-0.5, -1 / 3, -1 / 6, 0.0, 1 / 12, 1 / 6, 0.25, 1 / 3, 0.5):
-        out = adjust_hue(colours, torch.tensor([shift]))
+    for turn in (-0.5, -1 / 3, -1 / 6, 0.0, 1 / 12, 1 / 6, 0.25, 1 / 3, 0.5):
+        out = adjust_hue(colours, torch.tensor([turn]))
         assert out.min() >= 0 and out.max() <= 1
-        close(out[0], naive_hue(colours[0], shift))
+        close(out[0], naive_hue(colours[0], turn))
 
 
 def test_color_jitter_follows_each_order():
@@ -165,6 +167,16 @@ def test_cutout():
     expected[0, :, 1:4, 2:6] = 0.25
     expected[2, :, 0:2, 6:] = 0.25
     assert torch.equal(out, expected)
+
+
+def test_shift_mirrors_what_comes_in():
+    images, offsets = pictures(4, 3, 9, 7), torch.tensor([[2, -3], [0, 0], [-4, 1], [8, 6]])
+    out = shift(images, offsets)
+    padded = F.pad(images / 255, (6, 6, 8, 8), mode="reflect")
+    for moved, image, (down, right) in zip(out, padded, offsets.tolist(), strict=True):
+        assert torch.equal(moved, image[:, 8 - down : 17 - down, 6 - right : 13 - right])
+    with pytest.raises(ValueError, match="offsets of shape"):
+        shift(images, offsets[:2])
 
 
 def test_noise():

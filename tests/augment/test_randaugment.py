@@ -172,3 +172,11 @@ def test_errors():
         randaugment(pictures(3, 3, 8, 8), ("rotate",), draws)
     with pytest.raises(ValueError, match="randaugment_magnitude_std must be at least 0"):
         ViewPolicy(8, randaugment_magnitude_std=math.nan)
+
+
+def test_strengths_without_a_deviation_are_uniform():
+    draws = draw_randaugment(4000, ("rotate",), 2, 1.0, 8.0, None, torch.Generator().manual_seed(0))
+    strength = draws.level.abs().flatten()
+    assert strength.max() <= 8 and torch.histc(strength, 8, 0, 8).sub(1000).abs().max() < 150
+    normal = draw_randaugment(4000, ("rotate",), 2, 1.0, 8.0, 0.5, torch.Generator().manual_seed(0))
+    assert torch.equal(normal.op, draws.op)  # whatever it is, it takes the same draws

@@ -134,6 +134,7 @@ BAD = {
     "crop_ratio": (2.0, 1.0),
     "interpolation": "nearest",
     "flip_probability": 1.5,
+    "shift": 0.6,
     "brightness": -0.1,
     "contrast": math.nan,
     "saturation": -1,

@@ -51,7 +51,7 @@ def ramp():
     return ((7 * row + 3 * column + 50 * colour) % 256).astype(np.uint8)
 
 
-@pytest.mark.parametrize("method", ["simclr", "dino", "supervised"])
+@pytest.mark.parametrize("method", ["simclr", "dino", "supervised", "fixmatch"])
 def test_a_run_leaves_everything_it_promises(method, photos, encoder, tmp_path):
     output = tmp_path / "run"
     run = subprocess.run(command(method, photos, encoder, output), capture_output=True, text=True)
