@@ -77,6 +77,7 @@ def load_encoder(
             f"The weights of {encoder} do not fit its config.json: {listed(missing, 5)} are missing, and would be "
             "random."
         )
+    encoder_for(model.config).require_whole(model)
     return model.eval()
 
 

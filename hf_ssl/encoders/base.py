@@ -276,6 +276,9 @@ class Encoder(Examples):
         """
         return AutoConfig.for_model(**network.config.to_dict()), dict(network.state_dict())
 
+    def require_whole(self, network: PreTrainedModel) -> None:
+        """A `ValueError` where loaded weights show that their configuration has lost a field."""
+
     def native(self, network: PreTrainedModel, pooling: str | None = None) -> PreTrainedModel:
         """
         What `export` describes, as a model in eval mode and in the dtype of `network`.

@@ -77,6 +77,18 @@ class ViTEncoder(_ViTLayers):
         state |= {"pooler.dense.weight": torch.eye(self.width), "pooler.dense.bias": torch.zeros(self.width)}
         return AutoConfig.for_model(**fields), state
 
+    def require_whole(self, network: PreTrainedModel) -> None:
+        """`export` makes the pooler the identity, which it is no more without `pooler_act="linear"`."""
+        pooler = dict(network.named_children()).get("pooler")
+        if pooler is None or self.config.pooler_act == "linear":
+            return
+        weight = pooler.dense.weight.float()
+        if weight.shape[0] == weight.shape[1] and weight.equal(torch.eye(len(weight), device=weight.device)):
+            raise ValueError(
+                "The pooler is the identity, and pooler_act is not 'linear': config.json has lost a field, and the "
+                "embedding would be another; add \"pooler_act\": \"linear\" to it, or export the encoder again."
+            )
+
 
 class DeiTEncoder(ViTEncoder):
     model_types = ("deit",)

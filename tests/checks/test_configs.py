@@ -143,6 +143,15 @@ def test_an_encoder_inside_is_a_native_one(inner, repository):
             load()
 
 
+def test_a_field_that_was_lost_and_has_another_default(repository):
+    for place, name, said in (("", "pooler_act", "pooler_act"), ("pretraining", "backbone_config", "is missing")):
+        path = repository / place / "config.json"
+        kept = json.loads(path.read_text())
+        path.write_text(json.dumps({key: value for key, value in kept.items() if key != name}))
+        with pytest.raises(ValueError, match=said):
+            load_encoder(str(repository), subfolder=place)
+
+
 def test_a_text_model_is_no_encoder_of_images():
     kind = METHODS["simclr"]
     bert = {"model_type": "bert", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
