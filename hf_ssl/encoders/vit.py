@@ -86,7 +86,7 @@ class ViTEncoder(_ViTLayers):
         if weight.shape[0] == weight.shape[1] and weight.equal(torch.eye(len(weight), device=weight.device)):
             raise ValueError(
                 "The pooler is the identity, and pooler_act is not 'linear': config.json has lost a field, and the "
-                "embedding would be another; add \"pooler_act\": \"linear\" to it, or export the encoder again."
+                'embedding would be another; add "pooler_act": "linear" to it, or export the encoder again.'
             )
 
 
