@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pages import lines_of, put_into_readme
+from pages import lines_of, put_into_page
 
 SPEED = Path(__file__).with_name("speed")
 OURS = "hf_ssl"
@@ -109,12 +109,12 @@ def page(name: str, title: str, command: str, packages: list[str], values: dict[
     SPEED.mkdir(exist_ok=True)
     (SPEED / f"{name}.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     (SPEED / f"{name}.md").write_text(text, encoding="utf-8")
-    put_into_readme("speed", summary())
+    put_into_page("speed", summary())
     print(text)
 
 
 def summary() -> str:
-    """Every benchmark with ratios, for README: the cases where we are slowest and fastest beside the best other."""
+    """Every benchmark with ratios, for docs/speed.md: cases where we are slowest and fastest beside the best other."""
     rows = []
     for path in sorted(SPEED.glob("*.json")):
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -122,5 +122,5 @@ def summary() -> str:
         if cases:
             others = dict.fromkeys(n for c in cases for n in c["rates"] if n not in (OURS, *c["bounds"]))
             ends = [f"{c['ratio']:.2f} ({c['case']})" for c in (cases[0], cases[-1])]
-            rows.append([f"[{value['title']}](benchmarks/speed/{path.stem}.md)", ", ".join(others), *ends])
+            rows.append([f"[{value['title']}](../benchmarks/speed/{path.stem}.md)", ", ".join(others), *ends])
     return "\n".join(lines_of(["", "against", "slowest case", "fastest case"], rows, ("", "against"))) + "\n"

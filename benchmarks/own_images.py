@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from pages import lines_of, put_into_readme
+from pages import lines_of, put_into_page
 
 from hf_ssl.data.photo_patches import PHOTOS, _photo
 
@@ -109,7 +109,7 @@ def write(runs: dict[str, dict]) -> None:
     said = "\n\n".join(f"`{key}`:\n\n```text\n{chr(10).join(run['said'])}\n```" for key, run in runs.items())
     text = f"# The bare command\n\n{__doc__.strip()}\n\n{table(runs)}\n## What the runs said\n\n{said}\n"
     RESULTS.with_suffix(".md").write_text(text, encoding="utf-8")
-    put_into_readme("own-images", table(runs))
+    put_into_page("own-images", table(runs))
 
 
 def spread(values: list[float]) -> str:

@@ -5,8 +5,8 @@ Every method with the same encoder, data, epochs and seeds: the table of the DIN
 
 Each run is `hf-ssl pretrain METHOD` with the method's own recipe, for `--epochs` if given, then the evaluation of what
 it exported. Results go one by one to `benchmarks/results/DATA-BACKBONE[-N-epochs].json`, and a run that is there is
-not run again: stop and start the command at will. The table is written beside it as Markdown, and into README.md where
-that has a place for it; with `--cards`, one `model_cards/METHOD.md` from the run with the median kNN too.
+not run again: stop and start the command at will. The table is written beside it as Markdown, and into the page that
+has a place for it; with `--cards`, one `model_cards/METHOD.md` from the run with the median kNN too.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
-from pages import lines_of, put_into_readme
+from pages import lines_of, put_into_page
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoModelForPreTraining
 
@@ -107,7 +107,7 @@ class Table:
         part.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
         part.replace(self.path)
         self.path.with_suffix(".md").write_text(markdown(value), encoding="utf-8")
-        put_into_readme(self.name, summary_table(value))
+        put_into_page(self.name, summary_table(value))
 
 
 def summary(values: list[float]) -> dict[str, float]:
@@ -152,7 +152,7 @@ def cells_of(r: dict) -> list[str]:
 
 
 def summary_table(table: dict, costs: bool = False) -> str:
-    """The table as README shows it or, with `costs`, with time and machine too; raw pixels last."""
+    """The table as the pages show it or, with `costs`, with time and machine too; raw pixels last."""
     rows = [cells_of(r) for r in ordered(table)]
     rows.append(["raw pixels", *scores(table["rows"][0], "raw_knn", "raw_linear"), *[""] * (len(SHOWN) - 3)])
     if costs:

@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import alternating
+import own_images
+import pages
 import pytest
 import results_table
 
@@ -41,8 +43,8 @@ def test_a_table_says_what_its_runs_measured(path):
         ours = [run["evaluation"]["rows"][-1]["knn"] for run in runs.values()]
         assert row["knn"]["mean"] == pytest.approx(sum(ours) / len(ours))
     assert path.with_suffix(".md").read_text(encoding="utf-8") == results_table.markdown(table)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"<!-- table {path.stem} -->\n{results_table.summary_table(table)}<!-- /table -->" in readme
+    page = pages.page_with(path.stem).read_text(encoding="utf-8")
+    assert f"<!-- table {path.stem} -->\n{results_table.summary_table(table)}<!-- /table -->" in page
 
 
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
@@ -55,9 +57,15 @@ def test_no_method_of_a_table_is_a_passenger(path):
         assert len(row["seeds"]) >= 3, row["method"]
 
 
-def test_readme_says_how_fast_it_was():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"<!-- table speed -->\n{alternating.summary()}<!-- /table -->" in readme
+def test_a_page_says_how_fast_it_was():
+    page = pages.page_with("speed").read_text(encoding="utf-8")
+    assert f"<!-- table speed -->\n{alternating.summary()}<!-- /table -->" in page
+
+
+def test_a_page_says_what_the_bare_command_gave():
+    runs = json.loads(own_images.RESULTS.read_text(encoding="utf-8"))
+    page = pages.page_with("own-images").read_text(encoding="utf-8")
+    assert f"<!-- table own-images -->\n{own_images.table(runs)}<!-- /table -->" in page
 
 
 @pytest.mark.parametrize("path", sorted(alternating.SPEED.glob("*.json")), ids=lambda path: path.stem)
