@@ -12,7 +12,8 @@ from hf_ssl.modeling_utils import SSLOutput, SSLPreTrainedModel, encode, require
 from hf_ssl.nn.distributed import gather, rank
 from hf_ssl.nn.heads import MLPHead
 from hf_ssl.nn.queue import Queue
-from hf_ssl.recipe_utils import SMALL, SMALL_TRAINING, SMALL_VIEWS, TINY, Recipe, at_most
+from hf_ssl.recipe_utils import Recipe, at_most, small, tiny
+from hf_ssl.recipe_values import SMALL_TRAINING, SMALL_VIEWS
 
 
 @strict
@@ -109,18 +110,12 @@ RECIPES = {
             "per_device_train_batch_size": 256,
         },
     ),
-    "small": Recipe(
-        description=SMALL,
-        backbone="vit-nano",
+    "small": small(
         config={"projection_sizes": [512, 128], "prediction_sizes": [512, 128], "queue_length": at_most(4096)},
         processor=SMALL_VIEWS,
         training=SMALL_TRAINING,
     ),
-    "tiny": Recipe(
-        description=TINY,
-        backbone="vit-nano",
-        config={"projection_sizes": [32, 16], "prediction_sizes": [32, 16], "queue_length": 16},
-    ),
+    "tiny": tiny(config={"projection_sizes": [32, 16], "prediction_sizes": [32, 16], "queue_length": 16}),
 }
 
 register_method(
