@@ -150,7 +150,7 @@ def test_views_are_those_of_the_official_code():
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match="at least 2 global crops"):
+    with pytest.raises(ValueError, match="at least 2 large crops"):
         build_model("dino")(torch.zeros(2, 1, 3, 32, 32))
     with pytest.raises(ValueError, match="teacher_momentum must lie in"):
         DinoConfig(teacher_momentum=2)
