@@ -110,31 +110,21 @@ class MaskedAutoencoder(SSLPreTrainedModel):
         Raises:
             ValueError: when the mask has another number of patches than the view.
         """
-        return self.reconstruct(pixel_values, bool_masked_pos, visible_patches, return_loss)
-
-    def reconstruct(
-        self,
-        inputs: torch.Tensor,
-        mask: torch.BoolTensor,
-        visible_patches: torch.LongTensor | None,
-        return_loss: bool,
-    ) -> ReconstructionOutput:
-        """`forward`, whatever its main input is called."""
-        self.require_mask(inputs, mask)
+        self.require_mask(pixel_values, bool_masked_pos)
         if visible_patches is None:
-            visible_patches = visible_indices(mask)
-        tokens = encoder_for(self.config.backbone_config).tokens(self.backbone, inputs, keep=visible_patches)
+            visible_patches = visible_indices(bool_masked_pos)
+        tokens = encoder_for(self.config.backbone_config).tokens(self.backbone, pixel_values, keep=visible_patches)
         special = [tokens.prefix] if self.decoder.special_tokens else []
         seen = torch.cat([*special, tokens.patches], dim=1)
-        target = patches = self.cut(inputs)
+        target = patches = self.cut(pixel_values)
         prediction = self.decoder(seen, visible_patches).float().view_as(patches)
         if self.config.norm_pix_loss:
             target, centre, scale = self.normalise(patches)
-        loss = masked_patch_mse(prediction.flatten(2), target.flatten(2), mask) if return_loss else None
+        loss = masked_patch_mse(prediction.flatten(2), target.flatten(2), bool_masked_pos) if return_loss else None
         reconstruction = None
         if not self.training:
             painted = prediction.detach()
             painted = painted * scale + centre if self.config.norm_pix_loss else painted
-            reconstruction = self.join(painted, inputs)
+            reconstruction = self.join(painted, pixel_values)
         embeddings = self.embedding(tokens).detach()
         return self.output_class(loss=loss, embeddings=embeddings, reconstruction=reconstruction)

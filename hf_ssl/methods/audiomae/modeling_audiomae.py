@@ -55,22 +55,17 @@ class AudioMAEForPreTraining(MaskedAutoencoder):
 
     @can_return_tuple
     def forward(
-        self,
-        input_values: torch.Tensor,
-        bool_masked_pos: torch.Tensor,
-        return_loss: bool = True,
-        visible_patches: torch.Tensor | None = None,
-        **kwargs,
+        self, input_values: torch.Tensor, bool_masked_pos: torch.Tensor, return_loss: bool = True, **kwargs
     ) -> AudioMAEOutput:
         """
         Args:
             input_values (`torch.Tensor` of shape `(batch, time, mel)`): normalised log energies.
-            bool_masked_pos, return_loss, visible_patches: as in [`MaskedAutoencoder`]; patches frequency by frequency.
+            bool_masked_pos, visible_patches: as in [`MaskedAutoencoder`]; patches go frequency by frequency.
 
         Raises:
             ValueError: when the mask has another number of patches than the spectrograms.
         """
-        return self.reconstruct(input_values, bool_masked_pos, visible_patches, return_loss)
+        return super().forward(input_values, bool_masked_pos, return_loss, **kwargs)
 
     def require_mask(self, inputs: torch.Tensor, mask: torch.BoolTensor) -> None:
         expected = len(inputs), prod(self.grid)

@@ -118,9 +118,8 @@ class DeepClusterV2ForPreTraining(SSLPreTrainedModel):
     def _project(self, crops: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Embeddings (B, V, D), and features of unit norm, of crops, each (B, V_i, C, H_i, W_i)."""
         embeddings = encode_crops(self.backbone, crops, self.config.pooling)
-        return embeddings, F.normalize(self.projector(embeddings.flatten(0, 1)).float(), dim=-1).unflatten(
-            0, embeddings.shape[:2]
-        )
+        projections = self.projector(embeddings.flatten(0, 1)).float()
+        return embeddings, F.normalize(projections, dim=-1).unflatten(0, embeddings.shape[:2])
 
     def _require_memory(self) -> None:
         if not self.config.memory_length:

@@ -68,9 +68,8 @@ class SwAVForPreTraining(SSLPreTrainedModel):
         require_views(self, pixel_values, at_least=self.config.assigned_crops)
         crops = [pixel_values] if local_pixel_values is None else [pixel_values, local_pixel_values]
         embeddings = encode_crops(self.backbone, crops, self.config.pooling)  # [B, V, D]
-        features = F.normalize(self.projector(embeddings.flatten(0, 1)).float(), dim=-1).unflatten(
-            0, embeddings.shape[:2]
-        )
+        projections = self.projector(embeddings.flatten(0, 1)).float()
+        features = F.normalize(projections, dim=-1).unflatten(0, embeddings.shape[:2])
         scores = self._score(features)  # [B, V, K]
         with torch.no_grad():
             targets = self._assign(features.detach(), scores.detach())  # [B, A, K]
