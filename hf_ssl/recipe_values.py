@@ -1,5 +1,7 @@
 """The values that recipes of several methods share: views, and training arguments."""
 
+from typing import Any
+
 from .recipe_utils import at_most, epochs
 
 # Small images: crops keep their pixels (a quarter of the image, not rescaled), so that texture keeps its scale and a
@@ -50,6 +52,14 @@ SMALL_TRAINING = {
     "eval_steps": 0.5,
     "online_knn_images": 2000,
 }
+
+
+def two_views(*, batch: int = 64, **processor: Any) -> dict[str, dict[str, Any]]:
+    """`processor` and `training` of a `small` recipe of a method of two views; further attributes of the processor."""
+    training = SMALL_TRAINING | {"per_device_train_batch_size": batch}
+    return {"processor": SMALL_VIEWS | processor, "training": training}
+
+
 # An epoch of what sees one view of an image costs less, and more of them are needed.
 SMALL_ONE_VIEW_TRAINING = {
     "learning_rate": 1.5e-3,

@@ -5,8 +5,7 @@ from ...recipe_utils import Recipe, epochs, photos, small, tiny
 
 _SMALL = small(
     config={"projection_sizes": [512, 512], "redundancy_weight": 0.01},
-    processor=shared.SMALL_VIEWS | {"views_per_image": 4},
-    training=shared.SMALL_TRAINING,
+    **shared.two_views(views_per_image=4),
 )
 
 RECIPES = {

@@ -10,8 +10,7 @@ _SMALL = small(
         "prediction_sizes": [512, 128],
         "target_momentum": 0.99,
     },
-    processor=shared.SMALL_VIEWS,
-    training=shared.SMALL_TRAINING | {"per_device_train_batch_size": 32},
+    **shared.two_views(batch=32),
 )
 
 RECIPES = {

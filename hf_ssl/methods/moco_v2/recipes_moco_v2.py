@@ -5,8 +5,7 @@ from ...recipe_utils import Recipe, epochs, photos, small, tiny
 
 _SMALL = small(
     config=shared.SMALL_QUEUE | {"projection_sizes": [512, 128], "symmetric_loss": True},
-    processor=shared.SMALL_VIEWS,
-    training=shared.SMALL_TRAINING | {"per_device_train_batch_size": 32},
+    **shared.two_views(batch=32),
 )
 
 RECIPES = {

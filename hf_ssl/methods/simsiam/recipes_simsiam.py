@@ -5,8 +5,7 @@ from ...recipe_utils import Recipe, epochs, photos, small, tiny
 
 _SMALL = small(
     config={"pooling": "mean", "projection_sizes": [1024, 1024, 1024], "prediction_size": 256},
-    processor=shared.SMALL_VIEWS,
-    training=shared.SMALL_TRAINING | {"per_device_train_batch_size": 32},
+    **shared.two_views(batch=32),
 )
 
 RECIPES = {

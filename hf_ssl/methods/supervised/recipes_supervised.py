@@ -4,9 +4,7 @@ from ... import recipe_values as shared
 from ...recipe_utils import Recipe, epochs, photos, small, tiny
 
 _SMALL = small(
-    processor=shared.SMALL_VIEWS
-    | {"views_per_image": 2, "color_jitter_probability": 0.8, "grayscale_probability": 0.2},
-    training=shared.SMALL_TRAINING,
+    **shared.two_views(views_per_image=2, color_jitter_probability=0.8, grayscale_probability=0.2),
 )
 
 RECIPES = {

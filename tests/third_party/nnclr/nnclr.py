@@ -50,7 +50,16 @@ class NNCLRConfig(SSLConfig):
 class NNCLRImageProcessor(TwoViewImageProcessor):
     """Two views under SimCLR's policy; see [`TwoViewImageProcessor`]."""
 
+    view_size: int | None = None  # that of inference: 224
+    views_per_image: int = 2
+    crop_scale: list = [0.08, 1.0]
+    crop_ratio: list = [3 / 4, 4 / 3]
+    flip_probability: float = 0.5
     color_jitter: list = [0.8, 0.8, 0.8, 0.2]
+    color_jitter_probability: float = 0.8
+    grayscale_probability: float = 0.2
+    blur_probability: float | list = 0.5
+    blur_sigma: list = [0.1, 2.0]
 
 
 class NNCLRForPreTraining(SSLPreTrainedModel):
