@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "hf_ssl"
 FILES = sorted(ROOT.rglob("*.py"))
 KINDS = "audio_processing configuration conversion image_processing image_text_processing modeling "
-KINDS += "pretraining processing recipe tokenization video_processing"
+KINDS += "one_view_image_processing pretraining processing recipe tokenization video_processing"
 UTILS = {f"{kind}_utils" for kind in KINDS.split()}
 # What knows nothing of machine learning: anything may import it.
 BASE = {"_version", "utils", "modalities"}
@@ -43,6 +43,7 @@ ALLOWED = {
     "modeling_utils": {"nn", "encoders", "checks", "configuration_utils", "pretraining_utils", "training_hooks"},
     "processing_utils": {"configuration_utils"},
     "image_processing_utils": {"checks", "augment", "processing_utils"},
+    "one_view_image_processing_utils": {"augment", "image_processing_utils"},
     "video_processing_utils": {"augment", "image_processing_utils"},
     "audio_processing_utils": {"augment", "processing_utils"},
     "image_text_processing_utils": {"image_processing_utils", "processing_utils", "tokenization_utils"},
