@@ -162,6 +162,15 @@ def shape_of(tensors: Mapping[str, torch.Tensor], name: str, dimensions: int) ->
     return shape
 
 
+def resnet_with_projector(
+    tensors: Mapping[str, torch.Tensor], prefix: str, projector: str
+) -> tuple[PreTrainedConfig, dict[str, Any]]:
+    """Configuration of the ResNet under `prefix`, and that of the method, with the widths of its projector if any."""
+    backbone = resnet_config(tensors, prefix)
+    widths = layer_widths(tensors, projector)
+    return backbone, {"backbone_config": backbone} | ({"projection_sizes": widths} if widths else {})
+
+
 def backbone_and_projector(checkpoint: Mapping[str, Any], source: str, ignored: tuple[str, ...] = ()) -> Conversion:
     """
     Of a checkpoint whose `model` has a ResNet `backbone` and a `projector`, or of the bare ResNet.
@@ -173,10 +182,7 @@ def backbone_and_projector(checkpoint: Mapping[str, Any], source: str, ignored: 
     tensors = state_dict(checkpoint, "model")
     whole = "model" in checkpoint
     prefix = "backbone." if whole else ""
-    backbone = resnet_config(tensors, prefix)
-    config = {"backbone_config": backbone}
-    if widths := layer_widths(tensors, "projector."):
-        config["projection_sizes"] = widths
+    backbone, config = resnet_with_projector(tensors, prefix, "projector.")
     return Conversion(
         source=source,
         tensors=tensors,

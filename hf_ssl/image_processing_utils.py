@@ -188,7 +188,7 @@ class SSLImageProcessor(SSLProcessorMixin, PilBackend):
 class AugmentedImageProcessor(SSLImageProcessor):
     r"""
     Views by SimCLR's pipeline: crop, flip, colour jitter, grey, blur, solarise (arXiv:2002.05709, appendix A). What
-    the attributes mean stands here; their values stand in each method's own processor.
+    the attributes mean stands here; their values stand in each method's own processor, except for steps that it lacks.
 
     Args:
         crop_ratio (`list[float]`, *optional*): aspect ratio of the crops, width / height, drawn log-uniformly.
@@ -199,10 +199,10 @@ class AugmentedImageProcessor(SSLImageProcessor):
         blur_probability (`float` or `list[float]`, *optional*): Gaussian blur, kernel of 10 % of the side; a list has
             one value for each view, and is repeated where there are more views.
         blur_sigma (`list[float]`, *optional*): standard deviation of the blur in pixels, drawn uniformly.
-        solarize_probability (`float` or `list[float]`, *optional*): invert what is brighter than half; a list as for
-            `blur_probability`.
-        rotate_probability (`float`, *optional*): by 90, 180 or 270 degrees, for images without an upright: textures,
-            tissue, the sky. No paper has it.
+        solarize_probability (`float` or `list[float]`, *optional*, defaults to 0.0): invert what is brighter than
+            half; a list as for `blur_probability`.
+        rotate_probability (`float`, *optional*, defaults to 0.0): by 90, 180 or 270 degrees, for images without an
+            upright: textures, tissue, the sky. No paper has it.
     """
 
     crop_ratio: list
@@ -212,8 +212,8 @@ class AugmentedImageProcessor(SSLImageProcessor):
     grayscale_probability: float
     blur_probability: float | list
     blur_sigma: list
-    solarize_probability: float | list
-    rotate_probability: float
+    solarize_probability: float | list = 0.0
+    rotate_probability: float = 0.0
 
     def policy(self, view_index: int, size: int, crop_scale: list[float], **fields) -> ViewPolicy:
         """

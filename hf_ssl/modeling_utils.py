@@ -43,6 +43,13 @@ def encode(backbone: PreTrainedModel, inputs: torch.Tensor, pooling: str | None 
     return encode_in_chunks(backbone, lambda x: encoder.embed(backbone, x, pooling).pooler_output, inputs, size)
 
 
+def encode_views(
+    backbone: PreTrainedModel, pixel_values: torch.Tensor, pooling: str | None = None
+) -> list[torch.Tensor]:
+    """Embeddings (batch, hidden) of each of `(batch, views, ...)`: by itself it passes the network and BatchNorms."""
+    return [encode(backbone, view, pooling) for view in pixel_values.unbind(1)]
+
+
 def encode_crops(backbone: PreTrainedModel, crops: list[torch.Tensor], pooling: str | None = None) -> torch.Tensor:
     """Embeddings (batch, sum of views, hidden) of crops (batch, views, channels, height, width): one pass a size."""
     return torch.cat([encode(backbone, x.flatten(0, 1), pooling).unflatten(0, x.shape[:2]) for x in crops], dim=1)

@@ -16,7 +16,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from .depths import Depths
 from .examples import Examples
 from .levels import checked_levels
-from .outputs import Contract, Tokens
+from .outputs import Contract, Tokens, Wanted
 
 
 class Encoder(Examples):
@@ -254,6 +254,10 @@ class Encoder(Examples):
             ValueError: for what this architecture cannot do.
         """
         self.require_tokens(network, keep, mask)
+        return self.read(network, inputs, Wanted(keep, mask, tuple(levels), final_norm))
+
+    def read(self, network: PreTrainedModel, inputs: torch.Tensor, wanted: Wanted) -> Tokens:
+        """What `tokens` gives, of an architecture that can do what is wanted."""
         raise ValueError(f"A {self.kind} encoder shows no patches: choose a ViT, DINOv2, ResNet, ConvNeXt or Swin.")
 
     def require_tokens(self, network: PreTrainedModel, keep: torch.Tensor | None, mask: torch.Tensor | None) -> None:

@@ -76,11 +76,9 @@ class Data2VecVisionEncoder(_BiasedAttention):
 
     model_types = ("data2vec-vision",)
     lora_targets = ("query", "key", "value")
+    layers_name = "encoder.layer"
     pooled = "the mean of all tokens of the last layer"
     code = "outputs.last_hidden_state.mean(1)"
-
-    def layers(self, network: PreTrainedModel) -> nn.ModuleList:
-        return network.encoder.layer
 
     def embeddings(
         self, network: PreTrainedModel, inputs: torch.Tensor, mask: torch.BoolTensor | None

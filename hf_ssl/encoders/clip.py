@@ -3,12 +3,12 @@
 from typing import Any
 
 import torch
-from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from .base import Encoder
 from .images import ImageEncoder
+from .inside import HasInside
 from .plain_transformer import PlainTransformerEncoder
 
 
@@ -19,17 +19,13 @@ class ClipVisionEncoder(PlainTransformerEncoder):
     takes_interpolation = True
     has_size_of_positions = True
     position_name = "embeddings.position_embedding.weight"
+    layers_name = "encoder.layers"
+    norm_name = "post_layernorm"
     patches_name = "embeddings.patch_embedding"
     lora_targets = ("q_proj", "k_proj", "v_proj", "out_proj")
     branch_ends = ("self_attn.out_proj", "mlp.fc2")
     pooled = "the CLS token after the final norm"
     hidden = "all tokens before the final norm, shape (batch, tokens, dim): CLS first, patches last, row by row"
-
-    def layers(self, network: PreTrainedModel) -> nn.ModuleList:
-        return network.encoder.layers
-
-    def final_norm(self, network: PreTrainedModel) -> nn.Module:
-        return network.post_layernorm
 
     def embeddings(
         self, network: PreTrainedModel, inputs: torch.Tensor, mask: torch.BoolTensor | None
@@ -59,7 +55,7 @@ class SiglipVisionEncoder(ClipVisionEncoder):
         return network.embeddings(inputs, **self.arguments(inputs))
 
 
-class ImageTextEncoder(ImageEncoder):
+class ImageTextEncoder(HasInside, ImageEncoder):
     """
     A model of images and texts: its image side gives embeddings, behind a projection. It is no encoder to train.
 
@@ -70,28 +66,16 @@ class ImageTextEncoder(ImageEncoder):
 
     def __init__(self, config: PreTrainedConfig, vision: Encoder):
         super().__init__(config)
-        self.vision = vision
+        self.inside = vision
         self.takes_interpolation = vision.takes_interpolation
 
     @property
-    def input_name(self) -> str:
-        return self.vision.input_name
-
-    @property
     def width(self) -> int:
-        return self.config.to_dict().get("projection_dim") or self.vision.width
-
-    @property
-    def num_channels(self) -> int:
-        return self.vision.num_channels
-
-    @property
-    def image_size(self) -> tuple[int, int] | None:
-        return self.vision.image_size
+        return self.config.to_dict().get("projection_dim") or self.inside.width
 
     @property
     def patch_size(self) -> int:
-        return self.vision.patch_size
+        return self.inside.patch_size
 
     def require_trainable(self, name: str) -> None:
         raise ValueError(

@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from .plain_transformer import TOKENS, PlainTransformerEncoder
@@ -14,15 +13,13 @@ class Dinov2Encoder(PlainTransformerEncoder):
 
     model_types = ("dinov2",)
     can_mask = True
+    layers_name = "encoder.layer"
     pooled = "the CLS token after the final norm"
     hidden = TOKENS.format(prefix="CLS first")
     position_name = "embeddings.position_embeddings"
 
     def with_mask_token(self) -> tuple[PreTrainedConfig, dict[str, Any]]:
         return type(self.config).from_dict(self.config.to_dict() | {"use_mask_token": True}), {}
-
-    def layers(self, network: PreTrainedModel) -> nn.ModuleList:
-        return network.encoder.layer
 
     def embeddings(
         self, network: PreTrainedModel, inputs: torch.Tensor, mask: torch.BoolTensor | None
@@ -50,14 +47,10 @@ class Dinov3ViTEncoder(_WithRegisters, PlainTransformerEncoder):
 
     model_types = ("dinov3_vit",)
     can_mask = True
+    layers_name = "model.layer"
+    norm_name = "norm"
     patches_name = "embeddings.patch_embeddings"
     pooled = "the CLS token after the final norm"
-
-    def layers(self, network: PreTrainedModel) -> nn.ModuleList:
-        return network.model.layer
-
-    def final_norm(self, network: PreTrainedModel) -> nn.Module:
-        return network.norm
 
     def embeddings(
         self, network: PreTrainedModel, inputs: torch.Tensor, mask: torch.BoolTensor | None

@@ -9,6 +9,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from .base import Encoder
 from .images import ImageEncoder
+from .inside import HasInside
 
 
 class FallbackEncoder(ImageEncoder):
@@ -59,7 +60,7 @@ class FallbackEncoder(ImageEncoder):
         return network
 
 
-class WrapperEncoder(Encoder):
+class WrapperEncoder(HasInside):
     """
     A model whose `forward` gives the embedding of the encoder inside of it, as the models of this package do.
 
@@ -73,24 +74,12 @@ class WrapperEncoder(Encoder):
         self.inside = inside
         self.modality = inside.modality
 
-    @property
-    def input_name(self) -> str:
-        return self.inside.input_name
-
     def fit(self, sample: torch.Tensor) -> torch.Tensor:
         return self.inside.fit(sample)
 
     @property
     def width(self) -> int:
         return self.inside.width
-
-    @property
-    def num_channels(self) -> int:
-        return self.inside.num_channels
-
-    @property
-    def image_size(self) -> tuple[int, int] | None:
-        return self.inside.image_size
 
     @property
     def poolings(self) -> tuple[str | None, ...]:

@@ -8,9 +8,9 @@ from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.utils.output_capturing import maybe_install_capturing_hooks
 
-from .images import ImageEncoder, pair
+from .images import ImageEncoder
 from .official_names import resnet_name
-from .outputs import Tokens
+from .outputs import Tokens, Wanted
 
 MAP = "the last feature map, shape (batch, channels, rows, columns)"
 
@@ -48,24 +48,14 @@ class StageEncoder(ImageEncoder):
             if isinstance(part, PreTrainedModel) and part._can_record_outputs:
                 maybe_install_capturing_hooks(part)
 
-    def tokens(
-        self,
-        network: PreTrainedModel,
-        inputs: torch.Tensor,
-        *,
-        keep: torch.LongTensor | None = None,
-        mask: torch.BoolTensor | None = None,
-        levels: Sequence[int] = (),
-        final_norm: bool = True,
-    ) -> Tokens:
+    def read(self, network: PreTrainedModel, inputs: torch.Tensor, wanted: Wanted) -> Tokens:
         """`patches` are the cells of the last feature map; there is no prefix."""
         self.require_inputs(inputs)
-        self.require_tokens(network, keep, mask)
-        last, maps = self.maps(network, inputs, mask, bool(levels) or not final_norm)
-        if not final_norm:
+        last, maps = self.maps(network, inputs, wanted.mask, bool(wanted.levels) or not wanted.final_norm)
+        if not wanted.final_norm:
             last = maps[-1]
         patches = last.flatten(2).transpose(1, 2)
-        normed = tuple(self.normed(network, maps[level]) for level in levels)
+        normed = tuple(self.normed(network, maps[level]) for level in wanted.levels)
         return Tokens(patches[:, :0], patches, tuple(last.shape[-2:]), normed)
 
     def maps(
@@ -110,11 +100,8 @@ class ConvNextEncoder(StageEncoder):
     pooled = "the final norm of the spatial mean of the last feature map"
     code = "outputs.pooler_output"
     pads = False
+    image_size = ImageEncoder.image_size
     norm_name = "layernorm"
-
-    @property
-    def image_size(self) -> tuple[int, int] | None:
-        return pair(self.config.image_size)
 
     @property
     def patch_size(self) -> int:
@@ -158,16 +145,13 @@ class MobileEncoder(StageEncoder):
     """Blocks of many widths, which make no stages: an embedding, and the cells of the last map."""
 
     model_types = ("efficientnet", "mobilenet_v1", "mobilenet_v2", "mobilevit")
+    image_size = ImageEncoder.image_size
 
     @property
     def width(self) -> int:
         with torch.device("meta"):
             network = self.build()
         return [weight for weight in network.parameters() if weight.ndim == 1][-1].numel()  # of the last BatchNorm
-
-    @property
-    def image_size(self) -> tuple[int, int] | None:
-        return pair(self.config.image_size)
 
     @property
     def stride(self) -> int:

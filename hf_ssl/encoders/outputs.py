@@ -1,6 +1,7 @@
 """What an encoder gives beside embeddings, and what it promises."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
@@ -23,6 +24,15 @@ class Tokens:
     patches: torch.Tensor
     grid: tuple[int, ...]
     levels: tuple[torch.Tensor, ...] = ()
+
+
+class Wanted(NamedTuple):
+    """What `Encoder.tokens` is asked for; the fields are its arguments."""
+
+    keep: torch.LongTensor | None
+    mask: torch.BoolTensor | None
+    levels: tuple[int, ...]
+    final_norm: bool
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Transformers whose layers all see the same tokens: patches go in, and may be left out or masked before."""
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -9,7 +8,7 @@ from transformers import PreTrainedModel
 
 from ..nn.drop_path import DropPath
 from .images import ImageEncoder
-from .outputs import Tokens
+from .outputs import Tokens, Wanted
 
 TOKENS = "all tokens after the final norm, shape (batch, tokens, dim): {prefix}, patches last, row by row"
 
@@ -24,13 +23,15 @@ class PlainTransformerEncoder(ImageEncoder):
     can_drop = True
     lora_targets = ("q_proj", "k_proj", "v_proj", "o_proj")
     branch_ends: ClassVar[tuple[str, ...]] = ()  # of a layer; where the native layers have no stochastic depth
+    layers_name: ClassVar[str] = "layers"
+    norm_name: ClassVar[str] = "layernorm"
     patches_name: ClassVar[str] = "embeddings.patch_embeddings.projection"
 
     def layers(self, network: PreTrainedModel) -> nn.ModuleList:
-        return network.layers
+        return network.get_submodule(self.layers_name)
 
     def final_norm(self, network: PreTrainedModel) -> nn.Module:
-        return network.layernorm
+        return network.get_submodule(self.norm_name)
 
     def embeddings(
         self, network: PreTrainedModel, inputs: torch.Tensor, mask: torch.BoolTensor | None
@@ -71,7 +72,6 @@ class PlainTransformerEncoder(ImageEncoder):
         Tokens before the first layer and after every layer, before the final norm, each of shape
         `(batch, prefix + visible, width)`. Patches that are not kept never enter the layers.
         """
-        self.require_tokens(network, keep, mask)
         tokens = self.embeddings(network, inputs, mask)
         if keep is not None:
             tokens = tokens.gather(1, self.kept(keep)[..., None].expand(-1, -1, tokens.shape[-1]))
@@ -85,24 +85,16 @@ class PlainTransformerEncoder(ImageEncoder):
         prefix = torch.arange(self.num_prefix, device=keep.device).expand(len(keep), -1)
         return torch.cat([prefix, keep + self.num_prefix], dim=1)
 
-    def tokens(
-        self,
-        network: PreTrainedModel,
-        inputs: torch.Tensor,
-        *,
-        keep: torch.LongTensor | None = None,
-        mask: torch.BoolTensor | None = None,
-        levels: Sequence[int] = (),
-        final_norm: bool = True,
-    ) -> Tokens:
+    def read(self, network: PreTrainedModel, inputs: torch.Tensor, wanted: Wanted) -> Tokens:
         self.require_inputs(inputs)
-        if keep is not None and levels:
+        if wanted.keep is not None and wanted.levels:
             raise ValueError("There are no feature maps of images of which patches are left out.")
-        states, norm = self.run(network, inputs, keep, mask), self.final_norm(network)
+        states, norm = self.run(network, inputs, wanted.keep, wanted.mask), self.final_norm(network)
         grid = self.grid(tuple(inputs.shape[-2:]))
-        maps = [norm(states[level][:, self.num_prefix :].unflatten(1, grid)).permute(0, 3, 1, 2) for level in levels]
-        tokens = norm(states[-1]) if final_norm else states[-1]
-        return Tokens(tokens[:, : self.num_prefix], tokens[:, self.num_prefix :], grid, tuple(maps))
+        cells = (states[level][:, self.num_prefix :].unflatten(1, grid) for level in wanted.levels)
+        maps = tuple(norm(level).permute(0, 3, 1, 2) for level in cells)
+        tokens = norm(states[-1]) if wanted.final_norm else states[-1]
+        return Tokens(tokens[:, : self.num_prefix], tokens[:, self.num_prefix :], grid, maps)
 
     def attention(self, network: PreTrainedModel, inputs: torch.Tensor) -> torch.Tensor:
         """Attention of the last layer, of shape `(batch, heads, tokens, tokens)`; a row adds up to 1."""

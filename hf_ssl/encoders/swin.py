@@ -8,12 +8,14 @@ import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from .hierarchical import StageEncoder
-from .images import ImageEncoder, pair
+from .images import ImageEncoder
 
 
 class _TokenStages(StageEncoder):
     can_mask = True
     pads = False
+    image_size = ImageEncoder.image_size
+    patch_size = ImageEncoder.patch_size
     pooled = "the mean of the last stage's tokens, after the final norm"
     hidden = "these tokens, shape (batch, tokens, dim), row by row"
     code = "outputs.pooler_output"
@@ -22,14 +24,6 @@ class _TokenStages(StageEncoder):
     @property
     def width(self) -> int:
         return self.level_widths()[-1]
-
-    @property
-    def image_size(self) -> tuple[int, int] | None:
-        return pair(self.config.image_size)
-
-    @property
-    def patch_size(self) -> int:
-        return pair(self.config.patch_size)[0]
 
     @property
     def stride(self) -> int:

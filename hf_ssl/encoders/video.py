@@ -22,6 +22,7 @@ class VideoMAEEncoder(PlainTransformerEncoder):
     num_prefix = 0
     fixed_size = True
     lora_targets = ("query", "key", "value", "dense")
+    layers_name = "encoder.layer"
     branch_ends = ("attention.output.dense", "output.dense")
     pooled = "the mean of all tubelets after the final norm"
     hidden = "all tubelets after the final norm, shape (batch, tubelets, dim): time, then rows, then columns"
@@ -45,9 +46,6 @@ class VideoMAEEncoder(PlainTransformerEncoder):
     def grid(self, size: int | tuple[int, int]) -> tuple[int, int, int]:
         """Tubelets along time, rows and columns, for frames of `size` (height, width)."""
         return self.num_frames // self.config.tubelet_size, *super().grid(size)
-
-    def layers(self, network: nn.Module) -> nn.ModuleList:
-        return network.encoder.layer
 
     def embeddings(self, network: nn.Module, inputs: torch.Tensor, mask: torch.BoolTensor | None) -> torch.Tensor:
         return network.embeddings(inputs, None)

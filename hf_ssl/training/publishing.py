@@ -99,7 +99,8 @@ class PublishingTrainer(Trainer):
         Raises:
             ValueError: for a further argument.
         """
-        facts = self._card_arguments(license, tags, finetuned_from, dataset, evaluation, **kwargs)
+        kwargs |= {"finetuned_from": finetuned_from, "dataset": dataset}
+        facts = self._card_arguments(license=license, tags=tags, evaluation=evaluation, **kwargs)
         if self.is_world_process_zero():
             readme = Path(self.args.output_dir, "README.md")
             readme.parent.mkdir(parents=True, exist_ok=True)
@@ -270,20 +271,16 @@ class PublishingTrainer(Trainer):
         return done.commit
 
     def _card_arguments(
-        self,
-        license: str | None = None,
-        tags: str | list[str] | None = None,
-        finetuned_from: str | None = None,
-        dataset: str | None = None,
-        evaluation: EvaluationReport | None = None,
-        model_name: str | None = None,
-        **kwargs,
+        self, tags: str | list[str] | None = None, evaluation: EvaluationReport | None = None, **kwargs
     ) -> dict[str, Any]:
-        """The record of this run, and arguments of `write_card`; `model_name` is that of the repository."""
+        """The record of this run, and arguments of `write_card`, from those of `create_model_card`."""
+        kwargs.pop("model_name", None)  # that of the repository
+        names = {"dataset": "dataset", "base_model": "finetuned_from"}
+        told = {name: kwargs.pop(argument, None) for name, argument in names.items()}
+        license = kwargs.pop("license", None)
         unused = [name for name, value in kwargs.items() if value is not None]
         if unused:
             raise ValueError(f"The card has no place for {', '.join(unused)}: write it into the card's notes.")
-        tags = [tags] if isinstance(tags, str) else tags
         record = RunRecord.from_trainer(self, evaluation)
-        record.run |= {k: v for k, v in {"dataset": dataset, "base_model": finetuned_from}.items() if v}
-        return {"license": license, "tags": tags, "record": record}
+        record.run |= {name: value for name, value in told.items() if value}
+        return {"license": license, "tags": [tags] if isinstance(tags, str) else tags, "record": record}

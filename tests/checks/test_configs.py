@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import time
 
 import pytest
@@ -23,11 +22,6 @@ from ..conftest import BACKBONES, build_processor, export_tiny, tiny_config
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     return export_tiny("dino", tmp_path_factory.mktemp("configs") / "repository")
-
-
-@pytest.fixture
-def repository(exported, tmp_path):
-    return shutil.copytree(exported, tmp_path / "repository")
 
 
 FILES = {

@@ -26,11 +26,6 @@ def exported(tmp_path_factory):
     return export_tiny("simclr", tmp_path_factory.mktemp("weights") / "repository")
 
 
-@pytest.fixture
-def repository(exported, tmp_path):
-    return shutil.copytree(exported, tmp_path / "repository")
-
-
 def edit_tensors(file, change):
     tensors = {name: tensor.clone() for name, tensor in load_file(file).items()}
     save_file(change(tensors) or tensors, file, {"format": "pt"})

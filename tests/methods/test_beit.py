@@ -86,16 +86,9 @@ def test_a_run_that_goes_on_keeps_its_words(tmp_path):
 
 
 def test_a_mean_pooled_beit_trains_what_it_publishes():
-    config = BeitConfig(
-        hidden_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=3,
-        intermediate_size=96,
-        image_size=32,
-        patch_size=8,
-        use_mean_pooling=True,
-        use_shared_relative_position_bias=True,
-    )
+    widths = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 96}
+    pooling = {"use_mean_pooling": True, "use_shared_relative_position_bias": True}
+    config = BeitConfig(**widths, **pooling, image_size=32, patch_size=8)
     model = BEiTForPreTraining(BEiTConfig(backbone_config=config, pooling=None, vocab_size=16)).train()
     model(**build_views("beit")).loss.backward()
     assert [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None] == []

@@ -2,13 +2,14 @@
 
 import pytest
 import torch
-from transformers import AutoModel, VideoMAEConfig, VideoMAEForVideoClassification, VideoMAEImageProcessor
+from transformers import VideoMAEConfig, VideoMAEForVideoClassification, VideoMAEImageProcessor
 
 from hf_ssl.encoders import encoder_for
 from hf_ssl.methods.videomae import SSLVideoMAEConfig, SSLVideoMAEImageProcessor
 from hf_ssl.testing import build_model, build_processor, build_views
 
 from ..nn.test_tubelets import official_target
+from .steps import loaded_by_transformers
 
 MEAN, STD = (torch.tensor(v)[:, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 
@@ -75,11 +76,9 @@ def test_preprocessing_is_the_native_one():
 def test_plain_transformers_loads_the_encoder_and_fine_tunes_it(tmp_path):
     model, encoder = build_model("videomae").eval(), encoder_for(build_model("videomae").config.backbone_config)
     x = encoder.example(32)
-    model.native_encoder().save_pretrained(tmp_path)
-    native, info = AutoModel.from_pretrained(tmp_path, output_loading_info=True)
-    assert not info["missing_keys"] and type(native).__name__ == "VideoMAEModel"
+    native = loaded_by_transformers(model, tmp_path, "VideoMAEModel")
     with torch.no_grad():
-        embedding = native.eval()(x).last_hidden_state.mean(1)
+        embedding = native(x).last_hidden_state.mean(1)
         assert torch.equal(embedding, model.encoder().eval()(x).pooler_output)
     # Classifiers norm behind the mean instead: that norm is new, and the final one is left over.
     tuned, info = VideoMAEForVideoClassification.from_pretrained(

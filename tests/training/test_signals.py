@@ -33,32 +33,15 @@ class Signal(TrainerCallback):
             self.event = None
             os.kill(os.getpid(), self.number)
 
-    def on_train_begin(self, args, state, control, **kwargs):
-        self._send("train begin", state)
 
-    def on_epoch_begin(self, args, state, control, **kwargs):
-        self._send("epoch begin", state)
+def _sender(event):
+    """The method of a callback for this event."""
+    return lambda self, args, state, control, **kwargs: self._send(event, state)
 
-    def on_step_begin(self, args, state, control, **kwargs):
-        self._send("step begin", state)
 
-    def on_optimizer_step(self, args, state, control, **kwargs):
-        self._send("optimizer step", state)
-
-    def on_step_end(self, args, state, control, **kwargs):
-        self._send("step end", state)
-
-    def on_save(self, args, state, control, **kwargs):
-        self._send("save", state)
-
-    def on_evaluate(self, args, state, control, **kwargs):
-        self._send("evaluate", state)
-
-    def on_epoch_end(self, args, state, control, **kwargs):
-        self._send("epoch end", state)
-
-    def on_train_end(self, args, state, control, **kwargs):
-        self._send("train end", state)
+EVENTS = "train begin, epoch begin, step begin, optimizer step, step end, save, evaluate, epoch end, train end"
+for _event in EVENTS.split(", "):
+    setattr(Signal, "on_" + _event.replace(" ", "_"), _sender(_event))
 
 
 def build(folder, *callbacks, **arguments):

@@ -1,52 +1,27 @@
 """How Audio-MAE is trained."""
 
-from ...recipe_utils import TINY, Recipe
+from ... import recipe_values as shared
+from ...recipe_utils import Recipe, decoder, epochs, small, tiny
+
+_PATCHES = {"patch_size": 8, "frequency_stride": 8, "time_stride": 8}
 
 RECIPES = {
     "paper": Recipe(
         description="AudioSet-2M, ViT-B/16, 64 GPUs, batch 512, 32 epochs (arXiv:2207.06405, official script)",
         backbone="vit-base",
-        training={
-            "base_learning_rate": 2e-4,
-            "weight_decay": 1e-4,
-            "adam_beta2": 0.95,
-            "num_train_epochs": 32,
-            "warmup_epochs": 3,
-            "per_device_train_batch_size": 8,
-        },
+        training={"base_learning_rate": 2e-4, "weight_decay": 1e-4, "adam_beta2": 0.95}
+        | epochs(32, warmup=3, batch=8),
     ),
-    "small": Recipe(
-        description="sounds of about a second: minutes on a few CPU cores",
-        backbone="vit-nano",
-        encoder={"patch_size": 8, "frequency_stride": 8, "time_stride": 8, "max_length": 96, "num_mel_bins": 64},
-        config={
-            "decoder_hidden_size": 48,
-            "decoder_num_hidden_layers": 2,
-            "decoder_num_attention_heads": 3,
-            "decoder_intermediate_size": 192,
-        },
+    "small": small(
+        "sounds of about a second: minutes on a few CPU cores",
+        encoder=_PATCHES | {"max_length": 96, "num_mel_bins": 64},
+        config=decoder(48, layers=2, heads=3, inside=192),
         processor={"roll_share": 0.1, "mean": None, "std": None},
-        training={
-            "learning_rate": 1.5e-3,
-            "weight_decay": 0.05,
-            "adam_beta2": 0.95,
-            "num_train_epochs": 20,
-            "warmup_epochs": 1,
-            "per_device_train_batch_size": 64,
-            "eval_strategy": "steps",
-            "eval_steps": 0.25,
-        },
+        training=shared.SMALL_ONE_VIEW_TRAINING | {"adam_beta2": 0.95, "per_device_train_batch_size": 64},
     ),
-    "tiny": Recipe(
-        description=TINY,
-        backbone="vit-nano",
-        encoder={"patch_size": 8, "frequency_stride": 8, "time_stride": 8, "max_length": 32, "num_mel_bins": 32},
-        config={
-            "decoder_hidden_size": 32,
-            "decoder_num_hidden_layers": 2,
-            "decoder_num_attention_heads": 2,
-            "decoder_intermediate_size": 64,
-        },
+    "tiny": tiny(
+        encoder=_PATCHES | {"max_length": 32, "num_mel_bins": 32},
+        config=decoder(32, layers=2, heads=2, inside=64),
         processor={"patch_size": 8},
     ),
 }

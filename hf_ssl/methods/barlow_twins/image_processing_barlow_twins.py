@@ -21,4 +21,3 @@ class BarlowTwinsImageProcessor(TwoViewImageProcessor):
     blur_probability: float | list = [1.0, 0.1]
     blur_sigma: list = [0.1, 2.0]
     solarize_probability: float | list = [0.0, 0.2]
-    rotate_probability: float = 0.0  # no part of the paper

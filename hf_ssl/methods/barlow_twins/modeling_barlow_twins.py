@@ -5,12 +5,7 @@ from itertools import combinations
 import torch
 from transformers.utils.generic import can_return_tuple
 
-from ...modeling_utils import (
-    SSLOutput,
-    SSLPreTrainedModel,
-    encode,
-    require_views,
-)
+from ...modeling_utils import SSLOutput, SSLPreTrainedModel, encode_views, require_views
 from ...nn.heads import MLPHead
 from ...nn.losses import barlow_twins
 from .configuration_barlow_twins import BarlowTwinsConfig
@@ -30,14 +25,14 @@ class BarlowTwinsForPreTraining(SSLPreTrainedModel):
     def forward(self, pixel_values: torch.Tensor, return_loss: bool = True, **kwargs) -> SSLOutput:
         """
         Args:
-            pixel_values (`torch.Tensor` of shape `(batch, views, channels, height, width)`): two views; of more, the
-                mean over all pairs counts. Each view passes the network, and its BatchNorms, by itself.
+            pixel_values (`torch.Tensor` of shape `(batch, views, channels, height, width)`): two views; more of them
+                make more pairs, whose mean counts.
 
         Returns:
             [`SSLOutput`], with equation 1 over the batch of all processes together.
         """
         require_views(self, pixel_values)
-        h = [encode(self.backbone, view, self.config.pooling) for view in pixel_values.unbind(1)]
-        z = [self.projector(x) for x in h]
-        pairs = [barlow_twins(a, b, self.config.redundancy_weight) for a, b in combinations(z, 2)]
-        return SSLOutput(loss=torch.stack(pairs).mean() if return_loss else None, embeddings=h[0].detach())
+        embeddings = encode_views(self.backbone, pixel_values, self.config.pooling)
+        pairs = combinations([self.projector(embedding) for embedding in embeddings], 2)
+        losses = [barlow_twins(first, second, self.config.redundancy_weight) for first, second in pairs]
+        return SSLOutput(loss=torch.stack(losses).mean() if return_loss else None, embeddings=embeddings[0].detach())

@@ -1,16 +1,15 @@
 """Views and masks of BEiT (arXiv:2106.08254, section 2.3 and appendix)."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from ...augment import ViewPolicy
 from ...augment.masks import block_masks, masked_indices
-from ...image_processing_utils import SSLImageProcessor
+from ...one_view_image_processing_utils import OneViewImageProcessor
 
 
-class BEiTImageProcessor(SSLImageProcessor):
+class BEiTImageProcessor(OneViewImageProcessor):
     r"""
     One crop with its colours changed, flipped at random, and blocks of masked patches, equally many in every image.
 
@@ -36,28 +35,10 @@ class BEiTImageProcessor(SSLImageProcessor):
     color_jitter: list = [0.4, 0.4, 0.4, 0.0]
     rotate_probability: float = 0.0
 
-    def policies(self) -> dict[str, list[ViewPolicy]]:
-        brightness, contrast, saturation, hue = self.color_jitter
-        policy = ViewPolicy(
-            size=self.inference_size,
-            crop_scale=tuple(self.crop_scale),
-            crop_ratio=tuple(self.crop_ratio),
-            interpolation="bicubic",
-            flip_probability=self.flip_probability,
-            brightness=brightness,
-            contrast=contrast,
-            saturation=saturation,
-            hue=hue,
-            jitter_probability=1.0,
-            grayscale_probability=0.0,
-            blur_probability=0.0,
-            rotate_probability=self.rotate_probability,
-        )
-        return {"pixel_values": [policy]}
-
-    def draw_views(self, samples: Mapping[str, Any], generator: torch.Generator | None) -> dict[str, torch.Tensor]:
-        """The one view under `pixel_values`, of shape `(batch, channels, size, size)`."""
-        return {"pixel_values": super().draw_views(samples, generator)["pixel_values"][:, 0]}
+    def policy(self, **fields: Any) -> ViewPolicy:
+        jitter = dict(zip(("brightness", "contrast", "saturation", "hue"), self.color_jitter, strict=True))
+        rotate = {"rotate_probability": self.rotate_probability}
+        return super().policy(jitter_probability=1.0, **jitter, **rotate, **fields)
 
     def draw_masks(self, batch: int, generator: torch.Generator | None) -> dict[str, torch.Tensor]:
         """

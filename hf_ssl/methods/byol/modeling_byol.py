@@ -5,12 +5,7 @@ from itertools import permutations
 import torch
 from transformers.utils.generic import can_return_tuple
 
-from ...modeling_utils import (
-    SSLOutput,
-    SSLPreTrainedModel,
-    encode,
-    require_views,
-)
+from ...modeling_utils import SSLOutput, SSLPreTrainedModel, encode_views, require_views
 from ...nn.heads import MLPHead
 from ...nn.losses import negative_cosine
 from ...nn.network_copy import NetworkCopy, ema_
@@ -39,17 +34,17 @@ class BYOLForPreTraining(SSLPreTrainedModel):
         """
         Args:
             pixel_values (`torch.Tensor` of shape `(batch, views, channels, height, width)`): two views; of more, every
-                ordered pair counts. Each view passes the networks, and their BatchNorms, by itself.
+                ordered pair counts.
 
         Returns:
             [`SSLOutput`], with the sum of equation 2 over the two directions (section 3.1).
         """
         require_views(self, pixel_values)
-        views, pooling = pixel_values.unbind(1), self.config.pooling
         with torch.no_grad():  # first, while no activations are kept
-            targets = [self.target.projector(encode(self.target.backbone, view, pooling)) for view in views]
-        embeddings = [encode(self.backbone, view, pooling) for view in views]
-        predictions = [self.predictor(self.projector(h)) for h in embeddings]
+            slow = encode_views(self.target.backbone, pixel_values, self.config.pooling)
+            targets = [self.target.projector(embedding) for embedding in slow]
+        embeddings = encode_views(self.backbone, pixel_values, self.config.pooling)
+        predictions = [self.predictor(self.projector(embedding)) for embedding in embeddings]
         pairs = [negative_cosine(predictions[i], targets[j]) for i, j in permutations(range(len(targets)), 2)]
         similarity = torch.stack(pairs).mean()
         loss = 2 * (2 + 2 * similarity) if return_loss else None

@@ -1,34 +1,18 @@
 """How CLIP is trained."""
 
-from dataclasses import replace
+from ... import recipe_values as shared
+from ...recipe_utils import Recipe, photos, small, tiny
 
-from ...recipe_utils import PHOTOS, SMALL, TINY, Recipe
+_ADAM = {"weight_decay": 0.2, "adam_beta2": 0.98, "adam_epsilon": 1e-6}
 
-_SMALL = Recipe(
-    description=SMALL,
-    backbone="vit-nano",
+_SMALL = small(
     encoder={"layer_norm_eps": 1e-5},
     config={
-        "text_config": {
-            "hidden_size": 96,
-            "intermediate_size": 384,
-            "num_hidden_layers": 3,
-            "num_attention_heads": 3,
-        },
+        "text_config": {"hidden_size": 96, "intermediate_size": 384, "num_hidden_layers": 3, "num_attention_heads": 3},
         "projection_dim": 96,
     },
     processor={"vocab_size": 4000, "context_length": 40},
-    training={
-        "learning_rate": 1e-3,
-        "weight_decay": 0.2,
-        "adam_beta2": 0.98,
-        "adam_epsilon": 1e-6,
-        "num_train_epochs": 20,
-        "warmup_epochs": 1,
-        "per_device_train_batch_size": 128,
-        "eval_strategy": "steps",
-        "eval_steps": 0.25,
-    },
+    training=shared.SMALL_ONE_VIEW_TRAINING | _ADAM | {"learning_rate": 1e-3},
 )
 
 RECIPES = {
@@ -36,21 +20,17 @@ RECIPES = {
         description="400 million pairs of the web, ViT-B/32, batch 32768 (arXiv:2103.00020, tables 18 to 20)",
         backbone="vit-base",
         encoder={"patch_size": 32, "layer_norm_eps": 1e-5},
-        training={
+        training=_ADAM
+        | {
             "learning_rate": 5e-4,
-            "weight_decay": 0.2,
-            "adam_beta2": 0.98,
-            "adam_epsilon": 1e-6,
             "num_train_epochs": 32,
             "warmup_steps": 2000,
             "per_device_train_batch_size": 32768,
         },
     ),
     "small": _SMALL,
-    "photos": replace(_SMALL, description=PHOTOS),
-    "tiny": Recipe(
-        description=TINY,
-        backbone="vit-nano",
+    "photos": photos(_SMALL, backbone=_SMALL.backbone),
+    "tiny": tiny(
         config={
             "text_config": {
                 "hidden_size": 32,

@@ -7,12 +7,7 @@ import torch
 import torch.nn.functional as F
 from transformers.utils.generic import can_return_tuple
 
-from ...modeling_utils import (
-    SSLOutput,
-    SSLPreTrainedModel,
-    encode_crops,
-    require_views,
-)
+from ...modeling_utils import SSLOutput, SSLPreTrainedModel, encode_crops, require_views
 from ...nn.cluster_memory import ClusterMemory
 from ...nn.distributed import gather
 from ...nn.heads import MLPHead
@@ -100,9 +95,9 @@ class DeepClusterV2ForPreTraining(SSLPreTrainedModel):
         c = self.config
         require_views(self, pixel_values, at_least=c.assigned_crops)
         crops = [pixel_values] if local_pixel_values is None else [pixel_values, local_pixel_values]
-        h, z = self._project(crops)  # [B, V, D]
-        with torch.autocast(z.device.type, enabled=False):
-            logits = F.linear(z, self.memory.centroids) / c.temperature
+        embeddings, features = self._project(crops)  # [B, V, D]
+        with torch.autocast(features.device.type, enabled=False):
+            logits = F.linear(features, self.memory.centroids) / c.temperature
         logits = logits.split(list(c.num_prototypes), dim=-1)  # of [B, V, K]
         targets = torch.stack([x[:, head % c.assigned_crops].argmax(-1) for head, x in enumerate(logits)])
         if self.training:
@@ -110,20 +105,21 @@ class DeepClusterV2ForPreTraining(SSLPreTrainedModel):
             if sample_index is None:
                 raise ValueError("DeepClusterV2 follows every image by its number: pass sample_index in training.")
             targets = torch.where(self.memory.epoch < 0, targets, self.memory.clusters[:, sample_index])
-            self.memory.put_(gather(sample_index), gather(z[:, : c.assigned_crops].detach()))
+            self.memory.put_(gather(sample_index), gather(features[:, : c.assigned_crops].detach()))
         losses = [cluster_cross_entropy(x, target) for x, target in zip(logits, targets, strict=True)]
         uniform = sum(math.log(k) for k in c.num_prototypes) / len(c.num_prototypes)
         logs = {
             "prototypes_used": self.memory.share_used.clone(),
-            "uniform_loss": torch.tensor(uniform, device=z.device),
+            "uniform_loss": torch.tensor(uniform, device=features.device),
         }
         loss = torch.stack(losses).mean() if return_loss else None
-        return SSLOutput(loss=loss, logs=logs, embeddings=h[:, 0].detach())
+        return SSLOutput(loss=loss, logs=logs, embeddings=embeddings[:, 0].detach())
 
     def _project(self, crops: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Embeddings (B, V, D), and features of unit norm, of crops, each (B, V_i, C, H_i, W_i)."""
-        h = encode_crops(self.backbone, crops, self.config.pooling)
-        return h, F.normalize(self.projector(h.flatten(0, 1)).float(), dim=-1).unflatten(0, h.shape[:2])
+        embeddings = encode_crops(self.backbone, crops, self.config.pooling)
+        projections = self.projector(embeddings.flatten(0, 1)).float()
+        return embeddings, F.normalize(projections, dim=-1).unflatten(0, embeddings.shape[:2])
 
     def _require_memory(self) -> None:
         if not self.config.memory_length:

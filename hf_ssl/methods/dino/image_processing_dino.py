@@ -25,4 +25,3 @@ class DinoImageProcessor(MultiCropImageProcessor):
     blur_probability: float | list = [1.0, 0.1, 0.5]
     blur_sigma: list = [0.1, 2.0]
     solarize_probability: float | list = [0.0, 0.2, 0.0]
-    rotate_probability: float = 0.0  # no part of the paper

@@ -5,16 +5,8 @@ from dataclasses import dataclass
 import torch
 from transformers.utils.generic import can_return_tuple
 
-from ...encoders import encoder_for
-from ...modeling_utils import (
-    SSLOutput,
-    SSLPreTrainedModel,
-    encode_crops,
-)
-from ...nn.heads import PrototypeHead
-from ...nn.network_copy import NetworkCopy, ema_
-from ...nn.schedules import cosine
-from ...nn.self_distillation import SelfDistillation
+from ...bases.self_distillation import SelfDistillationModel
+from ...modeling_utils import SSLOutput, encode_crops
 from .configuration_dino import DinoConfig
 
 
@@ -26,28 +18,15 @@ class DinoOutput(SSLOutput):
     """
 
 
-class DinoForPreTraining(SSLPreTrainedModel):
+class DinoForPreTraining(SelfDistillationModel):
     config: DinoConfig
-    frozen_modules = ("backbone", "head")  # the teacher, which is what gets published
     _keep_in_fp32_modules_strict = {"center", "center_sum", "center_batches"}
 
     def __init__(self, config: DinoConfig):
-        super().__init__(config)  # self.backbone, self.embed_dim
-        sizes = [self.embed_dim, *config.head_sizes]
-        self.head = PrototypeHead(sizes, config.num_prototypes, config.norm_last_layer, config.head_batch_norm)
-        self.student = NetworkCopy(backbone=self.backbone, head=self.head)
-        if config.student_drop_path_rate > 0:
-            encoder_for(config.backbone_config).add_drop_path(self.student.backbone, config.student_drop_path_rate)
-        self.distillation = SelfDistillation(
-            self,
-            "center",
-            config.num_prototypes,
-            config.student_temperature,
-            config.teacher_temperature,
-            config.warmup_teacher_temperature,
-            config.warmup_teacher_share,
-            config.center_momentum,
-        )
+        super().__init__(config)  # self.backbone, self.head, self.student
+        temperatures = config.teacher_temperature, config.warmup_teacher_temperature
+        self.distillation = self.distillation_of("center", *temperatures)
+        self.distillations = (self.distillation,)
         self.post_init()
 
     @can_return_tuple
@@ -70,11 +49,7 @@ class DinoForPreTraining(SSLPreTrainedModel):
         Raises:
             ValueError: when `pixel_values` does not hold at least two views.
         """
-        if pixel_values.dim() != 5 or pixel_values.shape[1] < 2:
-            raise ValueError(
-                "DINO needs at least 2 global crops: pixel_values must have the shape (batch, 2, channels, height, "
-                f"width), got {tuple(pixel_values.shape)}."
-            )
+        self.require_large_crops(pixel_values)
         crops = [pixel_values] if local_pixel_values is None else [pixel_values, local_pixel_values]
         with torch.no_grad():  # first, while no activations are kept
             teacher = self  # its backbone and head are the teacher's
@@ -89,20 +64,3 @@ class DinoForPreTraining(SSLPreTrainedModel):
         """Logits (B, V, K) and embeddings (B, V, D) of crops, each (B, V_i, C, H_i, W_i), by student or teacher."""
         embeddings = encode_crops(network.backbone, crops, self.config.pooling)
         return network.head(embeddings), embeddings
-
-    def initialize_weights(self):
-        super().initialize_weights()
-        self.distillation.forget_batches(self)
-
-    def on_step_begin(self, step: int, total_steps: int) -> None:
-        self.distillation.on_step_begin(self, step, total_steps)
-
-    def before_optimizer_step(self, step: int, total_steps: int) -> None:
-        if step < self.config.freeze_prototypes_share * total_steps:
-            self.student.head.drop_prototype_gradients_()
-
-    def after_optimizer_step(self, step: int, total_steps: int) -> None:
-        self.distillation.after_optimizer_step(self)
-        momentum = cosine(step, total_steps, self.config.teacher_momentum, 1.0)
-        ema_(self.backbone, self.student.backbone, momentum)
-        ema_(self.head, self.student.head, momentum)

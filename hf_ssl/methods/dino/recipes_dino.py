@@ -1,47 +1,23 @@
 """How DINO is trained."""
 
-from dataclasses import replace
+from ... import recipe_values as shared
+from ...recipe_utils import Recipe, epochs, photos, small, tiny
 
-from ...recipe_utils import PHOTO_CROPS, PHOTOS, SMALL, SMALL_CROPS, SMALL_TRAINING, TINY, TINY_CROPS, Recipe
-
-# Without BatchNorm in the head the targets of so short a run stay those of the random teacher.
-_SMALL = Recipe(
-    description=SMALL,
-    backbone="vit-nano",
-    config={
-        "head_sizes": [512, 512, 128],
-        "head_batch_norm": True,
-        "num_prototypes": 512,
-        "teacher_momentum": 0.95,
-        "teacher_temperature": 0.04,
-        "student_drop_path_rate": 0.0,
-    },
-    processor=SMALL_CROPS,
-    training=SMALL_TRAINING | {"min_learning_rate": 1e-6, "weight_decay": 0.04, "max_parameter_grad_norm": 3.0},
+_SMALL = small(
+    config=shared.SMALL_DISTILLATION,
+    processor=shared.SMALL_CROPS,
+    training=shared.SMALL_TRAINING | shared.DISTILLATION_TRAINING,
 )
 
 RECIPES = {
     "paper": Recipe(
         description="ImageNet, ViT-S/16, batch 1024, 300 epochs (arXiv:2104.14294, official run)",
-        backbone="vit-small",
         config={"norm_last_layer": False},
-        training={
-            "base_learning_rate": 5e-4,
-            "min_learning_rate": 1e-6,
-            "weight_decay": 0.04,
-            "final_weight_decay": 0.4,
-            "max_parameter_grad_norm": 3.0,
-            "num_train_epochs": 300,
-            "warmup_epochs": 10,
-            "per_device_train_batch_size": 64,
-        },
+        training=shared.DISTILLATION_TRAINING
+        | {"base_learning_rate": 5e-4, "final_weight_decay": 0.4}
+        | epochs(300, warmup=10, batch=64),
     ),
     "small": _SMALL,
-    "photos": replace(_SMALL, description=PHOTOS, processor=PHOTO_CROPS),
-    "tiny": Recipe(
-        description=TINY,
-        backbone="vit-nano",
-        config={"head_sizes": [32, 16], "num_prototypes": 64},
-        processor=TINY_CROPS,
-    ),
+    "photos": photos(_SMALL, backbone=_SMALL.backbone, processor=shared.PHOTO_CROPS),
+    "tiny": tiny(config={"head_sizes": [32, 16], "num_prototypes": 64}, processor=shared.TINY_CROPS),
 }

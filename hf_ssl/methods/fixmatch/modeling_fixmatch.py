@@ -8,12 +8,7 @@ from torch import nn
 from transformers.utils.generic import can_return_tuple
 
 from ...encoders.classifiers import native_classifier
-from ...modeling_utils import (
-    SSLOutput,
-    SSLPreTrainedModel,
-    encode,
-    require_views,
-)
+from ...modeling_utils import SSLOutput, SSLPreTrainedModel, encode, require_views
 from ...nn.network_copy import NetworkCopy, copy_buffers_, ema_
 from ...nn.parameter_groups import OptimizerArguments, Treatment, grouped
 from ...nn.pseudo_labels import pseudo_label_loss
@@ -75,8 +70,8 @@ class FixMatchForPreTraining(SSLPreTrainedModel):
             rest = place[: len(weak) - -(-len(weak) // group)]
             unlabelled = rest + rest // self.unlabelled_per_label + 1
         images = torch.cat([weak, strong.index_select(0, unlabelled)])
-        h = encode(network.backbone, images, self.config.pooling)
-        logits = network.classifier(h).float()
+        embeddings = encode(network.backbone, images, self.config.pooling)
+        logits = network.classifier(embeddings).float()
         weak_logits, strong_logits = logits[: len(weak)], logits[len(weak) :]
         known = labels >= 0
         count = known.sum().clamp(min=1)
@@ -89,7 +84,7 @@ class FixMatchForPreTraining(SSLPreTrainedModel):
             "confidence": pseudo.confidence,
         }
         loss = supervised + self.config.unlabelled_weight * pseudo.loss
-        return SSLOutput(loss=loss, logs=logs, embeddings=h[: len(weak)].detach())
+        return SSLOutput(loss=loss, logs=logs, embeddings=embeddings[: len(weak)].detach())
 
     def published(self, processor: Any) -> dict[str, Published]:
         """The native model for classification, where transformers has one on this embedding; else the encoder."""

@@ -1,14 +1,11 @@
 """How FixMatch is trained."""
 
-from dataclasses import replace
-
-from ...recipe_utils import PHOTO_BACKBONE, PHOTOS, SMALL, SMALL_TRAINING, TINY, Recipe
+from ... import recipe_values as shared
+from ...recipe_utils import Recipe, photos, small, tiny
 
 # In runs of a thousand steps the paper's average would still hold a part of the first weights, and next to no image
 # would reach its threshold.
-_SMALL = Recipe(
-    description=SMALL,
-    backbone="vit-nano",
+_SMALL = small(
     config={"unlabelled_per_label": 3, "threshold": 0.8, "ema_momentum": 0.99},
     processor={
         "view_size": lambda size: size // 2,
@@ -16,15 +13,15 @@ _SMALL = Recipe(
         "crop_ratio": [1.0, 1.0],
         "rotate_probability": 0.75,
     },
-    training=SMALL_TRAINING,
+    training=shared.SMALL_TRAINING,
 )
 
 RECIPES = {
     "paper": Recipe(
         description="CIFAR-10, 64 labelled and 448 unlabelled images a step, 2^20 steps (table 4; there a WRN-28-2)",
         backbone="resnet-18",
-        training={
-            "optim": "sgd",
+        training=shared.SGD
+        | {
             "optim_args": "momentum=0.9,nesterov=True",
             "learning_rate": 0.03,
             "weight_decay": 5e-4,
@@ -33,10 +30,6 @@ RECIPES = {
         },
     ),
     "small": _SMALL,
-    "photos": replace(_SMALL, description=PHOTOS, backbone=PHOTO_BACKBONE, processor={}),
-    "tiny": Recipe(
-        description=TINY,
-        backbone="vit-nano",
-        config={"unlabelled_per_label": 1, "threshold": 0.5, "ema_momentum": 0.9},
-    ),
+    "photos": photos(_SMALL, processor={}),
+    "tiny": tiny(config={"unlabelled_per_label": 1, "threshold": 0.5, "ema_momentum": 0.9}),
 }

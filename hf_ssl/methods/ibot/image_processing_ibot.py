@@ -38,7 +38,6 @@ class IBOTImageProcessor(MultiCropImageProcessor):
     blur_probability: float | list = [1.0, 0.1, 0.5]
     blur_sigma: list = [0.1, 2.0]
     solarize_probability: float | list = [0.0, 0.2, 0.0]
-    rotate_probability: float = 0.0  # no part of the paper
 
     def draw_masks(self, batch: int, generator: torch.Generator | None) -> dict[str, torch.Tensor]:
         """`bool_masked_pos` of shape `(batch, large crops, patches)`, True = masked; some crops have none."""

@@ -40,8 +40,7 @@ class InfoMinImageProcessor(TwoViewImageProcessor):
     grayscale_probability: float = 0.2
     blur_probability: float | list = 0.5
     blur_sigma: list = [0.1, 2.0]
-    solarize_probability: float | list = 0.0  # RandAugment has its own
-    rotate_probability: float = 0.0  # RandAugment has small angles
+    # RandAugment has small rotations and a solarisation of its own.
     randaugment_ops: list = [op for op in RANDAUGMENT_OPS if op != "identity"]
     randaugment_layers: int = 2
     randaugment_probability: float = 0.5

@@ -1,43 +1,25 @@
 """InfoMin (arXiv:2005.10243): momentum contrast of views, and of shuffled patches, that share less."""
 
 import torch
-import torch.nn.functional as F
 from transformers.utils.generic import can_return_tuple
 
-from ...modeling_utils import (
-    SSLOutput,
-    SSLPreTrainedModel,
-    encode,
-    encode_crops,
-    require_views,
-)
-from ...nn.contrast import momentum_contrast
-from ...nn.heads import JigsawHead, MLPHead
-from ...nn.network_copy import NetworkCopy, ema_
-from ...nn.queue import Queue, require_queue_fits
-from ...nn.shuffle import has_batch_norm
+from ...bases.momentum_contrast import MomentumContrastModel, unit_norm
+from ...modeling_utils import SSLOutput, encode_crops, require_views
+from ...nn.heads import JigsawHead
 from .configuration_infomin import InfoMinConfig
 
 
-class InfoMinForPreTraining(SSLPreTrainedModel):
+class InfoMinForPreTraining(MomentumContrastModel):
     config: InfoMinConfig
-    frozen_modules = ("target",)
-    ddp_skip_broadcast = ("queue",)
-    local_batch_norm = ("backbone", "projector", "jigsaw_projector", "target")  # shuffled instead
+    local_batch_norm = (*MomentumContrastModel.local_batch_norm, "jigsaw_projector")
 
     def __init__(self, config: InfoMinConfig):
-        super().__init__(config)  # self.backbone, self.embed_dim
+        super().__init__(config)  # self.backbone, self.projector
         sizes = [self.embed_dim, *config.projection_sizes]
-        self.projector = MLPHead(sizes, batch_norm=False)
-        # The patches are queries only: they look for the key of a view, so the twin has no such head.
+        # The patches are queries only: they look for the key of a view, so the target has no such head.
         self.jigsaw_projector = JigsawHead(sizes, config.jigsaw_patches) if config.jigsaw_patches else None
-        self.target = NetworkCopy(backbone=self.backbone, projector=self.projector)
-        self.queue = Queue(config.queue_length, config.projection_sizes[-1])
-        self.shuffles = config.shuffle_batch_norm and has_batch_norm(self.target)
+        self.add_target()
         self.post_init()
-
-    def size_for(self, num_samples: int) -> None:
-        require_queue_fits(self.config.queue_length, num_samples, "InfoMinConfig.queue_length")
 
     @can_return_tuple
     def forward(
@@ -64,27 +46,17 @@ class InfoMinForPreTraining(SSLPreTrainedModel):
         require_views(self, pixel_values, exactly=2)
         self._require_patches(jigsaw_pixel_values, len(pixel_values))
         first, second = pixel_values.unbind(1)
-        h = encode(self.backbone, first, self.config.pooling)
-        queries = [_unit(self.projector(h))]
+        embeddings, of_view = self.project(self, first)
+        queries = [of_view]
         if jigsaw_pixel_values is not None:
             patches = encode_crops(self.backbone, [jigsaw_pixel_values], self.config.pooling)  # [B, patches, D]
-            queries.append(_unit(self.jigsaw_projector(patches)))
-        losses = momentum_contrast(
-            [(queries, second)],
-            self._encode_keys,
-            self.queue,
-            self.config.temperature,
-            shuffle=self.shuffles,
-            enqueue=self.training,
-        )
+            queries.append(unit_norm(self.jigsaw_projector(patches)))
+        losses = self.contrast([(queries, second)])
         loss, logs = losses[0], {"view_loss": losses[0].detach()}
         if jigsaw_pixel_values is not None:
             loss = torch.lerp(*losses, self.config.jigsaw_weight)
             logs["jigsaw_loss"] = losses[1].detach()
-        return SSLOutput(loss=loss if return_loss else None, logs=logs, embeddings=h.detach())
-
-    def _encode_keys(self, images: torch.Tensor) -> torch.Tensor:
-        return _unit(self.target.projector(encode(self.target.backbone, images, self.config.pooling)))
+        return SSLOutput(loss=loss if return_loss else None, logs=logs, embeddings=embeddings.detach())
 
     def _require_patches(self, patches: torch.Tensor | None, batch: int) -> None:
         count = self.config.jigsaw_patches
@@ -95,11 +67,3 @@ class InfoMinForPreTraining(SSLPreTrainedModel):
                 + (f"have the shape ({batch}, {count}, channels, h, w)" if count else "be None")
                 + f", got {shape}. The image processor's jigsaw_grid squared must be jigsaw_patches."
             )
-
-    def after_optimizer_step(self, step: int, total_steps: int) -> None:
-        ema_(self.target.backbone, self.backbone, self.config.target_momentum)
-        ema_(self.target.projector, self.projector, self.config.target_momentum)
-
-
-def _unit(projections: torch.Tensor) -> torch.Tensor:
-    return F.normalize(projections.float(), dim=-1)

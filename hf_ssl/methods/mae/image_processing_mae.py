@@ -1,16 +1,12 @@
 """Views and masks of MAE (arXiv:2111.06377, section 3 and appendix A)."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 
-from ...augment import ViewPolicy
 from ...augment.masks import random_masks, visible_indices
-from ...image_processing_utils import SSLImageProcessor
+from ...one_view_image_processing_utils import OneViewImageProcessor
 
 
-class MAEImageProcessor(SSLImageProcessor):
+class MAEImageProcessor(OneViewImageProcessor):
     r"""
     One crop, flipped at random and nothing else, and a random mask over its patches.
 
@@ -28,23 +24,6 @@ class MAEImageProcessor(SSLImageProcessor):
     crop_scale: list = [0.2, 1.0]
     crop_ratio: list = [3 / 4, 4 / 3]
     flip_probability: float = 0.5
-
-    def policies(self) -> dict[str, list[ViewPolicy]]:
-        policy = ViewPolicy(
-            size=self.inference_size,
-            crop_scale=tuple(self.crop_scale),
-            crop_ratio=tuple(self.crop_ratio),
-            interpolation="bicubic",
-            flip_probability=self.flip_probability,
-            jitter_probability=0.0,
-            grayscale_probability=0.0,
-            blur_probability=0.0,
-        )
-        return {"pixel_values": [policy]}
-
-    def draw_views(self, samples: Mapping[str, Any], generator: torch.Generator | None) -> dict[str, torch.Tensor]:
-        """The one view under `pixel_values`, of shape `(batch, channels, size, size)`."""
-        return {"pixel_values": super().draw_views(samples, generator)["pixel_values"][:, 0]}
 
     def draw_masks(self, batch: int, generator: torch.Generator | None) -> dict[str, torch.Tensor]:
         """

@@ -1,55 +1,22 @@
 """How MAE is trained."""
 
-from dataclasses import replace
+from ... import recipe_values as shared
+from ...recipe_utils import Recipe, decoder, epochs, photos, small, tiny
 
-from ...recipe_utils import PHOTOS, SMALL, TINY, Recipe
-
-_SMALL = Recipe(
-    description=SMALL,
-    backbone="vit-nano",
-    config={
-        "decoder_hidden_size": 96,
-        "decoder_num_hidden_layers": 2,
-        "decoder_num_attention_heads": 3,
-        "decoder_intermediate_size": 384,
-    },
+_SMALL = small(
+    config=decoder(96, layers=2, heads=3, inside=384),
     processor={"mask_ratio": 0.6},
-    training={
-        "learning_rate": 1.5e-3,
-        "weight_decay": 0.05,
-        "adam_beta2": 0.95,
-        "num_train_epochs": 20,
-        "warmup_epochs": 1,
-        "per_device_train_batch_size": 128,
-        "eval_strategy": "steps",
-        "eval_steps": 0.25,
-    },
+    training=shared.SMALL_ONE_VIEW_TRAINING | {"adam_beta2": 0.95},
 )
 
 RECIPES = {
     "paper": Recipe(
         description="ImageNet, ViT-B/16, batch 4096 (arXiv:2111.06377, table 8)",
         backbone="vit-base",
-        training={
-            "base_learning_rate": 1.5e-4,
-            "weight_decay": 0.05,
-            "adam_beta2": 0.95,
-            "num_train_epochs": 800,
-            "warmup_epochs": 40,
-            "per_device_train_batch_size": 256,
-        },
+        training={"base_learning_rate": 1.5e-4, "weight_decay": 0.05, "adam_beta2": 0.95}
+        | epochs(800, warmup=40, batch=256),
     ),
     "small": _SMALL,
-    "photos": replace(_SMALL, description=PHOTOS),
-    "tiny": Recipe(
-        description=TINY,
-        backbone="vit-nano",
-        config={
-            "decoder_hidden_size": 32,
-            "decoder_num_hidden_layers": 1,
-            "decoder_num_attention_heads": 2,
-            "decoder_intermediate_size": 64,
-        },
-        processor={"patch_size": 8},
-    ),
+    "photos": photos(_SMALL, backbone=_SMALL.backbone),
+    "tiny": tiny(config=decoder(32, layers=1, heads=2, inside=64), processor={"patch_size": 8}),
 }

@@ -46,8 +46,6 @@ class OBoWImageProcessor(AugmentedImageProcessor):
     grayscale_probability: float = 0.2
     blur_probability: float | list = [0.5, 0.0]  # patches are not blurred
     blur_sigma: list = [0.1, 2.0]
-    solarize_probability: float | list = 0.0  # no part of the paper
-    rotate_probability: float = 0.0  # no part of the paper
 
     def policies(self) -> dict[str, list[ViewPolicy]]:
         crop = self.policy(0, self.student_crop_size, self.student_crop_scale)

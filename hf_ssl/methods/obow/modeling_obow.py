@@ -85,7 +85,7 @@ class OBoWForPreTraining(SSLPreTrainedModel):
         embeddings = [encode_crops(self.backbone, [x], self.config.pooling) for x in crops]
         loss = None
         if return_loss:
-            terms = [self._loss(h, bag, w) for h in embeddings for bag, w in zip(bags, weights, strict=True)]
+            terms = [self._loss(views, bag, w) for views in embeddings for bag, w in zip(bags, weights, strict=True)]
             loss = torch.stack(terms).sum() / len(bags)
         return OBoWOutput(loss=loss, logs=logs, embeddings=embeddings[0][:, 0].detach())
 

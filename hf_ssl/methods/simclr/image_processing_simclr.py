@@ -23,4 +23,3 @@ class SimCLRImageProcessor(TwoViewImageProcessor):
     blur_probability: float | list = 0.5
     blur_sigma: list = [0.1, 2.0]
     solarize_probability: float | list = 0.0  # no part of the policy: figure 4 has it among others
-    rotate_probability: float = 0.0  # no part of the paper

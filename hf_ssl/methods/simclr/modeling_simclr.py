@@ -5,12 +5,7 @@ from dataclasses import dataclass
 import torch
 from transformers.utils.generic import can_return_tuple
 
-from ...modeling_utils import (
-    SSLOutput,
-    SSLPreTrainedModel,
-    encode,
-    require_views,
-)
+from ...modeling_utils import SSLOutput, SSLPreTrainedModel, encode, require_views
 from ...nn.heads import MLPHead
 from ...nn.losses import nt_xent
 from .configuration_simclr import SimCLRConfig
@@ -53,8 +48,8 @@ class SimCLRForPreTraining(SSLPreTrainedModel):
             ValueError: for a batch of one image, or of one view, which has nothing to compare.
         """
         require_views(self, pixel_values)
-        h = encode(self.backbone, pixel_values.flatten(0, 1), self.config.pooling)  # [B * V, D]
-        z = self.projector(h).unflatten(0, pixel_values.shape[:2])  # [B, V, P]
-        loss = nt_xent(z, self.config.temperature) if return_loss else None
-        embeddings = h.detach().unflatten(0, pixel_values.shape[:2])[:, 0]
-        return SimCLROutput(loss=loss, embeddings=embeddings, projections=z)
+        embeddings = encode(self.backbone, pixel_values.flatten(0, 1), self.config.pooling)  # [B * V, D]
+        projections = self.projector(embeddings).unflatten(0, pixel_values.shape[:2])  # [B, V, P]
+        loss = nt_xent(projections, self.config.temperature) if return_loss else None
+        first = embeddings.detach().unflatten(0, pixel_values.shape[:2])[:, 0]
+        return SimCLROutput(loss=loss, embeddings=first, projections=projections)

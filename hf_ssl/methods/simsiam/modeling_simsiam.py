@@ -6,12 +6,7 @@ import torch
 import torch.nn.functional as F
 from transformers.utils.generic import can_return_tuple
 
-from ...modeling_utils import (
-    SSLOutput,
-    SSLPreTrainedModel,
-    encode,
-    require_views,
-)
+from ...modeling_utils import SSLOutput, SSLPreTrainedModel, encode, require_views
 from ...nn.heads import MLPHead
 from ...nn.losses import negative_cosine
 from ...nn.parameter_groups import OptimizerArguments, Treatment, grouped
@@ -52,11 +47,11 @@ class SimSiamForPreTraining(SSLPreTrainedModel):
         require_views(self, pixel_values)
         embeddings, predictions, projections = [], [], []
         for view in pixel_values.unbind(1):
-            h = encode(self.backbone, view, self.config.pooling)
-            z = self.projector(h)
-            embeddings.append(h.detach())
-            projections.append(z.detach())
-            predictions.append(self.predictor(z))
+            embedding = encode(self.backbone, view, self.config.pooling)
+            projection = self.projector(embedding)
+            embeddings.append(embedding.detach())
+            projections.append(projection.detach())
+            predictions.append(self.predictor(projection))
         pairs = [negative_cosine(predictions[i], projections[j]) for i, j in permutations(range(len(projections)), 2)]
         loss = torch.stack(pairs).mean() if return_loss else None
         unit = F.normalize(projections[0].float(), dim=-1)

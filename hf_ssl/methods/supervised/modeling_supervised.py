@@ -5,11 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 from transformers.utils.generic import can_return_tuple
 
-from ...modeling_utils import (
-    SSLOutput,
-    SSLPreTrainedModel,
-    encode,
-)
+from ...modeling_utils import SSLOutput, SSLPreTrainedModel, encode
 from .configuration_supervised import SupervisedConfig
 
 
@@ -41,12 +37,12 @@ class SupervisedForPreTraining(SSLPreTrainedModel):
         if labels is None and return_loss:
             raise ValueError("Supervised training needs `labels`.")
         views = pixel_values.shape[1]
-        h = encode(self.backbone, pixel_values.flatten(0, 1), self.config.pooling)
+        embeddings = encode(self.backbone, pixel_values.flatten(0, 1), self.config.pooling)
         if not return_loss:
-            return SSLOutput(embeddings=h.detach()[::views])
-        logits = self.classifier(h).float()
+            return SSLOutput(embeddings=embeddings.detach()[::views])
+        logits = self.classifier(embeddings).float()
         labels = labels.repeat_interleave(views)
         logs = {"accuracy": (logits.argmax(-1) == labels).float().mean()}
         smoothing = self.config.label_smoothing
         loss = F.cross_entropy(logits, labels, ignore_index=-1, label_smoothing=smoothing)
-        return SSLOutput(loss=loss, logs=logs, embeddings=h.detach()[::views])
+        return SSLOutput(loss=loss, logs=logs, embeddings=embeddings.detach()[::views])

@@ -24,5 +24,3 @@ class SwAVImageProcessor(MultiCropImageProcessor):
     grayscale_probability: float = 0.2
     blur_probability: float | list = 0.5
     blur_sigma: list = [0.1, 2.0]
-    solarize_probability: float | list = 0.0  # no part of the paper
-    rotate_probability: float = 0.0  # no part of the paper

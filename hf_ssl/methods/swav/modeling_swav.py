@@ -7,12 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 from transformers.utils.generic import can_return_tuple
 
-from ...modeling_utils import (
-    SSLOutput,
-    SSLPreTrainedModel,
-    encode_crops,
-    require_views,
-)
+from ...modeling_utils import SSLOutput, SSLPreTrainedModel, encode_crops, require_views
 from ...nn.assignment import sinkhorn
 from ...nn.distributed import gather, rank, sum_over_ranks, world_size
 from ...nn.heads import MLPHead
@@ -72,11 +67,12 @@ class SwAVForPreTraining(SSLPreTrainedModel):
         """
         require_views(self, pixel_values, at_least=self.config.assigned_crops)
         crops = [pixel_values] if local_pixel_values is None else [pixel_values, local_pixel_values]
-        h = encode_crops(self.backbone, crops, self.config.pooling)  # [B, V, D]
-        z = F.normalize(self.projector(h.flatten(0, 1)).float(), dim=-1).unflatten(0, h.shape[:2])
-        scores = self._score(z)  # [B, V, K]
+        embeddings = encode_crops(self.backbone, crops, self.config.pooling)  # [B, V, D]
+        projections = self.projector(embeddings.flatten(0, 1)).float()
+        features = F.normalize(projections, dim=-1).unflatten(0, embeddings.shape[:2])
+        scores = self._score(features)  # [B, V, K]
         with torch.no_grad():
-            targets = self._assign(z.detach(), scores.detach())  # [B, A, K]
+            targets = self._assign(features.detach(), scores.detach())  # [B, A, K]
             used = torch.bincount(targets.argmax(-1).flatten(), minlength=self.config.num_prototypes)
             logs = {
                 "assignment_entropy": torch.special.entr(targets).sum(-1).mean(),
@@ -85,13 +81,13 @@ class SwAVForPreTraining(SSLPreTrainedModel):
             }
         log_probabilities = (scores / self.config.temperature).log_softmax(-1)
         loss = cross_view_entropy(targets, log_probabilities) if return_loss else None
-        return SSLOutput(loss=loss, logs=logs, embeddings=h[:, 0].detach())
+        return SSLOutput(loss=loss, logs=logs, embeddings=embeddings[:, 0].detach())
 
-    def _score(self, z: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(z.device.type, enabled=False):
-            return F.linear(z.float(), self.prototypes.weight.float())
+    def _score(self, features: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(features.device.type, enabled=False):
+            return F.linear(features.float(), self.prototypes.weight.float())
 
-    def _assign(self, z: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    def _assign(self, features: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Assignments (B, A, K) of the first crops of features (B, V, D) and scores (B, V, K), one crop at a time."""
         c = self.config
         past = None
@@ -103,7 +99,7 @@ class SwAVForPreTraining(SSLPreTrainedModel):
             s = scores[:, crop] if past is None else torch.cat([past[:, crop], scores[:, crop]])
             targets.append(sinkhorn(s, c.sinkhorn_epsilon, c.sinkhorn_iterations)[-len(scores) :])
         if self.training and self.queue is not None and self.queue_started:
-            self.queue.put_(gather(z[:, : c.assigned_crops].flatten(1)))
+            self.queue.put_(gather(features[:, : c.assigned_crops].flatten(1)))
         return torch.stack(targets, dim=1)
 
     def initialize_weights(self):

@@ -5,12 +5,7 @@ from itertools import combinations
 import torch
 from transformers.utils.generic import can_return_tuple
 
-from ...modeling_utils import (
-    SSLOutput,
-    SSLPreTrainedModel,
-    encode,
-    require_views,
-)
+from ...modeling_utils import SSLOutput, SSLPreTrainedModel, encode_views, require_views
 from ...nn.heads import MLPHead
 from ...nn.losses import vicreg
 from .configuration_vicreg import VICRegConfig
@@ -32,17 +27,17 @@ class VICRegForPreTraining(SSLPreTrainedModel):
         """
         Args:
             pixel_values (`torch.Tensor` of shape `(batch, views, channels, height, width)`): two views; of more, the
-                mean over all pairs counts. Each view passes the network, and its BatchNorms, by itself.
+                mean over all pairs counts.
 
         Returns:
             [`SSLOutput`], with equation 6 over the batch of all processes together, and its three terms in `logs`.
         """
         require_views(self, pixel_values)
-        h = [encode(self.backbone, view, self.config.pooling) for view in pixel_values.unbind(1)]
-        z = [self.projector(x) for x in h]
-        terms = torch.stack([torch.stack(vicreg(a, b)) for a, b in combinations(z, 2)]).mean(0)
+        embeddings = encode_views(self.backbone, pixel_values, self.config.pooling)
+        pairs = combinations([self.projector(embedding) for embedding in embeddings], 2)
+        terms = torch.stack([torch.stack(vicreg(first, second)) for first, second in pairs]).mean(0)
         invariance, variance, covariance = terms
         c = self.config
         loss = c.invariance_weight * invariance + c.variance_weight * variance + c.covariance_weight * covariance
         logs = dict(zip(("invariance", "variance", "covariance"), terms.detach(), strict=True))
-        return SSLOutput(loss=loss if return_loss else None, logs=logs, embeddings=h[0].detach())
+        return SSLOutput(loss=loss if return_loss else None, logs=logs, embeddings=embeddings[0].detach())

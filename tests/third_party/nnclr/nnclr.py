@@ -12,7 +12,8 @@ from hf_ssl.modeling_utils import SSLOutput, SSLPreTrainedModel, encode, require
 from hf_ssl.nn.distributed import gather, rank
 from hf_ssl.nn.heads import MLPHead
 from hf_ssl.nn.queue import Queue
-from hf_ssl.recipe_utils import SMALL, SMALL_TRAINING, SMALL_VIEWS, TINY, Recipe, at_most
+from hf_ssl.recipe_utils import Recipe, at_most, small, tiny
+from hf_ssl.recipe_values import SMALL_TRAINING, SMALL_VIEWS
 
 
 @strict
@@ -49,7 +50,16 @@ class NNCLRConfig(SSLConfig):
 class NNCLRImageProcessor(TwoViewImageProcessor):
     """Two views under SimCLR's policy; see [`TwoViewImageProcessor`]."""
 
+    view_size: int | None = None  # that of inference: 224
+    views_per_image: int = 2
+    crop_scale: list = [0.08, 1.0]
+    crop_ratio: list = [3 / 4, 4 / 3]
+    flip_probability: float = 0.5
     color_jitter: list = [0.8, 0.8, 0.8, 0.2]
+    color_jitter_probability: float = 0.8
+    grayscale_probability: float = 0.2
+    blur_probability: float | list = 0.5
+    blur_sigma: list = [0.1, 2.0]
 
 
 class NNCLRForPreTraining(SSLPreTrainedModel):
@@ -109,18 +119,12 @@ RECIPES = {
             "per_device_train_batch_size": 256,
         },
     ),
-    "small": Recipe(
-        description=SMALL,
-        backbone="vit-nano",
+    "small": small(
         config={"projection_sizes": [512, 128], "prediction_sizes": [512, 128], "queue_length": at_most(4096)},
         processor=SMALL_VIEWS,
         training=SMALL_TRAINING,
     ),
-    "tiny": Recipe(
-        description=TINY,
-        backbone="vit-nano",
-        config={"projection_sizes": [32, 16], "prediction_sizes": [32, 16], "queue_length": 16},
-    ),
+    "tiny": tiny(config={"projection_sizes": [32, 16], "prediction_sizes": [32, 16], "queue_length": 16}),
 }
 
 register_method(
