@@ -54,7 +54,7 @@ def test_every_import_of_another_package_is_required():
     required = set(re.findall(r"^[\w-]+", "\n".join(lines), re.MULTILINE))
     called = {"scikit-learn": "sklearn", "scikit-image": "skimage", "pillow": "PIL", "pyyaml": "yaml"}
     known = {called.get(name, name.replace("-", "_")) for name in required} | {"hf_ssl"} | sys.stdlib_module_names
-    optional = {"torchvision", "timm", "triton", "httpx2"}  # only where it is installed; the client of the Hub library
+    optional = {"torchvision", "timm", "triton"}  # only where it is installed
     for path in (ROOT / "hf_ssl").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

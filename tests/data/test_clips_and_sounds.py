@@ -74,7 +74,7 @@ def test_a_folder_without_clips_or_sounds_says_so(clips, tmp_path):
     with pytest.raises(DataError, match=r"holds no sounds \(left out: no .wav file"):
         load_data(clips, modality="audio")
     for modality, noun in (("video", "clip"), ("audio", "sound")):
-        with pytest.raises(DataError, match=f"photo-patches holds images, and no {noun}s: give a folder or a table of"):
+        with pytest.raises(DataError, match=f"holds images, and no {noun}s: give a folder or a table of"):
             load_data("photo-patches", modality=modality)
 
 
