@@ -43,7 +43,7 @@ ALLOWED = {
     "processing_utils": {"configuration_utils"},
     "image_processing_utils": {"checks", "augment", "processing_utils"},
     "video_processing_utils": {"augment", "image_processing_utils"},
-    "audio_processing_utils": {"augment", "processing_utils"},
+    "audio_processing_utils": {"checks", "augment", "processing_utils"},
     "image_text_processing_utils": {"image_processing_utils", "processing_utils", "tokenization_utils"},
     "methods": UTILS | {"nn", "encoders", "augment", "training_hooks", "registry"},
     "training": UTILS | {"checks", "nn", "augment", "data", "encoders", "evaluation", "registry", "hub"},
