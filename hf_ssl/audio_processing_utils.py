@@ -1,6 +1,7 @@
 """Base of the processors of sounds: the plain call preprocesses for inference, `views` makes training views."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -8,17 +9,12 @@ from transformers import ASTFeatureExtractor
 
 from .augment.log_mel import fit_samples, log_mel, samples_of
 from .augment.resize import uniform
+from .checks.bounded_json import read_json
+from .checks.processors import require_processor, require_processor_files
+from .checks.repository_files import pinned
 from .processing_utils import SSLProcessorMixin
 
-_NATIVE = {
-    "feature_size": (1, 1),
-    "sampling_rate": (1000, 1_000_000),
-    "num_mel_bins": (1, 512),
-    "max_length": (1, 100_000),
-    "padding_value": (-1e6, 1e6),
-    "mean": (-1e6, 1e6),
-    "std": (1e-6, 1e6),
-}
+_NATIVE = ("feature_size", "sampling_rate", "num_mel_bins", "max_length", "padding_value", "mean", "std")
 _ESTIMATED_ON = 500  # sounds
 _SAVED_KEYS = {"feature_extractor_type", "processor_class", "padding_side", "auto_map"}
 
@@ -52,13 +48,19 @@ class SSLFeatureExtractor(SSLProcessorMixin, ASTFeatureExtractor):
     def __init__(self, **kwargs):
         listed = self.view_attributes().keys()
         switches = {"do_normalize", "return_attention_mask"}
-        self.require_known(kwargs.keys() - _SAVED_KEYS, listed | _NATIVE.keys() | switches)
-        for name, (low, high) in _NATIVE.items():
-            value = kwargs.get(name)
-            if value is not None and not (isinstance(value, int | float) and low <= value <= high):
-                raise ValueError(f"{type(self).__name__}.{name} must lie in [{low:g}, {high:g}], got {value!r:.100}.")
+        self.require_known(kwargs.keys() - _SAVED_KEYS, listed | {*_NATIVE} | switches)
+        require_processor(kwargs, type(self).__name__)
         super().__init__(**{name: value for name, value in kwargs.items() if name not in listed})
         self.take_view_attributes(kwargs)
+
+    @classmethod
+    def get_feature_extractor_dict(cls, pretrained_model_name_or_path, **kwargs):
+        repository = pretrained_model_name_or_path
+        if Path(repository).is_file():
+            require_processor(read_json(repository), repository)
+        else:
+            require_processor_files(repository, pinned(repository, kwargs))
+        return super().get_feature_extractor_dict(repository, **kwargs)
 
     @property
     def num_samples(self) -> int:

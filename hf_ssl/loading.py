@@ -1,14 +1,12 @@
 """The one door through which encoders and methods come in from any repository; nothing of what comes in is run."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import MODEL_MAPPING, AutoModel, AutoModelForPreTraining, PreTrainedConfig, PreTrainedModel
-from transformers.utils import CONFIG_NAME, cached_file, logging
+from transformers.utils import CONFIG_NAME, cached_file
 
 from .checks.checkpoints import listed, load_checked
 from .checks.configs import checked_config
@@ -25,17 +23,6 @@ PRETRAINING = "pretraining"  # the subfolder of a repository in which the whole 
 
 # Arguments of timm.create_model that read files; a config from outside must not name any.
 _TIMM_FILES = {"checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}
-
-
-@contextmanager
-def without_load_report() -> Iterator[None]:
-    """Let transformers load without its table of weights that are missing or left over, such as those of a head."""
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
 
 
 def load_encoder(
@@ -66,10 +53,9 @@ def load_encoder(
     where = pinned(encoder, {"revision": revision, "subfolder": subfolder})
     config = load_encoder_config(encoder, **where)
     config = encoder_for(config).to_load()
-    with without_load_report():  # what does not fit is said below, in one sentence
-        model, missing, _ = load_checked(
-            AutoModel, encoder, config=config, dtype=dtype or torch.float32, ignore_mismatched_sizes=True, **where
-        )
+    model, missing, _ = load_checked(
+        AutoModel, encoder, config=config, dtype=dtype or torch.float32, ignore_mismatched_sizes=True, **where
+    )
     if missing and all(name.startswith("pooler.") for name in missing):
         model.register_module("pooler", None)
     elif missing:

@@ -30,7 +30,8 @@ class MethodInfo:
         title (`str`): how people write its name.
         paper (`str`): arXiv number.
         year (`int`): of the first version of the paper.
-        family (`str`): "joint embedding", "self-distillation", "masked images" or "supervised".
+        family (`str`): "joint embedding", "self-distillation", "masked images", "image-text", "few labels" or
+            "supervised"; or another, where none of these fits.
         modality (`str`): what its `backbone` reads: a row of `hf_ssl/modalities.py`. The names of the processor and of
             the classifier follow from it: XImageProcessor and XForImageClassification, XFeatureExtractor and
             XForAudioClassification.

@@ -13,6 +13,7 @@ from .backbones import backbone_config
 from .checks.processors import checked_image_processor
 from .checks.repository_files import pinned
 from .data import Data
+from .data.base import require_samples_of
 from .encoders import ImageEncoder, encoder_for, probe
 from .loading import load_encoder_config
 from .modalities import Modality
@@ -249,6 +250,7 @@ def build_processor(
         if saved is not None:
             processor.take_over(cls.from_pretrained(saved))
         if data is not None:
+            require_samples_of(method.modality, data.train, data.name)
             processor.settle(data.train)
         processor.views(generator=torch.Generator(), **processor.example(image_size))
     except (ArithmeticError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:

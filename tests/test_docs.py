@@ -9,7 +9,7 @@ import pytest
 from transformers import AutoConfig
 
 from hf_ssl.encoders import ENCODERS, encoder_for
-from hf_ssl.registry import METHODS
+from hf_ssl.registry import METHODS, MethodInfo
 
 ROOT = Path(__file__).parents[1]
 WRITTEN_BY_SCRIPTS = {"reliability.md"}
@@ -61,6 +61,11 @@ def test_commands_name_methods_that_there_are():
     for page in PAGES:
         for name in re.findall(r"hf-ssl (?:pretrain|convert) ([a-z]\w*)", text_of(page)):
             assert name in METHODS or page.name == "CONTRIBUTING.md", (page.name, name)
+
+
+def test_every_family_is_listed_where_families_are_explained():
+    for method in METHODS.values():
+        assert f'"{method.info.family}"' in " ".join(MethodInfo.__doc__.split()), method.name
 
 
 def test_every_method_is_listed():

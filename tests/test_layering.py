@@ -45,7 +45,7 @@ ALLOWED = {
     "image_processing_utils": {"checks", "augment", "processing_utils"},
     "one_view_image_processing_utils": {"augment", "image_processing_utils"},
     "video_processing_utils": {"augment", "image_processing_utils"},
-    "audio_processing_utils": {"augment", "processing_utils"},
+    "audio_processing_utils": {"checks", "augment", "processing_utils"},
     "image_text_processing_utils": {"image_processing_utils", "processing_utils", "tokenization_utils"},
     "bases": UTILS | {"nn", "encoders", "augment"},
     "methods": UTILS | {"bases", "recipe_values", "nn", "encoders", "augment", "training_hooks", "registry"},

@@ -1,7 +1,9 @@
 """What says the same in several files of the project says the same."""
 
+import ast
 import configparser
 import re
+import sys
 from pathlib import Path
 
 import yaml
@@ -43,6 +45,22 @@ def test_every_requirement_is_pinned_within_its_range():
             assert numbers(pins[name]) >= numbers(lowest), line
         else:
             assert line in ("", "hf_ssl[demo]"), line
+
+
+def test_every_import_of_another_package_is_required():
+    setup = configparser.ConfigParser()
+    setup.read_string(read("setup.cfg"))
+    lines = [setup["options"]["install_requires"], *setup["options.extras_require"].values()]
+    required = set(re.findall(r"^[\w-]+", "\n".join(lines), re.MULTILINE))
+    called = {"scikit-learn": "sklearn", "scikit-image": "skimage", "pillow": "PIL", "pyyaml": "yaml"}
+    known = {called.get(name, name.replace("-", "_")) for name in required} | {"hf_ssl"} | sys.stdlib_module_names
+    optional = {"torchvision", "timm", "triton"}  # only where it is installed
+    for path in (ROOT / "hf_ssl").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+            unknown = {name.partition(".")[0] for name in names} - known - optional
+            assert not unknown, f"{path} imports {unknown}, which setup.cfg does not name"
 
 
 def numbers(version: str) -> list[int]:

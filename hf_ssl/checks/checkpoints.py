@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.utils import logging
 
 from ..utils.printing import printable
 from .configs import checked_config
@@ -103,6 +104,17 @@ def clear_load_errors(place: str | Path) -> Iterator[None]:
         raise ValueError(f"The weights of {place} are damaged, or do not fit its config: {reason[:300]}") from None
 
 
+@contextmanager
+def without_load_report() -> Iterator[None]:
+    """Let transformers load without its table of weights that are missing or left over, such as those of a head."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
 def require_own_weights(auto: type, repository: str | Path, arguments: dict[str, Any]) -> Where:
     """
     Refuse, before anything is built, a config or weights that would make `from_pretrained` leave a repository, run
@@ -185,7 +197,7 @@ def load_checked(auto: type, repository: str | Path, **arguments: Any) -> tuple[
     safe = {"use_safetensors": True, "trust_remote_code": False, "output_loading_info": True}
     if not config.model_type.startswith("ssl_"):  # a method's class sees to it itself
         _require_weights(auto, repository, config, where, arguments.get("variant"))
-    with clear_load_errors(place):
+    with clear_load_errors(place), without_load_report():  # what does not fit, callers say in one sentence
         model, info = auto.from_pretrained(repository, config=config, **arguments | where | safe)
     for name, stored, expected in sorted(info["mismatched_keys"]):
         raise ValueError(

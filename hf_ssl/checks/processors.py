@@ -33,6 +33,13 @@ _RANGES = (
     (r"\w+_magnitude_std", 0, 100, False),
     (r"crop_pct", 0.01, 1, False),
     (r"resample", 0, 5, True),
+    (r"sampling_rate", 1000, 10**6, True),
+    (r"num_mel_bins", 1, 512, True),
+    (r"max_length", 1, 10**5, True),
+    (r"(padding_value|mean)", -1e6, 1e6, False),
+    (r"std", 1e-6, 1e6, False),
+    (r"gain_concentration", 0, 1000, True),
+    (r"roll_share", 0, 1, False),
 )
 _PAIRS = (
     (r"(\w*crop|jigsaw|\w+_source)_scale", 1),
@@ -83,10 +90,11 @@ def require_processor_files(repository: str | Path, where: Where) -> None:
     for name, file in found.items():
         if file is not None:
             values = read_json(file)
-            inner = values.get("image_processor", {}) if name == PROCESSOR_NAME else values
-            if not isinstance(inner, Mapping):
-                raise ValueError(f"{place / name} has an image_processor that is no JSON object.")
-            require_processor(inner, place / name)
+            parts = ("image_processor", "feature_extractor")
+            for part in [values] if name != PROCESSOR_NAME else [values.get(part, {}) for part in parts]:
+                if not isinstance(part, Mapping):
+                    raise ValueError(f"{place / name} has an image_processor that is no JSON object.")
+                require_processor(part, place / name)
 
 
 def require_processor(values: Mapping[str, Any], place: str | Path) -> None:
@@ -130,7 +138,7 @@ def _problem(name: str, value: Any) -> str | None:
         return None if fits else "four numbers, at least 0"
     if name == "mask_ratio":
         return None if _is_number(value) and 0 <= value < 1 else "a number in [0, 1)"
-    if name in ("image_processor_type", "processor_class", "feature_extractor_type", "data_format"):
+    if name in ("image_processor_type", "processor_class", "feature_extractor_type", "data_format", "padding_side"):
         return None if isinstance(value, str) else "a text"
     if name.endswith("_size") and isinstance(value, Mapping):
         return None if _is_size(value) else f"a size in pixels, each side in [1, {MAX_SIDE}]"

@@ -148,7 +148,10 @@ def evaluate(
     encoder: Annotated[str, typer.Argument(help="A folder or Hub id that AutoModel loads.")],
     data: Annotated[str, typer.Option(help=f"Labelled images: {_DATA}.")] = "photo-patches",
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of the encoder on the Hub.")] = None,
-    subfolder: Annotated[str, typer.Option(help="Of the repository, such as pretraining.")] = "",
+    subfolder: Annotated[
+        str | None,
+        typer.Option(help="Of the repository, such as pretraining. [default: that of the embedding in its card]"),
+    ] = None,
     image_processor: Annotated[
         str | None, typer.Option(help="Folder or Hub id to take the image processor from. [default: the encoder's]")
     ] = None,
@@ -182,7 +185,7 @@ def evaluate(
     Takes what AutoModel takes: ours, ViT, DINOv2, ResNet, ConvNeXt, Swin, BEiT, ViTMAE (nothing is hidden), timm, and
     the image side of CLIP and SigLIP. Weights are read from safetensors only, and no code of a repository is run.
     """
-    require_repository(encoder, "The encoder", revision, subfolder)
+    require_repository(encoder, "The encoder", revision, subfolder or "")
     require_found(data, "--data")
     if image_processor is not None:
         require_found(image_processor, "--image-processor")

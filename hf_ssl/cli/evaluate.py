@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers.utils import cached_file
+from transformers.utils import CONFIG_NAME, cached_file
 
-from ..checks.bounded_json import NoObjectError, read_large_json
+from ..checks.bounded_json import NoObjectError, read_json, read_large_json
+from ..checks.repository_files import find_file, pinned
 from ..configuration_utils import closest
 from ..data import Data, DecodedImages, ImageFolder, PixelFormat, load_data
 from ..encoders import encoder_for
 from ..evaluation import evaluate_encoder, find_image_processor, load_image_processor
-from ..loading import load_encoder
+from ..loading import PRETRAINING, load_encoder
+from ..registry import METHODS
 from ..utils.printing import say
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -35,7 +37,7 @@ class Request:
     encoder: str
     data: str
     revision: str | None
-    subfolder: str
+    subfolder: str | None
     image_processor: str | None
     linear: bool | None
     k: int | None
@@ -75,7 +77,12 @@ def run(request: Request) -> None:
         raise ValueError(f"--batch-size must be at least 1, got {request.batch_size}.")
     device = usable_device(request.device)
     # The encoder comes first: a mistake in its name should not wait for the data.
-    where = {"revision": request.revision, "subfolder": request.subfolder}
+    subfolder = request.subfolder
+    if subfolder is None and (subfolder := embedding_folder(request.encoder, request.revision)):
+        say(
+            f"Evaluated is the encoder in {subfolder}/, which the card is about (--subfolder takes another).", err=True
+        )
+    where = {"revision": request.revision, "subfolder": subfolder}
     model = load_encoder(request.encoder, dtype=_DTYPES[request.dtype], **where)
     if request.image_processor is None:
         processor, assumed = find_image_processor(model, request.encoder, **where)
@@ -135,6 +142,18 @@ def run(request: Request) -> None:
     say(report.verdict())
     if request.json_file is not None:
         request.json_file.write_text(json.dumps(report.to_dict(), indent=2) + "\n", encoding="utf-8")
+
+
+def embedding_folder(encoder: str, revision: str | None) -> str:
+    """Where in a repository of ours the encoder lies whose embedding the card is about; "" for the root."""
+    try:
+        where = pinned(encoder, {"revision": revision, "subfolder": PRETRAINING})
+        config = find_file(encoder, CONFIG_NAME, where)
+        kind = "" if config is None else str(read_json(config).get("model_type"))
+        method = METHODS.get(kind.removeprefix("ssl_"))
+    except (OSError, ValueError):  # damaged, or of a method that is not installed: the root may still be an encoder
+        return ""
+    return method.pretraining_class.embedding_folder if method else ""
 
 
 def split_of_run(request: Request) -> Mapping[str, Any]:

@@ -10,12 +10,13 @@ from typing import Any
 
 from transformers import AutoModel, PreTrainedModel
 
+from ..checks.checkpoints import without_load_report
 from ..data import Data
 from ..data.splits import few_indices
 from ..evaluation import EvaluationReport, evaluate_encoder
 from ..hub import embedding_check
 from ..hub.figures.of_run import draw
-from ..loading import load_encoder, load_method, without_load_report
+from ..loading import load_encoder, load_method
 from ..modeling_utils import SSLPreTrainedModel
 from ..processing_utils import SSLProcessorMixin
 from ..registry import get_method

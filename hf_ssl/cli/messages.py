@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from ..data import Data
+from ..encoders import encoder_for
 from ..evaluation import EvaluationReport
 from ..registry import Method
 from ..training import describe
@@ -22,13 +23,18 @@ def announcement(method: Method, data: Data, run: Assembly, effective: dict[str,
     """
     size, backbone = run.choices["image_size"], run.choices["backbone"]
     parameters = run.model.backbone.num_parameters() / 1e6
+    noun, adapter = method.modality.noun, encoder_for(run.model.backbone.config)
+    if method.modality.name == "audio":  # one size, whatever is asked for
+        shown = f"{noun.capitalize()}s as {adapter.image_size[0]} frames of {adapter.image_size[1]} mel bands"
+    else:
+        shown = f"{noun.capitalize()}s at {size.value} pixels, {size.reason}"
     batch = f", {run.choices['batch'].reason}" if "batch" in run.choices else ""
     lines = [
         *data.summary(),
-        f"{method.info.title}, recipe {run.recipe_name}: {run.recipe.description}.{_other_recipe(run.recipe_name)}",
-        f"Images at {size.value} pixels, {size.reason}. Encoder {backbone.value}, {backbone.reason}: "
-        f"{parameters:.2f} M parameters.",
-        f"{effective['batch_size']} images a step{batch}; {describe(effective)}.",
+        f"{method.info.title}, recipe {run.recipe_name}: {run.recipe.description}."
+        f"{_other_recipe(run.recipe_name, noun)}",
+        f"{shown}. Encoder {backbone.value}, {backbone.reason}: {parameters:.2f} M parameters.",
+        f"{effective['batch_size']} {noun}s a step{batch}; {describe(effective)}.",
         f"{_length(run, effective['epochs'])}.",
     ]
     if run.costs:
@@ -36,8 +42,9 @@ def announcement(method: Method, data: Data, run: Assembly, effective: dict[str,
     return "\n".join(lines)
 
 
-def _other_recipe(name: str) -> str:
-    return " Images without an upright, such as tissue, want --recipe small." if name == "photos" else ""
+def _other_recipe(name: str, noun: str) -> str:
+    upright = f" {noun.capitalize()}s without an upright, such as tissue, want --recipe small."
+    return upright if name == "photos" else ""
 
 
 def duration(seconds: float) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from ..modalities import Modality
 from .errors import DataError
 from .pixels import PixelFormat
 from .unreadable import DECODED, spread
@@ -116,6 +117,16 @@ class ImageDataset(Dataset):
 def _text(name):
     """A name that can be written to any file: what is no text in that of a folder, as its code."""
     return name.encode("utf-8", "backslashreplace").decode() if isinstance(name, str) else name
+
+
+def require_samples_of(modality: Modality, dataset, name: str) -> None:
+    """
+    Raises:
+        DataError: unless the samples of a data set are of this modality; it calls the data set `name`.
+    """
+    if dataset.sample_key != modality.sample_key:
+        noun = modality.noun
+        raise DataError(f"{name} holds {dataset.noun}s, and no {noun}s: give a folder or a table of {noun}s.")
 
 
 def is_labelled(dataset) -> bool:

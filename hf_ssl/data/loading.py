@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..modalities import get_modality
-from .base import ImageDataset, share_label_names
+from .base import ImageDataset, require_samples_of, share_label_names
 from .decoded import DecodedImages
 from .errors import DataError
 from .folder import existing_folder
@@ -144,6 +144,7 @@ def load_data(
     )
     loader = BUILT_IN.get(text) if isinstance(source, str) else None
     data = (loader or _loader(text, is_path=not isinstance(source, str)))(request)
+    require_samples_of(get_modality(modality), data.train, data.name)
     if isinstance(data.train, DecodedImages) and isinstance(data.test, DecodedImages):
         data.test.pixel_format = data.train.pixel_format
     if captions:

@@ -37,6 +37,7 @@ class ImageStream(IterableDataset):
     """
 
     labels = None
+    sample_key, noun = "image", "image"  # see `ImageDataset`
     pixel_format = PixelFormat()  # settled from the first images when a stream is made, before workers copy it
 
     def __init__(

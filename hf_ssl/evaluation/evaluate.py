@@ -69,25 +69,27 @@ def evaluate_encoder(
         ValueError: before anything is embedded for data without labels or with one class to train on, `k` above the
             labelled training images or `temperature` out of range; and as in `extract_features`.
     """
-    train, test, notes = evaluable(train, test)
+    encoder = encoder_for(model.config)
+    modality = get_modality(encoder.modality)
+    noun = modality.noun
+    train, test, notes = evaluable(train, test, noun)
     if k is None:
         k = min(DEFAULT_K, len(train))
         if k < DEFAULT_K:
             notes.append(
-                f"There are {k} labelled training images, so that all are neighbours, instead of {DEFAULT_K}."
+                f"There are {k} labelled training {noun}s, so that all are neighbours, instead of {DEFAULT_K}."
             )
     if not 1 <= k <= len(train):
-        raise ValueError(f"k = {k} neighbours, but the training set has {len(train)} images: use 1 to {len(train)}.")
+        raise ValueError(f"k = {k} neighbours, but the training set has {len(train)} {noun}s: use 1 to {len(train)}.")
     if not temperature > 0:
         raise ValueError(f"temperature must be above 0, got {temperature}.")
     target = torch.device(device) if device is not None else model.device
-    encoder = encoder_for(model.config)
     with ExitStack() as stack:
         embedders: dict[str, Callable] = {}
         if baselines:
             sample = train[0].get("image")
             grey = sample is not None and sample.shape[0] == 1  # over three channels it is the same three times
-            raw = get_modality(encoder.modality).load("raw_baseline")
+            raw = modality.load("raw_baseline")
             embedders[RAW_PIXELS] = lambda inputs: raw(inputs[:, :1] if grey else inputs, RAW_PIXELS_SIDE)
             embedders[RANDOM_INIT] = stack.enter_context(frozen_embedder(random_init_like(model, seed), target))
         if before is not None:
@@ -109,7 +111,7 @@ def evaluate_encoder(
         )
         if not linear:
             notes.append(
-                f"The linear probe of {len(bank[ENCODER])} images and {len(classes)} classes would take hours and was "
+                f"The linear probe of {len(bank[ENCODER])} {noun}s and {len(classes)} classes would take hours and was "
                 "left out: --linear or linear=True asks for it."
             )
     probe = partial(linear_probe, num_classes=len(classes), l2=l2, seed=seed, device=probe_device) if linear else None

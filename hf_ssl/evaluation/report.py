@@ -14,8 +14,8 @@ _STARTS = {
     RANDOM_INIT: ("its random initialisation", "the encoder has learnt nothing that shows here"),
 }
 _OTHERS_AS_GOOD = {
-    RAW_PIXELS: ", and on these images plain pixels do as well or better",
-    RANDOM_INIT: ", and on these images an encoder without training does as well or better",
+    RAW_PIXELS: ", and on these data plain pixels do as well or better",
+    RANDOM_INIT: ", and on these data an encoder without training does as well or better",
 }
 
 
@@ -93,7 +93,7 @@ class EvaluationReport:
 
     def _caption(self) -> str:
         knn = f"kNN: cosine, k = {self.protocol['k']}, T = {self.protocol['temperature']}" if self.protocol else "kNN"
-        sizes = f"{self.num_classes} classes, {self.num_train} train and {self.num_test} test images."
+        sizes = f"{self.num_classes} classes, {self.num_train} to train on and {self.num_test} to test on."
         before = [BEFORE_MEANS] if self.row(BEFORE) else []
         return " ".join([sizes, f"{knn}.", *before, *self.notes])
 

@@ -195,6 +195,35 @@ def test_processors_out_of_bounds_are_refused(fields, expected, repository):
         AutoImageProcessor.from_pretrained(repository, subfolder="pretraining")
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"std": float("nan")}, "no number that can be meant"),
+        ({"mean": "loud"}, "mean must be a number"),
+        ({"std": 0}, "std must be a number"),
+        ({"sampling_rate": 10**12}, "sampling_rate must be a whole number"),
+        ({"max_length": 10**9}, "max_length must be a whole number"),
+        ({"num_mel_bins": 128.5}, "num_mel_bins must be a whole number"),
+        ({"num_mel_bins": True}, "num_mel_bins must be a whole number"),
+        ({"padding_value": [0] * 1000}, "padding_value must be a number"),
+        ({"mask_ratio": 1.0}, "mask_ratio must be"),
+        ({"roll_share": -1}, "roll_share must be"),
+        ({"padding_side": 5}, "padding_side must be a text"),
+    ],
+)
+def test_processors_of_sounds_out_of_bounds_are_refused(fields, expected, tmp_path):
+    processor = build_processor("audiomae")
+    for kind, own in ((processor.native(), ""), (processor, "pretraining")):
+        kind.save_pretrained(tmp_path / own)
+        path = tmp_path / own / "preprocessor_config.json"
+        load_image_processor(str(tmp_path), subfolder=own, modality="audio")
+        path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+        with pytest.raises(ValueError, match=expected):
+            load_image_processor(str(tmp_path), subfolder=own, modality="audio")
+    with pytest.raises(ValueError, match=expected + "|has no attribute"):
+        type(processor).from_pretrained(tmp_path / "pretraining")
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_processors_of_methods_need_all_their_values(method):
     processor = build_processor(method)

@@ -12,6 +12,7 @@ from transformers import AutoModelForPreTraining
 
 from hf_ssl.checks.weights import weight_files
 from hf_ssl.loading import load_encoder, load_method
+from hf_ssl.registry import METHODS
 
 from ..conftest import export_tiny
 
@@ -169,3 +170,10 @@ def test_the_commit_that_is_checked_is_loaded(hub, repository, monkeypatch, tmp_
     monkeypatch.setattr(checkpoint_utils, "weight_files", moved)
     assert load_encoder("me/moving").config.model_type == "vit"
     monkeypatch.undo()
+
+
+def test_starting_from_an_encoder_with_a_classifier_says_nothing_of_it(tmp_path, capsys):
+    export_tiny("fixmatch", tmp_path)
+    METHODS["simclr"].pretraining_class.from_backbone(str(tmp_path))
+    load_encoder(str(tmp_path))
+    assert "REPORT" not in capsys.readouterr().err

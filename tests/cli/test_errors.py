@@ -115,6 +115,7 @@ MISTAKES = {
         "Batch norm takes two images",
         "raise --per_device_train_batch_size",
     ),
+    "pretrain audiomae": ("photo-patches holds images, and no sounds", "give a folder or a table of sounds"),
     "convert simclrr other.pth out": ("'simclrr'", "Did you mean 'simclr'?"),
     "evaluate": ("ENCODER is missing", "write hf-ssl evaluate ENCODER"),
     "export native": ("OUTPUT_DIR is missing", "write hf-ssl export CHECKPOINT OUTPUT_DIR"),

@@ -1,6 +1,7 @@
 """The whole job on a folder of images with captions: train, go on, evaluate, export, card, push."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
-from hf_ssl.cli import main
+from hf_ssl.cli import evaluate, main
 from hf_ssl.data import load_data
 from hf_ssl.hub import push_folder, validate_card
 from hf_ssl.loading import load_method
@@ -90,8 +91,12 @@ def test_it_is_pushed_and_loads_from_there(run, hub):
 
 
 def test_evaluate_and_card_take_the_encoder_of_the_images(run, pairs, capsys):
-    assert hf_ssl("evaluate", run, "--subfolder", "vision", "--data", pairs) == 0
-    assert "this encoder" in capsys.readouterr().out
+    assert hf_ssl("evaluate", run, "--data", pairs) == 0
+    said = capsys.readouterr()
+    width = json.loads((run / "vision" / "config.json").read_text())["hidden_size"]
+    assert "Evaluated is the encoder in vision/, which the card is about" in said.err
+    assert re.search(rf"this encoder .* {width}$", said.out, re.MULTILINE)
+    assert evaluate.embedding_folder(str(run / "vision"), None) == ""
     before = (run / "README.md").read_text()
     assert hf_ssl("card", run) == 0
     assert (run / "README.md").read_text() == before

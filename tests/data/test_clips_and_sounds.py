@@ -73,6 +73,9 @@ def test_a_folder_without_clips_or_sounds_says_so(clips, tmp_path):
         load_data(tmp_path / "empty", modality="video")
     with pytest.raises(DataError, match=r"holds no sounds \(left out: no .wav file"):
         load_data(clips, modality="audio")
+    for modality, noun in (("video", "clip"), ("audio", "sound")):
+        with pytest.raises(DataError, match=f"holds images, and no {noun}s: give a folder or a table of"):
+            load_data("photo-patches", modality=modality)
 
 
 def test_an_unreadable_clip_is_replaced_and_reported(clips):

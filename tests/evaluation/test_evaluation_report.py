@@ -55,7 +55,7 @@ def report(ours, raw=20.4, random=30.6, n=1600, std=0.8, chance=6.25, before=Non
         (
             report(30.0, before=10.0),
             "better than before by 20.0 and raw pixels by 9.6 points of kNN, but not than random init (-0.6, noise up "
-            "to 3.2): the encoder has learnt, and on these images an encoder without training does as well or better",
+            "to 3.2): the encoder has learnt, and on these data an encoder without training does as well or better",
         ),
         (report(20.0, before=10.0), "but not than raw pixels (-0.4, noise up to 2.8) and random init (-10.6, noise"),
     ],
@@ -93,7 +93,7 @@ def test_table_and_round_trip():
     assert lines[1].split() == ["raw", "pixels", "20.4", "18.1", "1024"]
     assert len({line.rindex("%") if i == 0 else line.rindex(".") + 1 for i, line in enumerate(lines[:4])}) == 1
     assert lines[4].split() == ["chance", "6.2", "6.2"]
-    assert "16 classes, 6400 train and 1600 test images. kNN: cosine, k = 20, T = 0.07." == lines[-1]
+    assert "16 classes, 6400 to train on and 1600 to test on. kNN: cosine, k = 20, T = 0.07." == lines[-1]
     markdown = one.to_markdown().splitlines()
     assert markdown[1] == "| --- | ---: | ---: | ---: |"
     assert markdown[4] == "| this encoder | 62.9 | 60.0 | 192 |"

@@ -13,6 +13,7 @@ from ...encoders import encoder_for
 from ...loading import PRETRAINING
 from ...modalities import pipeline_tag_of
 from ...modeling_utils import SSLPreTrainedModel
+from ...pretraining_utils import Published
 from ...processing_utils import SSLProcessorMixin
 from ...registry import Method
 from ..export import native_part, published_parts
@@ -71,11 +72,13 @@ def build_card(
     name = repo_id.split("/")[-1] if repo_id else f"{method.name}-{backbone.model_type}"
     dataset = results.get("dataset") or run.get("dataset")
     tag = pipeline_tag_of(processor.sample_keys)
+    supervision, tag_of_supervision = sections.supervision(model)
+    parts = published_parts(model, processor)
     data = ModelCardData(
         license=license,
         library_name="transformers",
         pipeline_tag=tag,
-        tags=["self-supervised-learning", "hf_ssl", method.name],
+        tags=[tag_of_supervision, "hf_ssl", method.name],
         datasets=[hub_id(dataset)] if hub_id(dataset) else None,
         base_model=hub_id(run.get("base_model")),
         model_name=name,
@@ -95,6 +98,7 @@ def build_card(
     place = f'"{repository}"' + (f', subfolder="{model.embedding_folder}"' if model.embedding_folder else "")
     text = Template(Path(__file__).with_name("template.md").read_text(encoding="utf-8")).substitute(
         vars(method.info),
+        supervision=supervision,
         stem=method.stem,
         packages=" and ".join(dict.fromkeys(("hf_ssl", method.package))),
         module=method.public_module,
@@ -111,6 +115,7 @@ def build_card(
         processor_suffix=method.modality.processor_suffix,
         call=usage.call,
         pipeline=sections.pipeline(repository, grey, "pooler_output" in contract.code, tag),
+        classifier=sections.classifier(parts[""].model, method.modality, f'"{repository}"', usage.call),
         origin=origin,
         dim=encoder.width,
         pooled=contract.pooled,
@@ -118,7 +123,7 @@ def build_card(
         embedding=contract.code,
         repo=repository,
         place=place,
-        encoders=sections.encoders(_classes(model, processor), model.embedding_folder),
+        encoders=sections.encoders(_classes(parts), model.embedding_folder),
         check=sections.check(check, place, contract.code, noun),
         pretraining=PRETRAINING,
         results=sections.results_table(results, noun),
@@ -131,13 +136,11 @@ def build_card(
     return text.replace(f"{NOTES}\n{END_NOTES}", f"{NOTES}{notes}{END_NOTES}")
 
 
-def _classes(model: SSLPreTrainedModel, processor: SSLProcessorMixin) -> dict[str, str]:
+def _classes(parts: Mapping[str, Published]) -> dict[str, str]:
     """The native class in each folder, where there are several encoders."""
-    if not model.published_folders:
+    if len(parts) < 2:
         return {}
-    return {
-        folder: type(native_part(part).model).__name__ for folder, part in published_parts(model, processor).items()
-    }
+    return {folder: type(native_part(part).model).__name__ for folder, part in parts.items()}
 
 
 def _notes(existing: str | None) -> str:

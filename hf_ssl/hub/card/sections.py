@@ -8,8 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 from huggingface_hub import EvalResult
+from transformers import PreTrainedModel
 
 from ...evaluation.report import BEFORE, BEFORE_MEANS, ENCODER, EvaluationReport
+from ...modalities import Modality
+from ...modeling_utils import SSLPreTrainedModel
 from ...utils.redaction import redacted_command
 from .fingerprint import check_code
 from .text import fenced, hub_id, is_number, label, plain
@@ -55,6 +58,35 @@ _CALLS = {
     "image-feature-extraction": ', pool=True)(open_image("image.jpg"))',
     "zero-shot-image-classification": ')(open_image("image.jpg"), candidate_labels=["a dog", "a house"])',
 }
+
+
+def supervision(model: SSLPreTrainedModel) -> tuple[str, str]:
+    """What a method learns from beside the samples themselves, and the tag that the Hub has for that."""
+    if "labels" in model.data_columns:
+        return (
+            ("with few labels", "semi-supervised-learning")
+            if model.unlabelled_per_label
+            else ("with labels", "supervised-learning")
+        )
+    return "with captions" if "text" in model.input_modalities else "without labels", "self-supervised-learning"
+
+
+def classifier(root: PreTrainedModel, modality: Modality, place: str, call: str) -> str:
+    """How a classifier that the root holds beside the encoder is loaded; empty where it holds none."""
+    auto = next((name for end, name in modality.auto_heads.items() if type(root).__name__.endswith(end)), None)
+    if auto is None:
+        return ""
+    code = f"""from transformers import {auto}
+
+classifier = {auto}.from_pretrained({place}).eval()
+with torch.no_grad():
+    logits = classifier(**processor({call}, return_tensors="pt")).logits
+print(classifier.config.id2label[logits.argmax(-1).item()])"""
+    return (
+        f"Beside the encoder there is a classifier of its embedding, a `{type(root).__name__}` of "
+        f"{root.config.num_labels} classes. `AutoModel` leaves it out, which transformers "
+        "reports. After the lines above:\n\n" + fenced(code, "python")
+    )
 
 
 def encoders(parts: Mapping[str, str], own: str) -> str:

@@ -53,6 +53,13 @@ RUN = {
 }
 
 
+SUPERVISION = {
+    "supervised": ("with labels", "supervised-learning"),
+    "fixmatch": ("with few labels", "semi-supervised-learning"),
+    "clip": ("with captions", "self-supervised-learning"),
+}
+
+
 def card(method="simclr", backbone=None, results=None, run=None, figures=(), **kwargs) -> str:
     model, processor = build_model(method, backbone), build_processor(method)
     return build_card(METHODS[method], model, processor, results=results, run=run, figures=list(figures), **kwargs)
@@ -69,7 +76,8 @@ def test_a_full_card_is_valid(method):
     data = front_matter(text)
     assert data["license"] == "apache-2.0" and data["library_name"] == "transformers"
     assert data["pipeline_tag"] == pipeline_tag_of(METHODS[method].processor_class.sample_keys)
-    assert {"self-supervised-learning", "hf_ssl", method} <= set(data["tags"])
+    words, tag = SUPERVISION.get(method, ("without labels", "self-supervised-learning"))
+    assert {tag, "hf_ssl", method} <= set(data["tags"]) and f" encoder trained {words} by [" in text
     assert f"https://arxiv.org/abs/{METHODS[method].info.paper}" in text
     assert "![Loss, and kNN accuracy of the encoder, over the training run](figures/curve.png)" in text
     for fact in ("1234", "911.5", "CPU, 2 cores", "torch 2.13.0", "4.2 minutes", "adamw_torch", RUN["command"]):
@@ -252,7 +260,7 @@ def test_the_embedding_is_what_the_card_says(method, backbone):
     torch.testing.assert_close(pooled, compute(native, outputs.last_hidden_state))
 
 
-@pytest.mark.parametrize(("method", "backbone"), [("simclr", "resnet"), ("mae", "vit")])
+@pytest.mark.parametrize(("method", "backbone"), [("simclr", "resnet"), ("mae", "vit"), ("fixmatch", "resnet")])
 def test_the_code_of_the_card_runs(method, backbone, tmp_path, monkeypatch):
     model, processor = build_model(method, backbone), build_processor(method)
     monkeypatch.chdir(tmp_path)
@@ -265,6 +273,9 @@ def test_the_code_of_the_card_runs(method, backbone, tmp_path, monkeypatch):
     assert names["embedding"].shape == (1, model.native_encoder().config.hidden_size if method == "mae" else 32)
     assert type(names["model"]) is type(model) and type(names["processor"]) is type(processor)
     assert names["processor"].to_dict() == processor.to_dict()
+    assert (method == "fixmatch") == ("classifier" in names)
+    if method == "fixmatch":
+        assert names["logits"].shape == (1, model.config.num_labels)
 
 
 def test_the_row_before_and_the_notes_of_an_evaluation():
