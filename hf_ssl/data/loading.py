@@ -112,8 +112,7 @@ def load_data(
         [`Data`].
 
     Raises:
-        DataError: if the source cannot be found or loaded, an argument does not fit it, too many images are
-            unreadable, or there is only one image.
+        DataError: for a source or an argument that cannot be meant, too many unreadable images, or only one image.
     """
     if not isinstance(source, (str, os.PathLike)):
         raise DataError(
