@@ -111,8 +111,8 @@ def evaluate_encoder(
         )
         if not linear:
             notes.append(
-                f"The linear probe of {len(bank[ENCODER])} {noun}s and {len(classes)} classes would take hours and was "
-                "left out: --linear or linear=True asks for it."
+                f"The linear probe of {len(bank[ENCODER])} {noun}s and {len(classes)} classes would take hours and "
+                "was left out: --linear or linear=True asks for it."
             )
     probe = partial(linear_probe, num_classes=len(classes), l2=l2, seed=seed, device=probe_device) if linear else None
     knn = partial(_knn, num_classes=len(classes), k=k, temperature=temperature, device=probe_device)
