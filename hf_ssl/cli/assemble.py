@@ -36,7 +36,7 @@ from ..training.processes import require_same
 from ..training.streams import labelled_images
 from . import plan
 from .plan import Choice, Costs, Situation
-from .timing import largest_batch, seconds_per_evaluated_image, seconds_per_step
+from .timing import largest_batch, seconds_per_evaluated_image, seconds_per_step, seconds_to_prepare
 from .values import parse_values
 
 _LENGTH = ("num_train_epochs", "max_steps")
@@ -191,7 +191,7 @@ def assemble(
         if "eval_strategy" not in explicit:
             args.eval_strategy = IntervalStrategy(decided["eval_strategy"])
     elif images is not None:
-        time_it(result, None if "per_device_train_batch_size" in explicit else smallest)
+        time_it(result, None if "per_device_train_batch_size" in explicit else smallest, budgeted)
         result.evaluated_images = evaluable
         if recipe_name in _BUDGETED:
             result.wanted_steps = plan.wanted_steps(recipe, images, result.images_a_step)
@@ -248,8 +248,11 @@ def read_cheaply(dataset: ImageDataset, processor: SSLProcessorMixin, args: SSLT
     return KeptImages(dataset, psutil.virtual_memory().available // 4)
 
 
-def time_it(run: Assembly, smallest_batch: int | None) -> None:
-    """Time two steps, and lower a batch that nobody asked for until it fits into the memory of the device."""
+def time_it(run: Assembly, smallest_batch: int | None, budgeted: bool) -> None:
+    """
+    Time two steps, and for a budget what comes before them; lower a batch that nobody asked for until it fits into the
+    memory of the device.
+    """
     args = run.args
 
     def attempt(batch: int) -> tuple[float, float]:
@@ -266,4 +269,7 @@ def time_it(run: Assembly, smallest_batch: int | None) -> None:
             run.choices["batch"] = Choice(fits, f"as {batch} do not fit into the memory of the device")
     classes = len(run.data.label_names or ())
     embedded, probed = seconds_per_evaluated_image(run.model, run.processor, run.data.train, args, classes)
-    run.costs = Costs(step, image, embedded, probed, keeps_images=isinstance(run.train, KeptImages))
+    preparation = seconds_to_prepare(run.model, run.processor, run.train, args) if budgeted else 0.0
+    run.costs = Costs(
+        step, image, embedded, probed, keeps_images=isinstance(run.train, KeptImages), preparation=preparation
+    )

@@ -25,7 +25,7 @@ def mistake(error: Exception) -> str | None:
         if error.errno in _OF_THE_DISK:
             return f"{error.strerror}: make room, and start the same command again."
     if "Expected more than 1 value per channel" in text:
-        return "Batch norm takes two images or more: raise --per_device_train_batch_size, or the --image-size."
+        return "Batch norm takes a batch of two or more: raise --per_device_train_batch_size, or the --image-size."
     if isinstance(error, (ValueError, OSError, ImportError)):
         return text
     if "StrictDataclassError" in [kind.__name__ for kind in type(error).__mro__]:

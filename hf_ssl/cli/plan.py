@@ -131,6 +131,7 @@ class Costs:
         embedded_image (`float`): reading one image and encoding it.
         probed_image (`float`): one image in the linear probes of the final evaluation.
         keeps_images (`bool`): whether an image is read only once.
+        preparation (`float`): what the method does with the data before the first step, as far as it was timed.
     """
 
     step: float
@@ -138,11 +139,14 @@ class Costs:
     embedded_image: float
     probed_image: float
     keeps_images: bool
+    preparation: float = 0.0
 
     def training(self, steps: int, batch: int, images: int) -> float:
-        """Seconds of so many steps, in each of which a process reads `batch` images."""
+        """Seconds of so many steps, in each of which a process reads `batch` images, and of what comes before them."""
         read = steps * batch
-        return steps * self.step + self.read_image * (min(read, images) if self.keeps_images else read)
+        return (
+            self.preparation + steps * self.step + self.read_image * (min(read, images) if self.keeps_images else read)
+        )
 
     @property
     def evaluated_image(self) -> float:
@@ -166,5 +170,5 @@ class Costs:
 
 
 def seconds_for_training(seconds: float, evaluated: int, costs: Costs) -> float:
-    """What is left of all the seconds there are beside the evaluation of so many images, and a spare."""
-    return seconds * (1 - _SPARE_SHARE) - evaluated * costs.evaluated_image
+    """What is left beside the preparation, the evaluation of so many images, and a spare."""
+    return seconds * (1 - _SPARE_SHARE) - evaluated * costs.evaluated_image - costs.preparation

@@ -14,6 +14,8 @@ from ..evaluation.features import frozen_embedder, input_batches
 from ..modeling_utils import SSLPreTrainedModel
 from ..processing_utils import SSLProcessorMixin
 from ..training import SSLTrainingArguments, ViewCollator
+from ..training.collators import SequentialData
+from ..training_hooks import TrainingHooks
 
 T = TypeVar("T")
 _TIMED_STEPS = 2
@@ -51,6 +53,35 @@ def seconds_per_step(
     model.load_state_dict(before)
     read, compute = (sum(times[1:]) / _TIMED_STEPS for times in (reading, computing))
     return args.gradient_accumulation_steps * compute, read / batch / max(args.dataloader_num_workers, 1)
+
+
+def seconds_to_prepare(
+    model: SSLPreTrainedModel, processor: SSLProcessorMixin, dataset: ImageDataset, args: SSLTrainingArguments
+) -> float:
+    """
+    Seconds that the method's `prepare` takes on all the data, by doing it once; 0 for a method without. The model, its
+    buffers, and the random state are afterwards as they were.
+    """
+    if type(model).prepare is TrainingHooks.prepare:
+        return 0.0
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    collator = ViewCollator(processor, args.seed, make_views=False, extras=model.data_columns)
+    model.to(args.device).train()
+    data = SequentialData(
+        dataset,
+        collator,
+        args.train_batch_size,
+        args.dataloader_num_workers,
+        lambda batch: processor.views_of({name: _moved(value, args.device) for name, value in batch.items()}),
+    )
+    with torch.random.fork_rng(devices=[args.device] if args.device.type == "cuda" else []):
+        started = time.perf_counter()
+        model.prepare(data)
+        if args.device.type == "cuda":
+            torch.cuda.synchronize(args.device)
+        seconds = time.perf_counter() - started
+    model.load_state_dict(before)
+    return seconds
 
 
 def seconds_per_evaluated_image(

@@ -209,9 +209,8 @@ def _folder(request: _Request) -> Data:
             raise DataError(f"{folder} has no train-images-idx3-ubyte(.gz): give the folder that does.")
         tests = {} if test is None else {"the test files": test}
         train, test, made_by, left_out = choose_test(train, tests, *request.held_out)
-        description = f"The idx files of {folder}."
-        name = folder.resolve().name
-        data = _in_memory(request, name, [train, test], description, OWN_LICENCE, made_by, "the label files")
+        name, found = folder.resolve().name, f"The idx files of {folder}."
+        data = _in_memory(request, name, [train, test], found, OWN_LICENCE, made_by, "the label files")
         data.left_out = left_out
         return data
     if is_saved(folder):

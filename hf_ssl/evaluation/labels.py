@@ -25,9 +25,9 @@ def labelled_part(dataset: Samples, labels: torch.Tensor) -> Samples:
     return dataset if len(known) == len(dataset) else Subset(cast(Dataset, dataset), known)
 
 
-def evaluable(train: Samples, test: Samples) -> tuple[Samples, Samples, list[str]]:
+def evaluable(train: Samples, test: Samples, noun: str = "image") -> tuple[Samples, Samples, list[str]]:
     """
-    What of two data sets can be evaluated: the images with a label.
+    What of two data sets can be evaluated: the images, or whatever `noun` says that they hold, with a label.
 
     Returns:
         `(Dataset, Dataset, list[str])`: the two, and sentences on what a reader of the result has to know about them.
@@ -44,23 +44,23 @@ def evaluable(train: Samples, test: Samples) -> tuple[Samples, Samples, list[str
         if missing == len(dataset):
             raise ValueError(f"The {name} set has no labels: kNN and linear probe need both sets labelled.")
         if missing:
-            notes.append(f"{missing} of {len(dataset)} {name} images have no label and are left out.")
+            notes.append(f"{missing} of {len(dataset)} {name} {noun}s have no label and are left out.")
         labels.append(found)
     classes, tested = (set(found[found >= 0].tolist()) for found in labels)
     if len(classes) < 2:
         raise ValueError(
-            f"All {int((labels[0] >= 0).sum())} labelled training images are of one class: kNN and linear probe need "
+            f"All {int((labels[0] >= 0).sum())} labelled training {noun}s are of one class: kNN and linear probe need "
             "two or more."
         )
     unknown = sorted(tested - classes)
     if unknown:
         images = int(torch.isin(labels[1], torch.tensor(unknown)).sum())
         notes.append(
-            f"{len(unknown)} of the {len(tested)} classes of the test images have no training image: their {images} "
-            "test images count as wrong."
+            f"{len(unknown)} of the {len(tested)} classes of the test {noun}s have no training {noun}: their {images} "
+            f"test {noun}s count as wrong."
         )
     if len(tested) == 1:
-        notes.append("All test images are of one class, so that chance is 100 %.")
+        notes.append(f"All test {noun}s are of one class, so that chance is 100 %.")
     return labelled_part(train, labels[0]), labelled_part(test, labels[1]), notes
 
 

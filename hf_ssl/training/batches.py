@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sized
 from torch.utils.data import IterableDataset
 from transformers.utils import logging
 
+from ..modalities import modality_of_sample
 from ..modeling_utils import SSLPreTrainedModel
 from .arguments import SSLTrainingArguments
 
 logger = logging.get_logger(__name__)
 
 
-def fit_batch(batch: int, images: int, world_size: int = 1, min_batch: int = 1) -> int:
+def fit_batch(batch: int, images: int, world_size: int = 1, min_batch: int = 1, noun: str = "image") -> int:
     """
     The images of a step in each process: `batch`, or as many as there are, so that an epoch has a step.
 
@@ -21,14 +22,15 @@ def fit_batch(batch: int, images: int, world_size: int = 1, min_batch: int = 1) 
         images (`int`): in the data.
         world_size (`int`, *optional*, defaults to 1): processes.
         min_batch (`int`, *optional*, defaults to 1): fewest images that the method can learn from, in each process.
+        noun (`str`, *optional*, defaults to `"image"`): what they are called.
 
     Raises:
         ValueError: when there are fewer images than `min_batch` for each process.
     """
     if images < min_batch * world_size:
-        held = f"{images} image{'s' if images != 1 else ''}"
+        held = f"{images} {noun}{'s' if images != 1 else ''}"
         raise ValueError(
-            f"The data hold {held}, and training needs at least {min_batch * world_size}: add images"
+            f"The data hold {held}, and training needs at least {min_batch * world_size}: add {noun}s"
             f"{', or use fewer processes' if world_size > 1 else ''}."
         )
     return min(batch, images // world_size)
@@ -41,22 +43,22 @@ def settle_batch(model: SSLPreTrainedModel, args: SSLTrainingArguments, dataset)
     Raises:
         ValueError: when the batch, the data or the last batch are too small for the method.
     """
-    group = group_size(model)
+    group, noun = group_size(model), modality_of_sample(model.input_modalities[0]).noun
     least = max(model.min_batch_size, group)
     require_whole_groups(model, args)
     if args.per_device_train_batch_size < least:
         raise ValueError(
-            f"In {type(model).__name__} the images of a batch depend on each other: per_device_train_batch_size must "
+            f"In {type(model).__name__} the {noun}s of a batch depend on each other: per_device_train_batch_size must "
             f"be at least {least}, got {args.per_device_train_batch_size}."
         )
     if not isinstance(dataset, Sized):
         return
     images = len(dataset)
-    batch = fit_batch(args.train_batch_size, images, args.world_size, least)
+    batch = fit_batch(args.train_batch_size, images, args.world_size, least, noun)
     if args.dataloader_drop_last and batch < args.train_batch_size:
         lowered = batch // max(1, args.n_gpu) // group * group
         logger.warning(
-            f"The data hold {images} images: per_device_train_batch_size is lowered from "
+            f"The data hold {images} {noun}s: per_device_train_batch_size is lowered from "
             f"{args.per_device_train_batch_size} to {lowered}."
         )
         args.per_device_train_batch_size = lowered
@@ -64,7 +66,7 @@ def settle_batch(model: SSLPreTrainedModel, args: SSLTrainingArguments, dataset)
     rest = images % args.train_batch_size
     if 0 < rest < least and not args.dataloader_drop_last and args.world_size == 1:
         raise ValueError(
-            f"The last batch of {images} images would hold {rest}, and {type(model).__name__} needs {least}: leave "
+            f"The last batch of {images} {noun}s would hold {rest}, and {type(model).__name__} needs {least}: leave "
             "dataloader_drop_last at True, or choose another per_device_train_batch_size."
         )
 

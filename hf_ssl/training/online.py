@@ -25,12 +25,12 @@ def require_labels(model: SSLPreTrainedModel, dataset) -> None:
             `model` has no output for.
     """
     if not has_labels(dataset):
-        raise ValueError(f"{type(model).__name__} learns from labels, and these images have none.")
+        raise ValueError(f"{type(model).__name__} learns from labels, and these data have none.")
     missing = int((dataset.labels < 0).sum())
     if missing and not model.unlabelled_per_label:
         raise ValueError(
-            f"{type(model).__name__} learns from labels, and {missing} of these {len(dataset)} images have none: "
-            "leave them out, or choose a method that needs no labels."
+            f"{type(model).__name__} learns from labels, and {missing} of these {len(dataset)} {dataset.noun}s have "
+            "none: leave them out, or choose a method that needs no labels."
         )
     if dataset.labels.max() >= model.config.num_labels:
         raise ValueError(
@@ -46,7 +46,7 @@ def require_best_metric(metric: str | None, train, test, online_knn: bool) -> No
     """
     if (metric or "").removeprefix("eval_") == "knn" and not (online_knn and has_labels(train) and has_labels(test)):
         raise ValueError(
-            f"metric_for_best_model={metric!r} needs online_knn=True, and labels on training and evaluation images: "
+            f"metric_for_best_model={metric!r} needs online_knn=True, and labels on training and evaluation data: "
             "choose 'loss'."
         )
 

@@ -112,7 +112,7 @@ MISTAKES = {
         "at least 2",
     ),
     "pretrain moco_v2 --data photos --image-size 16 --per_device_train_batch_size 1 --max_steps 1": (
-        "Batch norm takes two images",
+        "Batch norm takes a batch of two or more",
         "raise --per_device_train_batch_size",
     ),
     "pretrain audiomae": ("photo-patches holds images, and no sounds", "give a folder or a table of sounds"),

@@ -41,10 +41,11 @@ def test_images_and_device_decide(images, side, on_cpu, size, backbone, batch):
 @pytest.mark.parametrize("method", METHODS)
 def test_the_kind_of_images_decides_on_the_recipe(method):
     recipes = METHODS[method].recipes
-    assert plan.choose_recipe(METHODS[method], None, has_upright=True) is recipes["photos"]
+    upright = recipes.get("photos", recipes["small"])  # clips and sounds have one kind
+    assert plan.choose_recipe(METHODS[method], None, has_upright="photos" in recipes) is upright
     assert plan.choose_recipe(METHODS[method], None, has_upright=False) is recipes["small"]
     assert plan.choose_recipe(METHODS[method], "paper", has_upright=True) is recipes["paper"]
-    assert recipes["photos"].processor.get("rotate_probability", 0) == 0
+    assert upright.processor.get("rotate_probability", 0) == 0
 
 
 def test_what_the_user_asks_for_is_not_changed():
@@ -78,3 +79,10 @@ def test_minutes_become_steps():
     assert read_again.evaluable_images(600, available=10**6) == 7500
     assert read_again.evaluable_images(600, available=100) == 100
     assert 400 < plan.seconds_for_training(600, evaluated=5000, costs=read_again) < 600 - 100
+
+
+def test_what_comes_before_the_first_step_counts():
+    quick = Costs(step=0.1, read_image=0.0, embedded_image=0.0, probed_image=0.0, keeps_images=False)
+    slow = Costs(0.1, 0.0, 0.0, 0.0, False, preparation=20.0)
+    assert slow.training(10, 8, 100) == quick.training(10, 8, 100) + 20
+    assert plan.seconds_for_training(100, 0, slow) == plan.seconds_for_training(100, 0, quick) - 20

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hf_ssl.cli.timing import largest_batch, seconds_per_evaluated_image, seconds_per_step
+from hf_ssl.cli.timing import largest_batch, seconds_per_evaluated_image, seconds_per_step, seconds_to_prepare
 from hf_ssl.registry import METHODS
 from hf_ssl.testing import Examples
 from hf_ssl.training import SSLTrainingArguments
@@ -21,6 +21,7 @@ def test_timing_leaves_the_model_and_the_random_state_as_they_were(method, tmp_p
     step, read = seconds_per_step(model, processor, samples, arguments)
     embedded, probed = seconds_per_evaluated_image(model, processor, samples, arguments, classes=2)
     assert step > 0 and read > 0 and embedded > 0 and probed > 0
+    assert (seconds_to_prepare(model, processor, samples, arguments) > 0) == (method in ("beit", "deepcluster_v2"))
     after = model.state_dict()
     assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)
     assert torch.equal(state, torch.get_rng_state())

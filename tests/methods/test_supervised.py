@@ -38,7 +38,7 @@ def trainer(labels, folder):
 
 
 def test_missing_and_impossible_labels(tmp_path):
-    with pytest.raises(ValueError, match="learns from labels, and these images have none"):
+    with pytest.raises(ValueError, match="learns from labels, and these data have none"):
         trainer(None, tmp_path)
     with pytest.raises(ValueError, match="A label is 2, but SupervisedConfig.num_labels is 2"):
         trainer([0, 1, 2, 0, 1, 2, 0, 1], tmp_path)

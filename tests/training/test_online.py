@@ -102,7 +102,7 @@ def test_training_goes_through_with_them(tmp_path):
 
 @pytest.mark.parametrize(
     ("labels", "sentence"),
-    [(None, "these images have none"), ([-1] * 3, "these images have none"), ([0, -1, -1], "2 of these 3 images have"),
+    [(None, "these data have none"), ([-1] * 3, "these data have none"), ([0, -1, -1], "2 of these 3 images have"),
      ([0, 1, 2], "A label is 2, but SupervisedConfig.num_labels is 2")],
 )  # fmt: skip
 def test_supervised_needs_labels_on_all(labels, sentence):

@@ -103,7 +103,7 @@ def test_partly_labelled_images_are_enough_for_two_streams(tmp_path):
     assert trainer.state.log_history[-2]["pseudo_label_share"] >= 0
     with pytest.raises(ValueError, match="13 of these 20 images have none"):
         build(tmp_path, "supervised", data=partly_labelled())
-    with pytest.raises(ValueError, match="learns from labels, and these images have none"):
+    with pytest.raises(ValueError, match="learns from labels, and these data have none"):
         build(tmp_path, data=TensorImages(images().images))
 
 
