@@ -91,7 +91,7 @@ def draw_views(processor, data_columns: tuple[str, ...]) -> dict[str, torch.Tens
     generator = torch.Generator().manual_seed(2)
     images = torch.randint(0, 256, (4, 3, 32, 32), generator=generator, dtype=torch.uint8)
     columns = {"labels": torch.arange(4) % 2, "sample_index": torch.arange(4)}
-    return dict(processor.views(images, generator)) | {name: columns[name] for name in data_columns}
+    return dict(processor.views(image=images, generator=generator)) | {name: columns[name] for name in data_columns}
 
 
 def mean_and_deviation(tensor: torch.Tensor) -> list[float]:
@@ -135,8 +135,8 @@ def make(name: str) -> None:
     torch.manual_seed(0)
     backbone = BACKBONES[BACKBONE_OF.get(name, "vit")]()
     model = method.pretraining_class(method.config_class(**CONFIGS.get(name, {}), backbone_config=backbone))
-    processor = method.image_processor_class(**_SIZE, **PROCESSORS.get(name, {}))
-    model.on_data(SAMPLES)
+    processor = method.processor_class(**_SIZE, **PROCESSORS.get(name, {}))
+    model.size_for(SAMPLES)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))

@@ -16,8 +16,9 @@ NUMBERS = json.loads(EXPECTED.read_text(encoding="utf-8"))
 golden = pytest.mark.parametrize("name", NUMBERS)
 
 
-def test_there_is_one_of_every_method():
-    assert sorted(NUMBERS) == sorted(METHODS) == sorted(path.name for path in GOLDEN.iterdir() if path.is_dir())
+def test_there_is_one_of_every_method_of_the_first_version():
+    folders = {path.name for path in GOLDEN.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert len(NUMBERS) >= 13 and folders == NUMBERS.keys() <= {*METHODS}
 
 
 @golden
@@ -50,7 +51,7 @@ def assert_near(found, expected, tolerance):
 @torch.no_grad()
 def test_root_and_method_have_the_same_embedding(name):
     processor = AutoImageProcessor.from_pretrained(GOLDEN / name, subfolder="pretraining")
-    assert type(processor) is METHODS[name].image_processor_class
+    assert type(processor) is METHODS[name].processor_class
     model = AutoModelForPreTraining.from_pretrained(GOLDEN / name, subfolder="pretraining").eval()
     embedding = model.encoder()(**processor(picture(), return_tensors="pt")).pooler_output[0]
     torch.testing.assert_close(embedding, torch.tensor(NUMBERS[name]["embedding"]), atol=1e-5, rtol=1e-5)
