@@ -15,7 +15,6 @@ from ..modeling_utils import SSLPreTrainedModel
 from ..processing_utils import SSLProcessorMixin
 from ..training import SSLTrainingArguments, ViewCollator
 from ..training.collators import SequentialData
-from ..training_hooks import TrainingHooks
 
 T = TypeVar("T")
 _TIMED_STEPS = 2
@@ -62,7 +61,7 @@ def seconds_to_prepare(
     Seconds that the method's `prepare` takes on all the data, by doing it once; 0 for a method without. The model, its
     buffers, and the random state are afterwards as they were.
     """
-    if type(model).prepare is TrainingHooks.prepare:
+    if type(model).prepare is SSLPreTrainedModel.prepare:
         return 0.0
     before = {name: value.clone() for name, value in model.state_dict().items()}
     collator = ViewCollator(processor, args.seed, make_views=False, extras=model.data_columns)
