@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import Any
 
 from .utils.spelling import closest
 
@@ -57,7 +58,7 @@ class Modality:
         """How the name of a processor's class ends, by which transformers files it: "ImageProcessor", say."""
         return self.auto_processor.removeprefix("Auto")
 
-    def load(self, part: str) -> Callable | None:
+    def load(self, part: str) -> Any:
         """
         What the field `part` names; None where it is None. A name without dots is one of transformers' own.
 

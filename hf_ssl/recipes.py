@@ -158,7 +158,7 @@ def build_training_arguments(
     """The recipe, then what the user set; without labelled test images nothing is evaluated on the way."""
     if data.test is None:
         training = training | {"eval_strategy": "no"}
-    values = {"output_dir": str(checkpoints)} | merge_arguments(training, explicit)
+    values: dict[str, Any] = {"output_dir": str(checkpoints)} | merge_arguments(training, explicit)
     if data.test is None and values["eval_strategy"] != "no":
         raise ValueError(
             f"{data.name} has no test images, which --eval_strategy and --eval_steps need: leave them out."

@@ -47,7 +47,8 @@ class Methods(Mapping[str, Method]):
         """What other packages announce, or in one sentence why it is refused."""
         found = installed_methods()
         for name in found.keys() & self.built_in.keys():
-            package = found[name].package if isinstance(found[name], InstalledMethod) else "Another package"
+            there = found[name]
+            package = there.package if isinstance(there, InstalledMethod) else "Another package"
             found[name] = (
                 f"The package {package} brings a method {name!r}, which hf_ssl has itself: rename its method."
             )
@@ -176,8 +177,9 @@ def _package_of(name: str, module_name: str) -> str:
     """The name that pip knows, where the package announces the method; else that of the module at the top."""
     top = module_name.partition(".")[0]
     found = METHODS.installed.get(name) if top != __package__ else None
-    ours = isinstance(found, InstalledMethod) and found.module.partition(".")[0] == top
-    return found.package if ours else top
+    if isinstance(found, InstalledMethod) and found.module.partition(".")[0] == top:
+        return found.package
+    return top
 
 
 def _require_sound(method: Method) -> None:

@@ -9,11 +9,11 @@ from hf_ssl.hub import export_pretrained
 from hf_ssl.loading import load_encoder
 from hf_ssl.registry import METHODS
 
-from .conftest import BACKBONES, build_model, build_processor, build_views, tiny_config
+from .conftest import BACKBONES, backbones_of, build_model, build_processor, build_views, tiny_config
 
 HEADS = tiny_config("simclr")
 ENCODERS = {
-    **BACKBONES,
+    **{name: BACKBONES[name] for name in backbones_of("simclr")},
     "beit": lambda: BeitConfig(  # what a mean-pooled ViT is published as
         hidden_size=48, num_hidden_layers=1, num_attention_heads=3, intermediate_size=96, image_size=32, patch_size=8,
         use_absolute_position_embeddings=True, use_mean_pooling=True,

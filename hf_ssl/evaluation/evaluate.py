@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
+from ..data import ImageStream
 from ..data.base import Samples
 from ..encoders import encoder_for
 from ..modalities import get_modality
@@ -28,9 +30,9 @@ LARGEST_PROBE = {"cpu": 50_000_000, "accelerator": 5_000_000_000}
 
 def evaluate_encoder(
     model: PreTrainedModel,
-    processor: Callable,
-    train: Samples,
-    test: Samples,
+    processor: Any,
+    train: Samples | ImageStream,
+    test: Samples | ImageStream | None,
     *,
     before: PreTrainedModel | None = None,
     seed: int = 0,
@@ -72,6 +74,8 @@ def evaluate_encoder(
     encoder = encoder_for(model.config)
     modality = get_modality(encoder.modality)
     noun = modality.noun
+    if test is None or isinstance(train, ImageStream) or isinstance(test, ImageStream):
+        raise ValueError("Evaluation needs training and test data that have a length: a stream is read only once.")
     train, test, notes = evaluable(train, test, noun)
     if k is None:
         k = min(DEFAULT_K, len(train))

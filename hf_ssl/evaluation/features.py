@@ -149,8 +149,8 @@ def frozen_embedder(model: PreTrainedModel, device: torch.device | str | None = 
 
     def embed(pixel_values: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode(), torch.autocast(target.type, enabled=False):
-            embeddings = encoder.embed(model, pixel_values.to(target, model.dtype)).pooler_output
-            return embeddings.float().cpu()
+            outputs = encoder.embed(model, pixel_values.to(target, model.dtype))
+            return cast(torch.Tensor, outputs.pooler_output).float().cpu()
 
     try:
         model.to(device=target)  # pyright: ignore[reportCallIssue] (how transformers wraps it)

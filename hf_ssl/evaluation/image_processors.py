@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from PIL import Image
 from transformers import BaseImageProcessor, PreTrainedModel
@@ -12,7 +13,7 @@ from transformers.utils import IMAGE_PROCESSOR_NAME, PROCESSOR_NAME, cached_file
 
 from ..checks.processors import checked_image_processor
 from ..checks.repository_files import pinned
-from ..encoders import encoder_for
+from ..encoders import ImageEncoder, encoder_for
 from ..loading import PRETRAINING
 from ..modalities import get_modality
 
@@ -114,7 +115,7 @@ def _has_processor(repository: str, revision: str | None, subfolder: str) -> boo
 
 def _processor_for(model: PreTrainedModel) -> tuple[Callable, str]:
     """An image processor that fits a config, and what it does, in words."""
-    encoder = encoder_for(model.config)
+    encoder = cast(ImageEncoder, encoder_for(model.config))
     channels = encoder.num_channels
     height, width = encoder.image_size or (_USUAL_SIDE, _USUAL_SIDE)
     mean, std = IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD

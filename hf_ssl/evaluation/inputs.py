@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from ..data.audio import SAMPLING_RATE
-from ..encoders import Encoder
+from ..encoders import Encoder, ImageEncoder
 from ..modalities import get_modality
 
 
@@ -27,7 +27,7 @@ def make_inputs(processor: Callable, samples: list[dict], encoder: Encoder | Non
     return modality.load("inputs")(processor, values, encoder)
 
 
-def of_images(processor: Callable, images: list[torch.Tensor], encoder: Encoder | None) -> torch.Tensor:
+def of_images(processor: Callable, images: list[torch.Tensor], encoder: ImageEncoder | None) -> torch.Tensor:
     """
     Pixel values (batch, channels, height, width) of uint8 images (channels, height, width).
 
@@ -52,7 +52,7 @@ def of_images(processor: Callable, images: list[torch.Tensor], encoder: Encoder 
     return pixels
 
 
-def of_clips(processor: Callable, clips: list[torch.Tensor], encoder: Encoder) -> torch.Tensor:
+def of_clips(processor: Callable, clips: list[torch.Tensor], encoder: ImageEncoder) -> torch.Tensor:
     """Pixel values (batch, frames, channels, height, width) of evenly spread frames of uint8 clips."""
     frames = [[to_picture(frame, encoder.num_channels) for frame in encoder.fit(clip)] for clip in clips]
     if encoder.num_channels == 1:  # native processors look for channels in arrays

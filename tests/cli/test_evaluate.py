@@ -318,7 +318,9 @@ def loaded(monkeypatch, split):
     calls = []
 
     def load_data(source, **arguments):
-        calls.append({k: v for k, v in arguments.items() if "column" not in k and k != "max_unreadable"})
+        calls.append(
+            {k: v for k, v in arguments.items() if "column" not in k and k not in ("max_unreadable", "modality")}
+        )
         data = module_load(source, **{k: v for k, v in calls[-1].items() if k in ("seed", "test_fraction")})
         data.split = split
         return data

@@ -83,8 +83,9 @@ def test_a_clean_process_gives_the_embedding_that_the_card_documents(exported, n
         ours, again = (model.encoder()(pixels).pooler_output for _ in range(2))
     assert torch.equal(ours, again)
     assert ours.shape == (3, encoder_for(model.config.backbone_config).width) and ours.std(0).max() > 0
-    torch.testing.assert_close(clean["by code"], ours, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(clean["by contract"], ours, atol=1e-5, rtol=1e-5)
+    close = {"atol": 1e-5 * max(1.0, ours.abs().max().item()), "rtol": 1e-5}  # more threads, another order of sums
+    torch.testing.assert_close(clean["by code"], ours, **close)
+    torch.testing.assert_close(clean["by contract"], ours, **close)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -19,12 +19,14 @@ def maps_of(backbone, x, levels=None):
         return encoder_for(backbone.config).tokens(backbone, x, levels=levels).levels, widths
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+SIDES = {"vit": (4, 4), "dinov2": (4, 4), "resnet": (8, 4), "convnext": (8, 4), "swin": (16, 8)}
+
+
+@pytest.mark.parametrize("name", SIDES)
 def test_shapes_and_widths_agree(name):
     backbone = AutoModel.from_config(BACKBONES[name]()).eval()
     maps, widths = maps_of(backbone, torch.randn(2, 3, 32, 32))
-    sides = {"vit": (4, 4), "dinov2": (4, 4), "resnet": (8, 4), "convnext": (8, 4), "swin": (16, 8)}[name]
-    assert [tuple(m.shape) for m in maps] == [(2, w, s, s) for w, s in zip(widths, sides, strict=True)]
+    assert [tuple(m.shape) for m in maps] == [(2, w, s, s) for w, s in zip(widths, SIDES[name], strict=True)]
 
 
 def test_vit_levels_are_normed_patches_in_image_order():

@@ -54,10 +54,12 @@ torch.set_num_threads(1)
 image, found = Image.open(picture), {}
 for name in names:
     model, info = AutoModel.from_pretrained(name, output_loading_info=True)
-    assert not any(info[k] for k in ("missing_keys", "unexpected_keys", "mismatched_keys")), info
+    left_over = [name for name in info["unexpected_keys"] if not name.startswith("classifier.")]
+    assert not left_over and not info["missing_keys"] and not info["mismatched_keys"], info
     with torch.no_grad():
         inputs = AutoImageProcessor.from_pretrained(name)(image, return_tensors="pt")
         found[name] = model(**inputs).pooler_output.flatten()
+name = names[0]
 classifier = AutoModelForImageClassification.from_pretrained(name, num_labels=3)
 assert len(pipeline("image-classification", model=classifier, image_processor=name)(picture)) == 3
 pooled = pipeline("image-feature-extraction", model=name, pool=True)(picture)
@@ -66,9 +68,9 @@ save_file(found, output)
 """
 
 
-def test_every_method_loads_in_a_clean_process(hub, tmp_path):
+def test_every_method_of_images_loads_in_a_clean_process(hub, tmp_path):
     models = {}
-    for method in METHODS:
+    for method in [name for name in METHODS if METHODS[name].processor_class.sample_keys == ("image",)]:
         model, processor = build_model(method).eval(), build_processor(method)
         commit = model.push_to_hub(f"me/{method}", processor=processor)
         assert commits(hub, f"me/{method}") == 1 and commit.oid == hub.repo(f"me/{method}").branches["main"]
