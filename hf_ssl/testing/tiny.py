@@ -26,7 +26,12 @@ from ..recipe_utils import merged_fields
 from ..registry import get_method
 
 SIZE = 32  # pixels
-_WIDTHS: dict[str, Any] = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 96}
+_WIDTHS: dict[str, Any] = {
+    "hidden_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 96,
+}
 _PATCHES: dict[str, Any] = {"image_size": SIZE, "patch_size": 8}
 # Encoders that any method of images trains.
 IMAGE_BACKBONES: dict[str, Callable[[], PreTrainedConfig]] = {
