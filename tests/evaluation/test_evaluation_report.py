@@ -16,7 +16,7 @@ from hf_ssl.evaluation import (
     raw_pixels,
 )
 
-from .evaluation_cases import CONFIGS, Images
+from .evaluation_cases import CONFIGS, Images, tiny_encoder
 
 
 def report(ours, raw=20.4, random=30.6, n=1600, std=0.8, chance=6.25, before=None):
@@ -154,9 +154,9 @@ def test_clear_errors(processor):
         evaluate_encoder(model, processor, Images(30), Images(10, labelled=False))
     for k in (11, 20, 0):
         with pytest.raises(ValueError, match=f"k = {k} neighbours, but the training set has 10 images"):
-            evaluate_encoder(None, processor, Images(10), Images(10), k=k)
+            evaluate_encoder(tiny_encoder(), processor, Images(10), Images(10), k=k)
     with pytest.raises(ValueError, match="temperature must be above 0"):
-        evaluate_encoder(None, processor, Images(10), Images(10), temperature=0)
+        evaluate_encoder(tiny_encoder(), processor, Images(10), Images(10), temperature=0)
     with pytest.raises(ValueError, match="test set is empty"):
         evaluate_encoder(model, processor, Images(30), Images(0))
     with torch.no_grad():

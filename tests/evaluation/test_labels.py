@@ -11,7 +11,7 @@ from hf_ssl.evaluation.evaluate import LARGEST_PROBE
 from hf_ssl.evaluation.features import Features
 from hf_ssl.evaluation.labels import evaluable, labels_of
 
-from .evaluation_cases import CONFIGS, Images
+from .evaluation_cases import CONFIGS, Images, tiny_encoder
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_refused_before_anything_is_embedded(train, test, sentence, processor):
         evaluable(ours(train) if train else [], ours(test) if test else [])
     if train and test:
         with pytest.raises(ValueError, match=sentence):
-            evaluate_encoder(None, processor, foreign(train), foreign(test))
+            evaluate_encoder(tiny_encoder(), processor, foreign(train), foreign(test))
 
 
 @pytest.mark.parametrize(
