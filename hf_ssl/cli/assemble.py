@@ -134,7 +134,7 @@ def assemble(
         raise ValueError(f"--minutes must be above 0, got {request.minutes:g}.")
     on_cpu = explicit.get("use_cpu", False) or not torch.accelerator.is_available()
     images = len(data.train) if isinstance(data.train, Sized) else None
-    situation = Situation(images, data.sizes(), data.has_upright and "photos" in method.recipes, on_cpu)
+    situation = Situation(images, data.sizes(), data.has_upright, on_cpu)
     recipe = plan.choose_recipe(method, request.recipe or decided.get("recipe"), situation.has_upright)
     recipe_name = next(name for name, row in method.recipes.items() if row is recipe)
 
@@ -181,7 +181,6 @@ def assemble(
     result = Assembly(data, data.train, images, recipe_name, recipe, model, processor, args, base_model, choices)
     result.chosen_training = training
     if images is not None:
-        model.size_for(images)
         result.train = read_cheaply(data.train, processor, args)
     scored = request.evaluate and isinstance(data.test, Sized) and is_labelled(data.train)
     evaluable = images + len(data.test) if scored else 0
